@@ -1,0 +1,1 @@
+"""Proofs, formats and the EVM shell of the notary. See README.md for the map of rooms."""

@@ -1,0 +1,36 @@
+"""Hashing. The only module that knows the 0x00 and 0x01 prefixes of RFC 9162 section 2.1.1. Pure."""
+
+from __future__ import annotations
+
+from hashlib import sha256 as _sha256
+
+from Crypto.Hash import keccak as _keccak
+
+from chain.types import Digest, LeafHash, NodeHash
+
+HASH_SIZE = 32
+"""Bytes of every hash used here (SHA-256 and keccak-256)."""
+
+
+def sha256(data: bytes) -> Digest:
+    """Return SHA-256 of ``data``, 32 bytes."""
+    return Digest(_sha256(data).digest())
+
+
+def keccak256(data: bytes) -> Digest:
+    """Return keccak-256 of ``data`` as the EVM computes it (not NIST SHA-3), 32 bytes."""
+    return Digest(_keccak.new(data=data, digest_bits=256).digest())
+
+
+def hash_leaf(data: bytes) -> LeafHash:
+    """Return the leaf hash of ``data`` (RFC 9162 section 2.1.1: SHA-256(0x00 || data))."""
+    return LeafHash(_sha256(b"\x00" + data).digest())
+
+
+def hash_node(left: bytes, right: bytes) -> NodeHash:
+    """Return the parent of two nodes (RFC 9162 section 2.1.1: SHA-256(0x01 || left || right))."""
+    return NodeHash(_sha256(b"\x01" + left + right).digest())
+
+
+EMPTY_ROOT = NodeHash(_sha256(b"").digest())
+"""Root of the tree of size 0 (RFC 9162 section 2.1.1: the hash of nothing)."""
