@@ -1,0 +1,63 @@
+"""Everything that can be set from outside, in one place: environment ``TONGYI_*``, then options of the commands.
+
+Holds values only; nothing is opened or read here beyond the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One gateway's settings; each name reads from the environment as ``TONGYI_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="TONGYI_", extra="ignore", frozen=True)
+
+    # --- where things are --------------------------------------------------------------------------------
+    data: Path = Path(".tongyi")
+    """Folder of everything this gateway keeps; one process holds its lock."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    chain_url: str | None = None
+    """JSON-RPC address of a running chain; without it an embedded one is started."""
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL; without it SQLite in the data folder."""
+    origin: str | None = None
+    """Name of the log in signed notes; without it one is made on first start and kept."""
+
+    # --- the chain ---------------------------------------------------------------------------------------
+    block_time: float = Field(default=1.0, gt=0)
+    """Seconds between blocks of the embedded chain."""
+    finality_depth: int = Field(default=2, ge=0)
+    """Blocks after which the embedded chain's blocks count as final."""
+    anchor_interval: float = Field(default=1.0, gt=0)
+    """Least seconds between two anchors."""
+    window_leaves: int = Field(default=400, ge=1, le=2000)
+    """Leaves in one settlement window at most."""
+
+    # --- the log -----------------------------------------------------------------------------------------
+    integrate_interval: float = Field(default=0.5, gt=0, le=1.0)
+    """Seconds between checkpoints at most while entries arrive."""
+
+    # --- limits of the HTTP surface ----------------------------------------------------------------------
+    body_limit: int = Field(default=64 * 1024, ge=1024)
+    """Bytes of one request body."""
+    verify_limit: int = Field(default=1024 * 1024, ge=1024)
+    """Bytes of a bundle handed in for verification."""
+    batch_limit: int = Field(default=8 * 1024 * 1024, ge=1024)
+    """Bytes of one batch body."""
+    batch_line_limit: int = Field(default=64 * 1024, ge=1024)
+    """Bytes of one line of a batch."""
+    rate_per_second: int = Field(default=5_000, ge=1)
+    """Requests a second one key may make."""
+    public_rate_per_second: int = Field(default=200, ge=1)
+    """Requests a second one address may make without a key."""
+    write_queue: int = Field(default=20_000, ge=1)
+    """Entries that may wait for the sequencer before writes are refused."""
+
+    # --- logs --------------------------------------------------------------------------------------------
+    log_level: str = "INFO"
