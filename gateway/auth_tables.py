@@ -1,0 +1,20 @@
+"""Table of API keys. A key itself is never stored: its SHA-256 is (the key has 160 random bits)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, LargeBinary, String, Table
+
+from gateway.db import metadata
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("name", String(64), nullable=False),
+    Column("scopes", String(512), nullable=False),
+    Column("chapter", String(9), nullable=True),
+    Column("created_at", String(24), nullable=False),
+    Column("revoked_at", String(24), nullable=True),
+)
+"""One row a key: ``scopes`` are joined by spaces, ``chapter`` NULL means every chapter."""
