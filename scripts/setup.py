@@ -1,8 +1,8 @@
 """Set-up of a fresh clone: everything the demo, the tests and the benchmarks need, from a bare Python 3.11.
 
-Plain standard library, because nothing else is there yet. Each step is skipped when a stamp under ``.tongyi/setup``
-says that the files it depends on are unchanged, so a second run takes a moment. Every package comes from a lock file
-with hashes; Node.js and Go come as Python packages, so neither needs to be on the machine.
+Plain standard library, because nothing else is there yet. Each step is skipped when a stamp under
+``.tongyi/setup`` says that the files it depends on are unchanged, so a second run takes a moment. Every
+package comes from a lock file with hashes; Node.js and Go come as Python packages, so neither is needed.
 """
 
 from __future__ import annotations
@@ -69,19 +69,18 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One part of the set-up: done when ``needs`` are unchanged since its stamp and ``proof`` still exists."""
+    """One part of the set-up: done when ``needs`` are unchanged since its stamp and ``proof`` exists."""
 
     name: str
     fix: str
     needs: tuple[Path, ...]
     proof: Path
     run: Callable[[StepLog], None]
-    extra: str = ""
 
 
-def fingerprint(needs: Sequence[Path], root: Path, extra: str = "") -> str:
-    """SHA-256 over the names and bytes of ``needs``, the clone's own path (installs point at it) and ``extra``."""
-    digest = hashlib.sha256(f"{root}\n{extra}\n".encode())
+def fingerprint(needs: Sequence[Path], root: Path) -> str:
+    """SHA-256 over the clone's own path (installs point at it) and the names and bytes of ``needs``."""
+    digest = hashlib.sha256(f"{root}\n".encode())
     for path in needs:
         content = path.read_bytes() if path.exists() else b"<absent>"
         digest.update(f"{path.relative_to(root)}\n{len(content)}\n".encode() + content)
@@ -89,7 +88,7 @@ def fingerprint(needs: Sequence[Path], root: Path, extra: str = "") -> str:
 
 
 def tool_environment(paths: Paths, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of every child: the clone's own tools first, caches inside the clone when there is no HOME."""
+    """What every child sees: the clone's own tools first, caches inside the clone when there is no HOME."""
     env = dict(environ)
     env["PATH"] = f"{paths.venv / 'bin'}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["VIRTUAL_ENV"] = str(paths.venv)
@@ -220,7 +219,7 @@ def download_go_modules(paths: Paths) -> Callable[[StepLog], None]:
 
 
 def environment_works(paths: Paths) -> bool:
-    """Whether the virtual environment starts, is new enough and was made at this place (its tools name their path)."""
+    """Whether the virtual environment starts, is new enough and was made here (its tools name their path)."""
     python = paths.tool("python")
     check = f"import sys, ssl; print(sys.prefix); raise SystemExit(sys.version_info < {OLDEST_PYTHON})"
     try:
@@ -233,9 +232,7 @@ def environment_works(paths: Paths) -> bool:
 
 def list_steps(paths: Paths, profile: str) -> list[Step]:
     """The steps of ``profile`` in order."""
-    network = (
-        "check that the package indexes can be reached (proxy and certificate variables), then run it again"
-    )
+    network = "check that the package indexes can be reached (proxy, certificates), then run it again"
     root, packages = paths.root, f"{profile} packages"
     lock = root / ("requirements-dev.txt" if profile == "test" else "requirements-demo.txt")
     site = paths.venv / "pyvenv.cfg"
@@ -277,7 +274,7 @@ def is_current(paths: Paths, step: Step) -> bool:
     stamp = stamp_path(paths, step)
     if not step.proof.exists() or not stamp.exists():
         return False
-    return stamp.read_text() == fingerprint(step.needs, paths.root, step.extra)
+    return stamp.read_text() == fingerprint(step.needs, paths.root)
 
 
 def covered_by_tests(paths: Paths, step: Step) -> bool:
@@ -297,7 +294,7 @@ def run_step(paths: Paths, step: Step, position: str) -> bool:
     stamp_path(paths, step).unlink(missing_ok=True)
     step.run(StepLog(step.name, step.fix, paths))
     # If we crash here, the stamp is missing and the step runs again, which is safe for every one of them.
-    stamp_path(paths, step).write_text(fingerprint(step.needs, paths.root, step.extra))
+    stamp_path(paths, step).write_text(fingerprint(step.needs, paths.root))
     say(f"[set-up {position}] {step.name}: {time.monotonic() - started:.1f} s")
     return True
 
