@@ -1,0 +1,266 @@
+"""The database: engines, transaction scopes, bulk writes, migrations. The only module that commits.
+
+SQLite (the library bundled with ``pysqlite3``, never the system's) serves one process; PostgreSQL 15 or later serves
+several. On SQLite every write transaction of the process passes one lock, so no writer ever polls for another one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol, cast
+
+import pysqlite3.dbapi2 as sqlite_driver
+from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from chain.errors import NotaryError
+
+SQLITE_MINIMUM = (3, 51, 3)
+"""Oldest SQLite without the WAL-reset corruption (3.7.0 to 3.51.2)."""
+
+POSTGRES_MINIMUM = 15
+"""Oldest PostgreSQL major version supported."""
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints and indexes, the same on both databases."""
+
+metadata = MetaData(naming_convention=NAMING)
+"""Every room's tables."""
+
+ROW_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""64-bit primary key; on SQLite it is the row id itself."""
+
+Row = Sequence[object]
+"""Values of one row, in column order."""
+
+
+class DatabaseError(NotaryError):
+    """The database is not one this product may run on.
+
+    ``setting`` names what was looked at, ``got`` and ``want`` the two values.
+    """
+
+    def __init__(self, setting: str, *, got: object, want: object) -> None:
+        super().__init__(f"{setting}: got {got}, want {want}")
+        self.setting = setting
+        self.got = got
+        self.want = want
+
+
+class _DriverCursor(Protocol):
+    """The part of a DB-API cursor used here."""
+
+    def execute(self, sql: str, /) -> object: ...
+    def fetchone(self) -> tuple[object, ...] | None: ...
+    def close(self) -> None: ...
+
+
+class _DriverConnection(Protocol):
+    """The part of a DB-API connection used here."""
+
+    isolation_level: str | None
+
+    def cursor(self) -> _DriverCursor: ...
+
+
+class Database:
+    """One database by its SQLAlchemy URL, with scopes for reading and writing.
+
+    Raises DatabaseError when the server or library is too old or a durability setting does not hold.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 12) -> None:
+        self.url = _normal_url(url)
+        self.dialect = self.url.get_backend_name()
+        self._sqlite_writer = threading.RLock()
+        self.engine = self._sqlite_engine(pool_size) if self.is_sqlite else self._postgres_engine(pool_size)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the one-process database."""
+        return self.dialect == "sqlite"
+
+    @contextmanager
+    def writer(self) -> Iterator[Connection]:
+        """Open one write transaction: committed when the block returns, rolled back when it raises."""
+        if not self.is_sqlite:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._sqlite_writer, self.engine.connect() as plain:
+            connection = plain.execution_options(tongyi_write=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reader(self) -> Iterator[Connection]:
+        """Open one read transaction: everything read inside comes from one snapshot."""
+        with self.engine.connect() as plain:
+            if self.is_sqlite:
+                connection = plain
+            else:
+                connection = plain.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    def _sqlite_engine(self, pool_size: int) -> Engine:
+        if sqlite_driver.sqlite_version_info < SQLITE_MINIMUM:
+            raise DatabaseError("sqlite version", got=sqlite_driver.sqlite_version, want="3.51.3 or later")
+        engine = create_engine(
+            self.url,
+            module=sqlite_driver,
+            pool_size=pool_size,
+            max_overflow=-1,
+            connect_args={"check_same_thread": False, "timeout": 30.0, "cached_statements": 512},
+        )
+        event.listen(engine, "connect", _set_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _postgres_engine(self, pool_size: int) -> Engine:
+        engine = create_engine(self.url, pool_size=pool_size, max_overflow=-1, pool_pre_ping=True)
+        event.listen(engine, "connect", _check_postgres)
+        return engine
+
+
+def _normal_url(url: str) -> URL:
+    """Return the URL with the one driver used for its database."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise DatabaseError("database url", got="an in-memory database", want="a file")
+        return parsed.set(drivername="sqlite+pysqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise DatabaseError("database url", got=backend, want="sqlite or postgresql")
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of the SQLite file at ``path``."""
+    return str(URL.create("sqlite", database=str(path)))
+
+
+def _pragma(cursor: _DriverCursor, name: str) -> object:
+    cursor.execute(f"PRAGMA {name}")
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _set_sqlite(connection: _DriverConnection, _record: ConnectionPoolEntry) -> None:
+    """Set a new SQLite connection and read back what durability rests on (2 is FULL)."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for name, value in (("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")):
+        cursor.execute(f"PRAGMA {name} = {value}")
+        cursor.fetchone()
+    cursor.execute("PRAGMA cache_size = -65536")
+    cursor.execute("PRAGMA wal_autocheckpoint = 4000")
+    for name, want in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+        got = _pragma(cursor, name)
+        if got != want:
+            raise DatabaseError(name, got=got, want=want)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Start the transaction ourselves: IMMEDIATE for a writer, so that it never fails halfway for a lock."""
+    write = bool(connection.get_execution_options().get("tongyi_write"))
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _check_postgres(connection: _DriverConnection, _record: ConnectionPoolEntry) -> None:
+    """Refuse a server that is too old or acknowledges commits before they are durable."""
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
+    version = (cursor.fetchone() or (0,))[0]
+    if not isinstance(version, int) or version < POSTGRES_MINIMUM:
+        raise DatabaseError("postgresql version", got=version, want=f"{POSTGRES_MINIMUM} or later")
+    for name in ("fsync", "full_page_writes"):
+        cursor.execute(f"SHOW {name}")
+        got = (cursor.fetchone() or ("",))[0]
+        if got != "on":
+            raise DatabaseError(name, got=got, want="on")
+    cursor.execute("SHOW synchronous_commit")
+    got = (cursor.fetchone() or ("",))[0]
+    if got in ("off", "local"):
+        raise DatabaseError("synchronous_commit", got=got, want="on")
+    cursor.close()
+
+
+@lru_cache(maxsize=512)
+def driver_sql(dialect: str, sql: str) -> str:
+    """Return ``sql``, written with ``?`` placeholders, in the driver's own placeholder style."""
+    return sql if dialect == "sqlite" else sql.replace("?", "%s")
+
+
+def fetch_all(connection: Connection, sql: str, *parameters: object) -> list[tuple[object, ...]]:
+    """Return all rows of a hand-written query with ``?`` placeholders, as plain tuples."""
+    statement = driver_sql(connection.dialect.name, sql)
+    result = connection.exec_driver_sql(statement, tuple(parameters))
+    return cast("list[tuple[object, ...]]", result.cursor.fetchall() if result.cursor else [])
+
+
+def execute(connection: Connection, sql: str, *parameters: object) -> int:
+    """Run one hand-written statement with ``?`` placeholders and return the number of rows it touched."""
+    statement = driver_sql(connection.dialect.name, sql)
+    return connection.exec_driver_sql(statement, tuple(parameters)).rowcount
+
+
+def execute_many(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
+    """Run one hand-written statement with ``?`` placeholders for each row."""
+    if rows:
+        statement = driver_sql(connection.dialect.name, sql)
+        connection.exec_driver_sql(statement, cast("list[tuple[object, ...]]", rows))
+
+
+def insert_rows(connection: Connection, table: str, columns: str, rows: Sequence[Row]) -> None:
+    """Insert rows in bulk: COPY on PostgreSQL, one prepared statement run per row on SQLite.
+
+    ``columns`` is the comma-separated column list; each row is a tuple in that order.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        marks = ",".join("?" * (columns.count(",") + 1))
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608  names are ours
+            cast("list[tuple[object, ...]]", rows),
+        )
+        return
+    cursor = connection.connection.cursor()
+    try:
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    finally:
+        cursor.close()
+
+
+def migrate(database: Database) -> None:
+    """Bring the schema to the newest revision; does nothing when it is there already."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with database.writer() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

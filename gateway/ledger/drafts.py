@@ -1,0 +1,153 @@
+"""What is handed to the sequencer and what comes back: values only.
+
+A draft says what shall be recorded; the sequencer alone gives it id, time, index and places in the accounts' chains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from chain.canonical import JsonValue
+from chain.operation import Operation
+from chain.types import AccountId, Address, ChapterCode, EntryId, LeafHash, LeafIndex
+from gateway.errors import Refusal
+from gateway.outbox.calls import ChainCall
+
+
+class AccountKind(IntEnum):
+    """What an account is for; the contract's numbers."""
+
+    MEMBER = 1
+    MERCHANT = 2
+    POOL = 3
+    SYSTEM = 4
+
+
+class Custody(IntEnum):
+    """Who authorises an account's operations; the contract's numbers."""
+
+    OPERATOR = 1
+    SELF = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterAccount:
+    """The account is registered with the entry; ``commitment`` is the salted one of the person, 32 bytes."""
+
+    account: Address
+    chapter: int
+    kind: AccountKind
+    custody: Custody
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChapter:
+    """The chapter is open from the entry on; ``pool`` is registered by a `RegisterAccount` of the same draft."""
+
+    chapter: int
+    pool: Address
+
+
+@dataclass(frozen=True, slots=True)
+class SetRights:
+    """The account's rights change; ``order`` is the commitment of the order behind it, 32 bytes."""
+
+    account: Address
+    may_send: bool
+    may_receive: bool
+    order: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverAccount:
+    """Rights of ``old`` move to ``new``, which the entry registers; credits move by the entry's `recover`."""
+
+    old: Address
+    new: Address
+    custody: Custody
+    order: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuota:
+    """The chapter may issue ``amount`` (hundredths of a coin) in ``period`` (yyyymm at UTC+8)."""
+
+    chapter: int
+    period: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetCaps:
+    """Caps of the chapter's accounts in hundredths of a coin; None leaves one as it is, 0 lifts it."""
+
+    chapter: int
+    daily: int | None
+    holding: int | None
+
+
+Effect = RegisterAccount | OpenChapter | SetRights | RecoverAccount | SetQuota | SetCaps
+"""A change of the registers that commits with its entry and is told to the chain by the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A self-custody holder's EIP-712 authorization: 32-byte nonce and 65-byte signature r, s, v."""
+
+    nonce: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What shall be recorded. Requires ``type`` and ``public`` checked by `chain.entry.check_draft`.
+
+    ``subjects`` are the accounts whose chains the entry joins, in the order given; the parties of the operation are
+    added. Private fields belong to the first of them and are sealed with its key.
+    """
+
+    type: str
+    chapter: ChapterCode
+    actor: AccountId | None
+    subjects: tuple[AccountId, ...]
+    operation: Operation | None = None
+    public: Mapping[str, JsonValue] = field(default_factory=dict)
+    private: Mapping[str, JsonValue] = field(default_factory=dict)
+    refs: tuple[EntryId, ...] = ()
+    rule: str | None = None
+    authority: str = "operator"
+    authorization: Authorization | None = None
+    effects: tuple[Effect, ...] = ()
+    calls: tuple[ChainCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A draft with who asks and under which key: same (principal, key) and fingerprint give the first answer again.
+
+    ``fingerprint`` is SHA-256 of the canonical request. An empty key is never looked up nor stored.
+    """
+
+    principal: str
+    idempotency_key: str
+    fingerprint: bytes
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The entry is durable. ``receipt`` is the log's signed promise (FORMATS.md section 7) as JSON bytes."""
+
+    entry_id: EntryId
+    index: LeafIndex
+    leaf_hash: LeafHash
+    at: str
+    receipt: bytes
+    replayed: bool
+
+
+Answer = Accepted | Refusal
+"""What a submission comes to; a refusal has changed nothing."""
