@@ -1,7 +1,7 @@
 """The catalogue of every refusal the gateway can give: part of the public contract, so codes never change.
 
-One row per code: HTTP status, titles and sentences in English and Chinese, whether the same request may succeed
-later. Sentences name fields and limits by placeholders and never carry a value a person gave. No imports.
+One row per code: HTTP status, titles and sentences in English and Chinese, whether the same request may
+succeed later. Sentences name fields and limits by placeholders and never carry a value a person gave.
 """
 
 from __future__ import annotations
@@ -70,6 +70,9 @@ CODES: dict[str, CodeRule] = {
         "Send the body as {want}.",
         "请以 {want} 发送请求体。",
     ),
+    "body.timeout": CodeRule(
+        408, "Body too slow", "请求体过慢", "The body did not arrive in time.", "请求体未在时限内到达。"
+    ),
     "headers.too_large": CodeRule(
         431,
         "Headers too large",
@@ -117,8 +120,8 @@ CODES: dict[str, CodeRule] = {
         422,
         "Amount not accepted",
         "金额格式错误",
-        "The field {field} must be a whole number of hundredths of a coin, as a string of digits without sign, "
-        "point or leading zeros.",
+        "The field {field} must be a whole number of hundredths of a coin, as a string of digits "
+        "without sign, point or leading zeros.",
         "字段 {field} 必须是以百分之一积分为单位的整数，写成数字字符串，不带符号、小数点或前导零。",
     ),
     "amount.too_large": CodeRule(
@@ -309,9 +312,7 @@ CODES: dict[str, CodeRule] = {
         "记录状态为 {state}，达到 {want} 后证明方可生成。",
         retry_after_s=2,
     ),
-    "not_found": CodeRule(
-        404, "Not found", "未找到", "There is nothing at this address.", "此地址没有内容。"
-    ),
+    "not_found": CodeRule(404, "Not found", "未找到", "There is nothing here.", "此地址没有内容。"),
     "method.not_allowed": CodeRule(
         405,
         "Method not allowed",

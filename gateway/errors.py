@@ -1,7 +1,7 @@
 """Refusals: what the gateway says no with. One exception type, one catalogue, one rendering (RFC 9457).
 
-A refusal is an answer, not a failure: it has changed nothing. Its fields name the culprit and the limit (a field's
-name, a size, a scope), never a value a person gave.
+A refusal is an answer, not a failure: it has changed nothing. Its fields name the culprit and the limit (a
+field's name, a size, a scope), never a value a person gave.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Everything that can be set from outside, in one place: environment ``TONGYI_*``, then options of the commands.
+"""Everything that can be set from outside: environment ``TONGYI_*``, then options of the commands.
 
 Holds values only; nothing is opened or read here beyond the environment.
 """
