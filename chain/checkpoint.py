@@ -6,8 +6,6 @@ always an argument. Times of cosignatures are arguments too.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from enum import IntEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from chain.base64_text import decode_base64, encode_base64
 from chain.errors import FormatError, VerificationError
 from chain.hashing import HASH_SIZE, sha256
 from chain.types import NodeHash, TreeSize
@@ -93,7 +92,7 @@ def format_vkey(name: str, public_key: Ed25519PublicKey, kind: KeyKind = KeyKind
     """Return the vkey text of a public key. Inverse of :func:`parse_vkey`."""
     _check_name(name, "vkey")
     raw = public_key.public_bytes_raw()
-    return f"{name}+{_key_id(name, kind, raw).hex()}+{_encode64(bytes((kind,)) + raw)}"
+    return f"{name}+{_key_id(name, kind, raw).hex()}+{encode_base64(bytes((kind,)) + raw)}"
 
 
 def parse_vkey(vkey: str) -> VerifierKey:
@@ -109,7 +108,7 @@ def parse_vkey(vkey: str) -> VerifierKey:
     _check_name(name, "vkey")
     if not _KEY_ID_HEX.match(key_id):
         raise FormatError("vkey", "id is not eight lower-case hex digits")
-    key = _decode64(encoded, "vkey")
+    key = decode_base64(encoded, "vkey")
     if len(key) != 1 + _PUBLIC_KEY_SIZE or key[0] not in (KeyKind.LOG, KeyKind.COSIGNER):
         raise FormatError("vkey", "not an Ed25519 key of type 0x01 or 0x04")
     kind = KeyKind(key[0])
@@ -176,7 +175,7 @@ def format_checkpoint(origin: str, size: int, root: bytes) -> str:
         raise FormatError("size", "not 0 to 2^63 - 1")
     if len(root) != HASH_SIZE:
         raise FormatError("root", "not 32 bytes")
-    return f"{origin}\n{size}\n{_encode64(root)}\n"
+    return f"{origin}\n{size}\n{encode_base64(root)}\n"
 
 
 def parse_checkpoint_text(text: str) -> Checkpoint:
@@ -191,7 +190,7 @@ def parse_checkpoint_text(text: str) -> Checkpoint:
     _check_name(origin, "origin")
     if not _DECIMAL.match(size) or int(size) > MAX_TREE_SIZE:
         raise FormatError("size", "not a decimal from 0 to 2^63 - 1")
-    root_hash = _decode64(root, "root")
+    root_hash = decode_base64(root, "root")
     if len(root_hash) != HASH_SIZE:
         raise FormatError("root", "not 32 bytes")
     return Checkpoint(origin, TreeSize(int(size)), NodeHash(root_hash))
@@ -239,7 +238,7 @@ def _parse_line(line: str) -> _SignatureLine:
     if not separator:
         raise FormatError("signature line", "not a name and a signature")
     _check_name(name, "signature line")
-    data = _decode64(encoded, "signature line")
+    data = decode_base64(encoded, "signature line")
     if len(data) <= _KEY_ID_SIZE:
         raise FormatError("signature line", "no signature after the key id")
     return _SignatureLine(name, data[:_KEY_ID_SIZE], data[_KEY_ID_SIZE:])
@@ -266,7 +265,7 @@ def _verify_line(text: str, line: _SignatureLine, key: VerifierKey) -> VerifiedS
 
 def _signature_line(name: str, kind: KeyKind, key: Ed25519PrivateKey, head: bytes, message: bytes) -> str:
     key_id = _key_id(name, kind, key.public_key().public_bytes_raw())
-    return f"{_SIGNATURE_PREFIX}{name} {_encode64(key_id + head + key.sign(message))}\n"
+    return f"{_SIGNATURE_PREFIX}{name} {encode_base64(key_id + head + key.sign(message))}\n"
 
 
 def _cosigned_message(text: str, timestamp: int) -> bytes:
@@ -289,18 +288,3 @@ def _check_text(text: str) -> None:
         raise FormatError("note", "text does not end in a newline")
     if _CONTROL.search(text):
         raise FormatError("note", "control character")
-
-
-def _encode64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _decode64(text: str, where: str) -> bytes:
-    """Decode standard base64 in its one canonical form: padding there, unused bits zero."""
-    try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        raise FormatError(where, "not base64") from None
-    if _encode64(data) != text:
-        raise FormatError(where, "base64 is not canonical")
-    return data

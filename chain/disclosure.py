@@ -1,17 +1,17 @@
 """Selective disclosure of an entry's private fields: RFC 9901 disclosures and digests. Pure.
 
-A private field is in its entry only as a digest; whoever holds the disclosure can show it, nobody can guess it.
+A private field is in its entry only as a digest; whoever holds the disclosure can show it, and
+nobody can guess it.
 Must not repeat names or values in errors: they are private.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 
-from chain.canonical import JsonValue, canonicalize, parse_json
+from chain.base64_text import decode_base64url, encode_base64url
+from chain.canonical import JsonError, JsonValue, canonicalize, parse_json
 from chain.errors import FormatError, VerificationError
 from chain.hashing import sha256
 
@@ -32,12 +32,12 @@ def make_disclosure(salt: bytes, name: str, value: JsonValue) -> str:
         raise FormatError("salt", "not 16 bytes")
     if not _is_name(name):
         raise FormatError("private field", "name is not 1 to 64 visible ASCII characters, or is reserved")
-    return _encode(canonicalize([_encode(salt), name, value]))
+    return encode_base64url(canonicalize([encode_base64url(salt), name, value]))
 
 
 def disclosure_digest(disclosure: str) -> str:
     """Return the digest that stands in an entry's ``_sd``: base64url(SHA-256(disclosure text))."""
-    return _encode(sha256(disclosure.encode("ascii")))
+    return encode_base64url(sha256(disclosure.encode("ascii")))
 
 
 def verify_disclosures(entry: Mapping[str, object], disclosures: Sequence[str]) -> dict[str, JsonValue]:
@@ -72,11 +72,15 @@ def verify_disclosures(entry: Mapping[str, object], disclosures: Sequence[str]) 
 
 
 def _parse_disclosure(disclosure: str, where: str) -> tuple[str, JsonValue]:
-    value = parse_json(_decode(disclosure, where))
+    try:
+        value = parse_json(decode_base64url(disclosure, where))
+    except JsonError:
+        # Its own words may quote a member name out of the private value.
+        raise FormatError(where, "not strict JSON") from None
     if not isinstance(value, list) or len(value) != 3:
         raise FormatError(where, "not salt, name and value")
     salt, name, disclosed = value
-    if not isinstance(salt, str) or len(_decode(salt, where)) != DISCLOSURE_SALT_SIZE:
+    if not isinstance(salt, str) or len(decode_base64url(salt, where)) != DISCLOSURE_SALT_SIZE:
         raise FormatError(where, "salt is not 16 bytes")
     if not isinstance(name, str) or not _is_name(name):
         raise FormatError(where, "not a field name")
@@ -85,17 +89,3 @@ def _parse_disclosure(disclosure: str, where: str) -> tuple[str, JsonValue]:
 
 def _is_name(name: str) -> bool:
     return _NAME.match(name) is not None and name not in _RESERVED
-
-
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _decode(text: str, where: str) -> bytes:
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        raise FormatError(where, "not base64url") from None
-    if _encode(data) != text:
-        raise FormatError(where, "base64url is not canonical")
-    return data

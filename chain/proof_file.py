@@ -5,12 +5,11 @@ What it proves hangs on the keys the verifier already has; nothing in the file i
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chain.base64_text import decode_base64, encode_base64
 from chain.checkpoint import Checkpoint, KeyKind, open_checkpoint
 from chain.errors import FormatError, VerificationError
 from chain.hashing import HASH_SIZE, hash_leaf
@@ -40,9 +39,9 @@ def format_tlog_proof(proof: TlogProof) -> bytes:
     """Return the file's bytes. Inverse of :func:`parse_tlog_proof`."""
     lines = [HEADER]
     if proof.extra is not None:
-        lines.append(_EXTRA + _encode64(proof.extra))
+        lines.append(_EXTRA + encode_base64(proof.extra))
     lines.append(f"index {proof.index}")
-    lines.extend(_encode64(node) for node in proof.path)
+    lines.extend(encode_base64(node) for node in proof.path)
     return "\n".join(lines).encode() + b"\n\n" + proof.checkpoint
 
 
@@ -64,7 +63,7 @@ def parse_tlog_proof(data: bytes) -> TlogProof:
         raise FormatError("proof file", "first line is not the format's name and version")
     extra: bytes | None = None
     if lines and lines[0].startswith(_EXTRA):
-        extra = _decode64(lines.pop(0)[len(_EXTRA) :], "extra")
+        extra = decode_base64(lines.pop(0)[len(_EXTRA) :], "extra")
     match = _INDEX.match(lines.pop(0)) if lines else None
     if match is None:
         raise FormatError("index", "no line with a decimal index")
@@ -95,21 +94,7 @@ def verify_tlog_proof(
 
 
 def _parse_node(line: str, where: str) -> NodeHash:
-    node = _decode64(line, where)
+    node = decode_base64(line, where)
     if len(node) != HASH_SIZE:
         raise FormatError(where, "not 32 bytes")
     return NodeHash(node)
-
-
-def _encode64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def _decode64(text: str, where: str) -> bytes:
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        raise FormatError(where, "not base64") from None
-    if _encode64(data) != text:
-        raise FormatError(where, "base64 is not canonical")
-    return data

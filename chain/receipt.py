@@ -5,13 +5,12 @@ A receipt is not a proof of inclusion: it is what a member shows when the log br
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from chain.base64_text import decode_base64, encode_base64
 from chain.canonical import MAX_SAFE_INTEGER, JsonValue
 from chain.checkpoint import KeyKind, parse_vkey
 from chain.entry_types import ORIGIN, is_timestamp
@@ -72,7 +71,7 @@ def format_receipt(receipt: Receipt) -> dict[str, JsonValue]:
         "index": receipt.index,
         "leaf_hash": receipt.leaf_hash.hex(),
         "at": receipt.at,
-        "signature": base64.b64encode(receipt.signature).decode("ascii"),
+        "signature": encode_base64(receipt.signature),
     }
 
 
@@ -97,15 +96,9 @@ def parse_receipt(value: object) -> Receipt:
     if not is_timestamp(value["at"]):
         raise FormatError("receipt.at", "not RFC 3339 UTC with three decimals")
     leaf_hash = LeafHash(bytes.fromhex(value["leaf_hash"]))
-    signature = _parse_signature(value["signature"])
-    return Receipt(value["origin"], LeafIndex(index), leaf_hash, value["at"], signature)
-
-
-def _parse_signature(value: object) -> bytes:
-    try:
-        signature = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except (ValueError, binascii.Error):
-        signature = b""
-    if len(signature) != 64 or base64.b64encode(signature).decode("ascii") != value:
+    if not isinstance(value["signature"], str):
         raise FormatError("receipt.signature", "not base64 of 64 bytes")
-    return signature
+    signature = decode_base64(value["signature"], "receipt.signature")
+    if len(signature) != 64:
+        raise FormatError("receipt.signature", "not base64 of 64 bytes")
+    return Receipt(value["origin"], LeafIndex(index), leaf_hash, value["at"], signature)

@@ -64,7 +64,9 @@ def window_proof(tree: Tree, start: int, end: int, size: int) -> tuple[list[Node
     """Return (left, right): what joins the leaves [start, end) to the root of ``size`` leaves.
 
     As FORMATS.md section 5: ``left`` is the compact range of [0, start), largest subtree first; ``right``
-    covers [end, size) with aligned perfect subtrees, left to right. Requires 0 <= start < end <= size <= tree size.
+    covers [end, size) with aligned perfect subtrees, left to right.
+
+    Requires 0 <= start < end <= size <= tree size; raises FormatError otherwise.
     """
     if not 0 <= start < end <= size <= tree.size:
         raise FormatError(f"window {start} to {end}", f"not a window of size {size} in a tree of {tree.size}")
