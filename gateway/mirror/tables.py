@@ -32,7 +32,7 @@ def _bytes(name: str) -> Column[bytes]:
 
 
 OUT_OF_RANGE = -1
-"""Stands for a value of an event above 2^63 - 1; the exact one is in the raw log. Such operations are refused."""
+"""Stands for a value of an event above 2^63 - 1; the exact one is in the raw log. The chain refuses such."""
 
 mirror_cursor = Table(
     "mirror_cursor",
@@ -167,7 +167,7 @@ mirror_locks = Table(
     Index("ix_mirror_locks_block", "chain_id", "block_number"),
     sqlite_with_rowid=False,
 )
-"""Locks by the leaf hash of their operation; `address` is the holder when locked, recoveries say who follows."""
+"""Locks by the leaf hash of their operation; `address` is the holder when locked, see recoveries."""
 
 mirror_limits = Table(
     "mirror_limits",

@@ -31,9 +31,9 @@ class Window:
 class ChainCall:
     """One call of a contract, to be sent once, in order, by the signer of that name.
 
-    ``kind`` is the function (``register``, ``settle``, ``anchor``, ...), ``target`` the contract's name in the
-    deployment, ``signer`` the role name of the key (``operator``, ``issuer``, ...). ``gas`` is the limit, by
-    formula, never by estimate: the call may follow others that are not mined yet. ``log_id`` and
+    ``kind`` is the function (``register``, ``settle``, ``anchor``, ...), ``target`` the contract's name in
+    the deployment, ``signer`` the role name of the key (``operator``, ``issuer``, ...). ``gas`` is the
+    limit, by formula, never by estimate: the call may follow others that are not mined yet. ``log_id`` and
     ``anchored_size`` are set for ``anchor`` calls, ``window`` for ``settle`` calls.
     """
 
@@ -61,7 +61,7 @@ class TransactionState(StrEnum):
     FINAL = "final"
     """Mined at least ``finality_depth`` blocks ago."""
     FAILED = "failed"
-    """Reverted on chain (nonce used), refused by the node (nonce filled), or withdrawn before it was signed."""
+    """Reverted on chain (nonce used), refused by the node (nonce filled), or withdrawn unsigned."""
     REPLACED = "replaced"
     """Another transaction used its nonce: the call was queued again under a new row."""
 

@@ -1,6 +1,6 @@
 """Put calls into the outbox, in the transaction of whatever they belong to.
 
-The caller's commit is the moment the call is promised; a crash before it leaves neither the entry nor the call.
+The caller's commit is the moment the call is promised: a crash before it leaves neither entry nor call.
 """
 
 from __future__ import annotations

@@ -1,0 +1,220 @@
+"""Turn verified logs into the rows they mean. No database: what must be looked up comes in as `Lookups`.
+
+Raw rows and derived rows of one batch of blocks are made together, so one transaction can hold both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from chain.errors import FatalChainError
+from chain.events import (
+    TOPICS,
+    AccountRecovered,
+    AccountRegistered,
+    Anchored,
+    Approved,
+    DailyCapSet,
+    Event,
+    HoldingCapSet,
+    LeafPassed,
+    LogRegistered,
+    LogSucceeded,
+    OperationDone,
+    OperationRefused,
+    PolicyRegistered,
+    QuotaSet,
+    RawLog,
+    RightsChanged,
+    Settled,
+    SignersSet,
+    Transfer,
+    decode,
+)
+from chain.operation import OperationKind
+from gateway.db import Row
+from gateway.mirror.movements import Movements, quota_period
+from gateway.mirror.tables import OUT_OF_RANGE
+
+_MAX = 2**63 - 1
+_ISSUE, _LOCK, _RECOVER = int(OperationKind.ISSUE), int(OperationKind.LOCK), int(OperationKind.RECOVER)
+_CLOSING = frozenset({int(OperationKind.RELEASE), int(OperationKind.CANCEL)})
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What derivation must know of rows mirrored before: an account's chapter, and its locked amount."""
+
+    chapter: Callable[[bytes], int]
+    locked: Callable[[bytes], int]
+
+
+class Derived:
+    """The rows of one batch of blocks, as tuples in the column order of their tables."""
+
+    def __init__(self, chain_id: int, timestamps: Mapping[int, int], lookups: Lookups) -> None:
+        self.chain_id = chain_id
+        self.rows: dict[str, list[Row]] = {}
+        self.log_counts: dict[int, int] = {}
+        self.movements = Movements()
+        self.quotas: dict[tuple[int, int], int] = {}
+        self.rights: dict[bytes, tuple[bool, bool]] = {}
+        self.recovered: list[tuple[bytes, bytes]] = []
+        self.closed: list[tuple[bytes, int, bytes]] = []
+        self._chapters: dict[bytes, int] = {}
+        self._timestamps = timestamps
+        self._lookups = lookups
+        self._logs: list[Row] = self.rows.setdefault("mirror_logs", [])
+        self._operations: list[Row] = self.rows.setdefault("mirror_operations", [])
+
+    def add(self, logs: Iterable[RawLog]) -> None:
+        """Add logs in chain order.
+
+        Raises:
+            FatalChainError: a log of our contracts is no event we know, or contradicts what is mirrored.
+        """
+        chain_id, raw_rows, counts = self.chain_id, self._logs, self.log_counts
+        for log in logs:
+            event = decode(log)
+            kind = type(event)
+            if kind is Transfer:
+                # Restates the `moved` of the operation that caused it.
+                continue
+            counts[log.block_number] = counts.get(log.block_number, 0) + 1
+            raw_rows.append(
+                (
+                    chain_id,
+                    log.block_number,
+                    log.log_index,
+                    log.tx_hash,
+                    log.tx_index,
+                    log.address,
+                    b"".join(log.topics),
+                    log.data,
+                )
+            )
+            if kind is OperationDone:
+                self._done(event, log)  # type: ignore[arg-type]
+            elif kind is OperationRefused:
+                self._operation(event, log, 0, 0, event.reason)  # type: ignore[union-attr,arg-type]
+            else:
+                self._other(event, log)
+
+    def _operation(
+        self, event: OperationDone | OperationRefused, log: RawLog, moved: int, locked: int, reason: int
+    ) -> None:
+        self._operations.append(
+            (
+                self.chain_id,
+                event.log_id,
+                event.index,
+                event.leaf_hash,
+                event.kind,
+                event.sender,
+                event.receiver,
+                event.amount if event.amount <= _MAX else OUT_OF_RANGE,
+                event.valid_until if event.valid_until <= _MAX else OUT_OF_RANGE,
+                event.ref,
+                event.op_salt,
+                moved,
+                locked,
+                reason,
+                log.block_number,
+                log.log_index,
+            )
+        )
+
+    def _done(self, event: OperationDone, log: RawLog) -> None:
+        kind, moved, locked = event.kind, event.moved, 0
+        if kind == _RECOVER:
+            locked = self._lookups.locked(event.sender) + self.movements.locked_change(event.sender)
+        elif kind == _LOCK:
+            self._row(
+                "mirror_locks", event.leaf_hash, event.sender, moved, event.ref, None, None, log.block_number
+            )
+        elif kind in _CLOSING:
+            self.closed.append((event.leaf_hash, kind, event.ref))
+        elif kind == _ISSUE:
+            key = (self._chapter(event.receiver), quota_period(self._timestamps[log.block_number]))
+            self.quotas[key] = self.quotas.get(key, 0) + moved
+        self.movements.add(kind, event.sender, event.receiver, moved, locked)
+        self._operation(event, log, moved, locked, 0)
+
+    def _chapter(self, address: bytes) -> int:
+        chapter = self._chapters.get(address)
+        if chapter is None:
+            chapter = self._chapters[address] = self._lookups.chapter(address)
+        return chapter
+
+    def _row(self, table: str, *values: object) -> None:
+        self.rows.setdefault(table, []).append((self.chain_id, *values))
+
+    def _other(self, event: Event, log: RawLog) -> None:
+        at = (log.block_number, log.log_index)
+        match event:
+            case Settled():
+                window = (event.log_id, event.start, event.end, event.anchored_size)
+                self._row("mirror_settlements", *window, log.tx_hash, *at)
+            case Anchored():
+                anchored = (event.log_id, event.size, event.root, event.previous_size)
+                self._row("mirror_anchors", *anchored, log.tx_hash, *at)
+            case AccountRegistered():
+                self._registered(event, at)
+            case RightsChanged():
+                self.rights[event.account] = (event.may_send, event.may_receive)
+                rights = (event.account, event.may_send, event.may_receive, event.order)
+                self._row("mirror_rights", *at, *rights)
+            case AccountRecovered():
+                self.recovered.append((event.old, event.new))
+                self._row("mirror_recoveries", *at, event.old, event.new, event.order)
+            case QuotaSet():
+                self._row("mirror_limits", *at, "quota", event.chapter, event.period, _bounded(event.amount))
+            case DailyCapSet():
+                self._row("mirror_limits", *at, "daily_cap", event.chapter, 0, _bounded(event.amount))
+            case HoldingCapSet():
+                self._row("mirror_limits", *at, "holding_cap", event.chapter, 0, _bounded(event.amount))
+            case LeafPassed():
+                self._row("mirror_passed", event.log_id, event.index, event.leaf_hash, *at)
+            case LogRegistered():
+                growth = _bounded(event.max_growth)
+                self._row("mirror_registry", event.log_id, event.genesis_root, growth, *at)
+            case SignersSet():
+                self._row("mirror_log_signers", *at, event.log_id, b"".join(event.signers), event.threshold)
+            case LogSucceeded():
+                self._row("mirror_successions", *at, event.old_log, event.new_log)
+            case PolicyRegistered():
+                self._row("mirror_policies", *at, event.policy, bytes(event.kinds), event.threshold)
+            case Approved():
+                approval = (event.policy, event.digest, event.approver, event.chapter, event.kind)
+                self._row("mirror_approvals", *at, *approval)
+            case _:
+                raise FatalChainError(f"event {type(event).__name__} has no rows")
+
+    def _registered(self, event: AccountRegistered, at: tuple[int, int]) -> None:
+        self._chapters[event.account] = event.chapter
+        self._row(
+            "mirror_accounts",
+            event.account,
+            event.chapter,
+            event.kind,
+            event.custody,
+            event.home_log,
+            event.commitment,
+            True,
+            True,
+            None,
+            0,
+            0,
+            *at,
+        )
+
+
+def _bounded(amount: int) -> int:
+    return amount if amount <= _MAX else OUT_OF_RANGE
+
+
+FOLLOWED: tuple[bytes, ...] = tuple(
+    topic for topic, rule in TOPICS.items() if not rule.signature.startswith("Transfer(")
+)
+"""First topics that the mirror asks a node for."""

@@ -1,0 +1,254 @@
+"""Follow the chain block by block: verify, derive, store, and step back where the chain did.
+
+One step handles one range of blocks: headers are checked and linked to the cursor, logs are bound to their
+headers, and raw rows, derived rows and cursor are committed together. A crash at any point leaves the mirror
+at a block boundary and the next step starts from there. A lower head is a node that is behind and changes
+nothing; only another hash at a height the mirror holds, with linked headers up to it, is a reorganisation.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from chain.errors import FatalChainError, TransientChainError
+from chain.events import TOPICS, RawLog
+from chain.evm.blocks import Header
+from chain.evm.client import EvmClient
+from gateway.db import Database, execute
+from gateway.mirror.derive import Derived
+from gateway.mirror.source import LogSource
+from gateway.mirror.write import (
+    Block,
+    Cursor,
+    CursorMoved,
+    load_block,
+    load_cursor,
+    lookups,
+    rewind_to,
+    write_blocks,
+)
+
+_log = structlog.get_logger("mirror")
+
+_ANCHORED = next(topic for topic, rule in TOPICS.items() if rule.signature.startswith("Anchored("))
+
+
+class Receipts(StrEnum):
+    """How many blocks' logs are checked against their receipts root."""
+
+    ALL = "all"
+    """Every block whose bloom admits a log of ours."""
+    SAMPLED = "sampled"
+    """Every block with an anchor, and each one in sixteen, chosen by its hash."""
+    NONE = "none"
+    """Blooms and hashes only."""
+
+
+class Progress(StrEnum):
+    """What one step did."""
+
+    STORED = "stored"
+    CURRENT = "current"
+    BEHIND = "behind"
+    REWOUND = "rewound"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSettings:
+    """How to follow.
+
+    ``first_block`` is where the contracts begin (the block of the first deployment, or 0). ``rewind_limit``
+    is the deepest reorganisation followed: the finality depth, or more where the chain is an embedded one
+    that may lose its last blocks with a kill. ``pause`` is in seconds.
+    """
+
+    rewind_limit: int
+    first_block: int = 0
+    receipts: Receipts = Receipts.ALL
+    pause: float = 0.25
+
+
+class Follower:
+    """Keeps one chain's mirror in one database. Of several on one database the cursor lets one through."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: EvmClient,
+        contracts: Sequence[bytes],
+        *,
+        chain_id: int,
+        genesis_hash: bytes,
+        settings: MirrorSettings,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._source = LogSource(client, contracts)
+        self._chain_id = chain_id
+        self._genesis = genesis_hash
+        self._settings = settings
+        self._rewinds = 0
+
+    @property
+    def rewinds(self) -> int:
+        """How many reorganisations this follower stepped back from."""
+        return self._rewinds
+
+    def run(self, stop: threading.Event, on_step: Callable[[Progress], None] | None = None) -> None:
+        """Follow until ``stop`` is set; node trouble is waited out, contradictions end it.
+
+        Raises:
+            FatalChainError: the chain contradicts what is final here; the evidence is in ``mirror_halts``.
+        """
+        pause = self._settings.pause
+        while not stop.is_set():
+            try:
+                progress = self.step()
+            except TransientChainError as error:
+                _log.warning("mirror waits for the node", error=type(error).__name__)
+                pause = min(pause * 2, 5.0)
+                stop.wait(pause)
+                continue
+            pause = self._settings.pause
+            if on_step is not None:
+                on_step(progress)
+            if progress in (Progress.CURRENT, Progress.BEHIND):
+                stop.wait(pause)
+
+    def step(self, last: int | None = None) -> Progress:
+        """Do one range of blocks, not beyond height ``last`` where given.
+
+        Raises:
+            TransientChainError: the node did not answer, or answered something that does not fit together.
+            FatalChainError: a reorganisation below the rewind limit, another chain, or an impossible event.
+        """
+        with self._database.reader() as connection:
+            cursor = load_cursor(connection, self._chain_id)
+        if cursor is not None and cursor.genesis_hash != self._genesis:
+            raise FatalChainError(f"chain {self._chain_id} was mirrored from another genesis block")
+        try:
+            return self._step(cursor, last)
+        except CursorMoved:
+            return Progress.STORED
+
+    def _step(self, cursor: Cursor | None, last: int | None) -> Progress:
+        head = int(self._client.block_number())
+        if last is not None:
+            head = min(head, last)
+        first = self._settings.first_block if cursor is None else cursor.number + 1
+        if head < first:
+            return Progress.CURRENT if cursor is None else self._look_back(cursor, head)
+        headers = self._source.headers(first, min(head + 1, first + self._source.span()))
+        if cursor is not None and headers[0].parent_hash != cursor.hash:
+            return self._rewind(cursor, cursor.number, headers)
+        self._store(cursor, headers)
+        return Progress.STORED
+
+    def _look_back(self, cursor: Cursor, head: int) -> Progress:
+        """The head is at or below the cursor: current, behind, or another chain."""
+        with self._database.reader() as connection:
+            mine = load_block(connection, self._chain_id, head)
+        if mine is None:
+            return Progress.BEHIND
+        theirs = self._client.header(head)
+        if theirs.hash == mine.hash:
+            return Progress.CURRENT if head == cursor.number else Progress.BEHIND
+        return self._rewind(cursor, head, [])
+
+    def _store(self, cursor: Cursor | None, headers: list[Header]) -> None:
+        logs = self._source.logs(headers)
+        by_block: dict[int, int] = {header.number: header.timestamp for header in headers}
+        self._verify(headers, logs)
+        blocks = [Block(h.number, h.hash, h.parent_hash, h.timestamp) for h in headers]
+        # If we crash before this commits, nothing of these blocks is stored; the next step reads them again.
+        with self._database.writer() as connection:
+            derived = Derived(self._chain_id, by_block, lookups(connection, self._chain_id))
+            derived.add(logs)
+            write_blocks(connection, cursor, blocks, derived, self._genesis)
+
+    def _verify(self, headers: Sequence[Header], logs: Sequence[RawLog]) -> None:
+        mode = self._settings.receipts
+        if mode is Receipts.NONE:
+            return
+        grouped: dict[int, list[RawLog]] = {}
+        for log in logs:
+            grouped.setdefault(log.block_number, []).append(log)
+        for header in headers:
+            mine = grouped.get(header.number)
+            if mine and (mode is Receipts.ALL or _is_sampled(header, mine)):
+                self._source.verify_receipts(header, mine)
+
+    def _rewind(self, cursor: Cursor, height: int, above: Sequence[Header]) -> Progress:
+        """Find the newest block both chains have, and take back everything above it in one transaction."""
+        ancestor, fork = self._common_ancestor(cursor, height, above)
+        depth = cursor.number - (ancestor.number if ancestor is not None else -1)
+        if ancestor is None or depth > self._settings.rewind_limit:
+            self._halt(cursor, ancestor, fork, depth)
+        assert ancestor is not None  # noqa: S101  _halt never returns
+        with self._database.writer() as connection:
+            removed = rewind_to(connection, cursor, ancestor, self._chain_id)
+        self._rewinds += 1
+        _log.warning("mirror stepped back", blocks=removed, to=ancestor.number)
+        return Progress.REWOUND
+
+    def _common_ancestor(
+        self, cursor: Cursor, height: int, above: Sequence[Header]
+    ) -> tuple[Block | None, Header]:
+        """Return the common block and the other chain's first header above it.
+
+        The other chain's headers are read downwards and must link, or it is no chain but a confused node.
+        """
+        child = above[0] if above else None
+        number = height
+        while number >= self._settings.first_block:
+            low = max(self._settings.first_block, number - 63)
+            headers = self._source.headers(low, number + 1)
+            if child is not None and headers[-1].hash != child.parent_hash:
+                raise TransientChainError(
+                    f"block {child.number}: the node changed its chain while it was read"
+                )
+            with self._database.reader() as connection:
+                for header in reversed(headers):
+                    mine = load_block(connection, self._chain_id, header.number)
+                    if mine is not None and mine.hash == header.hash:
+                        if child is None:
+                            raise TransientChainError("the node returned to the mirrored chain")
+                        return mine, child
+                    child = header
+            number = low - 1
+        if child is None:
+            raise TransientChainError(f"block {cursor.number}: the node has no chain below it")
+        return None, child
+
+    def _halt(self, cursor: Cursor, ancestor: Block | None, fork: Header, depth: int) -> None:
+        """Keep the evidence and stop; the mirrored rows stay as they are.
+
+        Raises:
+            FatalChainError: always.
+        """
+        with self._database.writer() as connection:
+            mine = load_block(connection, self._chain_id, fork.number)
+            execute(
+                connection,
+                "INSERT INTO mirror_halts (chain_id, number, seen_hash, stored_hash, seen_header, reason) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                self._chain_id,
+                fork.number,
+                fork.hash,
+                mine.hash if mine is not None else b"",
+                fork.raw,
+                f"reorganisation of {depth} blocks, at most {self._settings.rewind_limit} may change",
+            )
+        raise FatalChainError(
+            f"block {fork.number}: the node has {fork.hash.hex()}, final here is "
+            f"{mine.hash.hex() if mine is not None else 'nothing'} ({depth} blocks deep)"
+        )
+
+
+def _is_sampled(header: Header, logs: Sequence[RawLog]) -> bool:
+    return header.hash[-1] % 16 == 0 or any(log.topics[0] == _ANCHORED for log in logs)
