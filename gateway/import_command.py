@@ -42,6 +42,8 @@ from gateway.rules.amounts import RoundingRule
 BATCH_BYTES = 4 * 1024 * 1024
 """Bytes of one request at most; the gateway takes twice as much."""
 BATCH_RECORDS = 1000
+LINE_BYTES = 64 * 1024
+"""Bytes of one line at most; the gateway stops reading at a longer one."""
 ATTEMPTS = 6
 NDJSON = "application/x-ndjson"
 
@@ -63,6 +65,9 @@ def take_batches(records: Iterator[Record], file_sha256: str) -> Iterator[list[t
     size = 0
     for record in records:
         line = b"" if record.fault else encode_line(record, file_sha256)
+        if len(line) > LINE_BYTES:
+            fault = FormatError("row", f"makes a line of more than {LINE_BYTES} bytes")
+            record, line = replace(record, body=None, dust=Decimal(0), fault=fault), b""
         if batch and (len(batch) >= BATCH_RECORDS or size + len(line) > BATCH_BYTES):
             yield batch
             batch, size = [], 0
