@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 
 from chain.canonical import JsonValue
@@ -31,6 +30,7 @@ from chain.operation import (
 )
 from chain.types import AccountId, ChapterCode, EntryId
 from gateway.errors import Refusal
+from gateway.ledger.drafts import Authorization, Draft
 
 MAX_SUBJECTS = 16
 """Accounts one entry may concern."""
@@ -45,14 +45,18 @@ _KEY_TEXT = re.compile(r"[\x20-\x7e]{1,255}\Z")
 _KEY_HEADER = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,510})"\Z')
 _SIGNATURE = re.compile(r"[0-9a-f]{130}\Z")
 _MEMBERS = frozenset(
-    ("type", "chapter", "actor", "subjects", "op", "public", "private", "refs", "rule", "authorization")
-    + ("idempotency_key", "idempotencyKey")
+    {
+        *("type", "chapter", "actor", "subjects", "op", "public", "private", "refs", "rule"),
+        *("authorization", "idempotency_key", "idempotencyKey"),
+    }
 )
 CURRENCIES = frozenset({"CNY", "HKD", "USD"})
 """Currencies a recorded sum may be in; all have two decimals, so sums are hundredths."""
 RESERVED_TYPES = frozenset(
-    ("log.genesis", "chapter.opened", "member.joined", "member.frozen", "member.unfrozen")
-    + ("account.recovered", "quota.set", "cap.set", "key.rotated", "period.close")
+    {
+        *("log.genesis", "chapter.opened", "member.joined", "member.frozen", "member.unfrozen"),
+        *("account.recovered", "quota.set", "cap.set", "key.rotated", "period.close"),
+    }
 )
 """Types that only their own route writes, because each also acts on the chain or the gateway."""
 UNIT = "0.01 coin"
@@ -134,10 +138,11 @@ def bad_field(field: str, reason: str) -> Refusal:
     return Refusal("entry.bad_field", field=field, reason=reason)
 
 
-def read_instruction(body: JsonValue) -> Instruction:
-    """Return the instruction a parsed body holds.
+def read_draft(body: JsonValue) -> Draft:
+    """Return the draft a parsed body asks for.
 
-    The operation's parties are subjects whether or not ``subjects`` names them: a statement leaves nothing out.
+    The operation's parties are subjects even when ``subjects`` does not name them: a statement leaves
+    nothing out.
 
     Raises:
         Refusal: ``entry.*``, ``amount.*``, ``unit.unknown`` or ``signature.malformed``, naming the member.
@@ -169,7 +174,7 @@ def read_instruction(body: JsonValue) -> Instruction:
     rule = body.get("rule")
     if rule is not None and not (isinstance(rule, str) and CODE_PATTERN.match(rule)):
         raise bad_field("rule", "not a code")
-    return Instruction(
+    return Draft(
         type=type_name,
         chapter=ChapterCode(chapter),
         actor=None if actor is None else AccountId(actor),
@@ -217,7 +222,7 @@ def _read_private(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return private
 
 
-def _read_authorization(value: JsonValue) -> tuple[bytes, bytes] | None:
+def _read_authorization(value: JsonValue) -> Authorization | None:
     if value is None:
         return None
     if not isinstance(value, dict) or value.keys() != {"nonce", "signature"}:
@@ -227,7 +232,7 @@ def _read_authorization(value: JsonValue) -> tuple[bytes, bytes] | None:
         raise bad_field("authorization.nonce", "not 64 lower-case hex digits")
     if not isinstance(signature, str) or not _SIGNATURE.match(signature):
         raise Refusal("signature.malformed")
-    return bytes.fromhex(nonce), bytes.fromhex(signature)
+    return Authorization(bytes.fromhex(nonce), bytes.fromhex(signature))
 
 
 def _object(body: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:

@@ -1,0 +1,50 @@
+"""What routes reach: the services of one application, the caller of one request, authorisation as a dependency."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from chain.canonical import JsonValue
+from gateway.auth import Caller, Principal, Scope
+from gateway.services import Services
+
+_BEARER = HTTPBearer(auto_error=False, description="API key: ty_live_ and 32 characters")
+
+
+def services_of(request: Request) -> Services:
+    """Return the application's services."""
+    return cast(Services, request.app.state.services)
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who the guard found to be calling."""
+    return cast(Caller, request.state.caller)
+
+
+def body_of(request: Request) -> JsonValue:
+    """Return the body as the guard parsed it, strictly."""
+    return cast(JsonValue, request.state.json)
+
+
+class Requires:
+    """Dependency of a route: the principal, when it holds ``scope``. Raises the ``auth.*`` refusals."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def __call__(self, request: Request, _: Annotated[object, Depends(_BEARER)] = None) -> Principal:
+        return caller_of(request).require(self.scope)
+
+
+EntryReader = Annotated[Principal, Depends(Requires(Scope.ENTRIES_READ))]
+MemberReader = Annotated[Principal, Depends(Requires(Scope.MEMBERS_READ))]
+MemberWriter = Annotated[Principal, Depends(Requires(Scope.MEMBERS_WRITE))]
+ChapterWriter = Annotated[Principal, Depends(Requires(Scope.CHAPTERS_WRITE))]
+CreditWriter = Annotated[Principal, Depends(Requires(Scope.CREDITS_WRITE))]
+AccountReader = Annotated[Principal, Depends(Requires(Scope.ACCOUNTS_READ))]
+EventReader = Annotated[Principal, Depends(Requires(Scope.EVENTS_READ))]
+Administrator = Annotated[Principal, Depends(Requires(Scope.ADMIN))]
+Shared = Annotated[Services, Depends(services_of)]

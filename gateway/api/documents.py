@@ -1,0 +1,186 @@
+"""OpenAPI 3.1: what FastAPI cannot see by itself. The raw entry routes, and the one error shape of every route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gateway.api.entry_writes import BATCH_ROUTE, NDJSON, ROUTE
+from gateway.error_codes import CODES
+from gateway.errors import PROBLEM_MEDIA_TYPE
+
+Json = dict[str, object]
+
+_REF = {"$ref": "#/components/schemas/Problem"}
+_ACCOUNT = {"type": "string", "pattern": "^acct_[0-9a-f]{40}$"}
+_ENTRY_ID = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+_AMOUNT = {
+    "type": "string",
+    "pattern": "^[1-9][0-9]{0,18}$",
+    "description": "Hundredths of a coin, 1 to 2^63 - 1. 以百分之一积分为单位的整数。",
+}
+_HEX32 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+_INSTRUCTION: Json = {
+    "type": "object",
+    "required": ["type", "chapter"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"type": "string", "examples": ["purchase.recorded"]},
+        "chapter": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{4}$", "examples": ["3101-0007"]},
+        "actor": {"anyOf": [_ACCOUNT, {"type": "null"}]},
+        "subjects": {"type": "array", "items": _ACCOUNT, "maxItems": 16, "uniqueItems": True},
+        "op": {"anyOf": [{"$ref": "#/components/schemas/Operation"}, {"type": "null"}]},
+        "public": {"type": "object", "description": "Fields of the type's registry: codes, numbers, hashes."},
+        "private": {"type": "object", "description": "Kept sealed; only digests enter the entry."},
+        "refs": {"type": "array", "items": _ENTRY_ID, "maxItems": 16, "uniqueItems": True},
+        "rule": {"type": ["string", "null"]},
+        "authorization": {
+            "type": "object",
+            "description": "A self-custody holder's EIP-712 TransferAuthorization.",
+            "required": ["nonce", "signature"],
+            "additionalProperties": False,
+            "properties": {"nonce": _HEX32, "signature": {"type": "string", "pattern": "^[0-9a-f]{130}$"}},
+        },
+        "idempotencyKey": {"type": "string", "maxLength": 255},
+    },
+}
+_OPERATION: Json = {
+    "type": "object",
+    "required": ["kind"],
+    "additionalProperties": False,
+    "properties": {
+        "kind": {
+            "enum": ["issue", "transfer", "redeem", "burn", "lock", "release", "cancel", "reverse", "recover"]
+        },
+        "from": {"anyOf": [_ACCOUNT, {"type": "null"}]},
+        "to": {"anyOf": [_ACCOUNT, {"type": "null"}]},
+        "amount": _AMOUNT,
+        "unit": {"const": "0.01 coin"},
+        "valid_until": {"type": "integer", "minimum": 0},
+        "ref": _HEX32,
+    },
+}
+_ACCEPTED: Json = {
+    "type": "object",
+    "required": ["id", "index", "leaf_hash", "state", "receipt"],
+    "properties": {
+        "id": _ENTRY_ID,
+        "index": {"type": "integer", "minimum": 0},
+        "leaf_hash": _HEX32,
+        "state": {"const": "accepted"},
+        "receipt": {"type": "object", "description": "Signed by the log: its promise to hold this leaf here."},
+    },
+}
+_PROBLEM: Json = {
+    "type": "object",
+    "description": "RFC 9457. 每个 4xx/5xx 都是此结构。",
+    "required": ["type", "title", "title_zh", "status", "detail", "detail_zh", "instance", "code", "trace_id"],
+    "properties": {
+        **{
+            name: {"type": "string"}
+            for name in ("type", "title", "title_zh", "detail", "detail_zh", "instance", "trace_id")
+        },
+        "status": {"type": "integer"},
+        "code": {"type": "string", "enum": sorted(CODES)},
+        "retryable": {"type": "boolean"},
+        "retry_after_s": {"type": "integer"},
+    },
+}
+_KEY_PARAMETER: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "One quoted string; required unless the body has idempotencyKey.",
+    "schema": {"type": "string"},
+    "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
+}
+
+
+def describe(api: FastAPI) -> None:
+    """Make ``api.openapi()`` complete; the document is built once, when first asked for."""
+    built: list[Json] = []
+
+    def openapi() -> Json:
+        if not built:
+            built.append(_document(api))
+        return built[0]
+
+    api.openapi = cast("Callable[[], dict[str, object]]", openapi)  # type: ignore[method-assign]
+
+
+def _document(api: FastAPI) -> Json:
+    document = get_openapi(title=api.title, version=api.version, routes=api.routes)
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas |= {"Instruction": _INSTRUCTION, "Operation": _OPERATION, "Accepted": _ACCEPTED, "Problem": _PROBLEM}
+    paths = document["paths"]
+    paths.setdefault(ROUTE, {})["post"] = _post_entry()
+    paths.setdefault(BATCH_ROUTE, {})["post"] = _post_batch()
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            _add_problems(path, method, operation)
+    return cast(Json, document)
+
+
+def _add_problems(path: str, method: str, operation: Json) -> None:
+    """Give one operation the problem responses it can answer with."""
+    responses = cast(dict[str, object], operation["responses"])
+    responses.pop("422", None)
+    statuses = {"408", "429", "431", "500", "503"}
+    if operation.get("security"):
+        statuses |= {"401", "403"}
+    if "{" in path or path.startswith("/log"):
+        statuses.add("404")
+    if operation.get("parameters"):
+        statuses.add("400")
+    if method == "post":
+        statuses |= {"400", "409", "413", "415", "422", "507"}
+    if path.endswith("/proof"):
+        statuses |= {"409", "422"}
+    for status in sorted(statuses):
+        responses[status] = {"description": "Problem", "content": {PROBLEM_MEDIA_TYPE: {"schema": _REF}}}
+
+
+def _post_entry() -> Json:
+    return {
+        "tags": ["entries"],
+        "operationId": "entries_create",
+        "summary": "Record one entry",
+        "description": "201 when the entry is durable. A repeat with the same key gives the same answer.",
+        "security": [{"HTTPBearer": []}],
+        "parameters": [_KEY_PARAMETER],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Instruction"}}},
+        },
+        "responses": {
+            "201": {
+                "description": "Recorded",
+                "headers": {"Idempotency-Replayed": {"schema": {"const": "true"}}},
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Accepted"}}},
+            }
+        },
+    }
+
+
+def _post_batch() -> Json:
+    line = {"anyOf": [{"$ref": "#/components/schemas/Accepted"}, _REF]}
+    return {
+        "tags": ["entries"],
+        "operationId": "entries_create_batch",
+        "summary": "Record many entries, one JSON line each",
+        "description": "Each line is an instruction with idempotency_key; each answer line is the 201 body or a "
+        "problem with its line number, in order.",
+        "security": [{"HTTPBearer": []}],
+        "requestBody": {
+            "required": True,
+            "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/Instruction"}}},
+        },
+        "responses": {"200": {"description": "One line for each line", "content": {NDJSON: {"schema": line}}}},
+    }

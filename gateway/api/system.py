@@ -1,0 +1,92 @@
+"""Health, status, metrics and the public page: what operators and the public may always see."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, Response
+
+from gateway.api.context import Shared, services_of
+from gateway.services import Services
+from gateway.web.page import CSP, render_page
+
+router = APIRouter(tags=["system"])
+
+READY_LAG_BLOCKS = 30
+"""Blocks the mirror may be behind while the gateway still counts as ready."""
+
+
+@router.get("/livez", operation_id="livez")
+async def livez() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", operation_id="readyz")
+async def readyz(services: Shared) -> Response:
+    """Say whether requests are served as they should be: 200 with every check, 503 when one fails."""
+    checks = await asyncio.to_thread(readiness, services)
+    ready = all(checks.values())
+    body = {"status": "ok" if ready else "unready", "checks": checks}
+    return Response(json.dumps(body), 200 if ready else 503, media_type="application/json")
+
+
+def readiness(services: Services) -> dict[str, bool]:
+    """Return each check by name: schema, chain, mirror, ledger."""
+    figures = services.standing.read()
+    lag = figures.mirror_lag_blocks
+    return {
+        "schema": services.schema_current(),
+        "chain": figures.chain_head is not None and services.chain_matches(),
+        "mirror": lag is not None and lag <= READY_LAG_BLOCKS and not figures.mirror_halted,
+        "ledger": services.writable(),
+    }
+
+
+@router.get("/v1/status", operation_id="status_get")
+async def status(services: Shared) -> dict[str, object]:
+    """Return the public state: sizes, heights, lags, contracts, and what is not proved."""
+    figures = await asyncio.to_thread(services.standing.read)
+    return {
+        **figures.public(),
+        "vkey": services.log.vkey,
+        "contracts": services.contracts,
+        "trust_root": services.trust_root_id,
+        "trust_root_name": services.trust_root_name,
+        "finality_depth": services.settings.finality_depth,
+    }
+
+
+@router.get("/v1/trust-root", operation_id="trust_root_get", response_class=Response)
+async def trust_root(services: Shared) -> Response:
+    """Return the trust root of this gateway, to be compared with the one you already have, never instead of it."""
+    return Response(services.trust_root, media_type="application/json")
+
+
+@router.get("/metrics", operation_id="metrics", response_class=Response)
+async def metrics(services: Shared) -> Response:
+    """Return Prometheus metrics."""
+    figures = await asyncio.to_thread(services.standing.read)
+    readings = {
+        "mirror_lag_blocks": float(figures.mirror_lag_blocks if figures.mirror_lag_blocks is not None else -1),
+        "outbox_oldest_seconds": figures.outbox_oldest_seconds,
+        "outbox_waiting": float(figures.outbox_waiting),
+        "anchor_age_seconds": figures.anchor_age_seconds,
+        "ledger_entries": float(figures.entries),
+        "checkpoint_size": float(figures.checkpoint_size),
+        "anchored_size": float(figures.anchored_size),
+        "settled_index": float(figures.settled_index),
+        "reconcile_mismatch": float(figures.reconcile_mismatch),
+    }
+    return Response(services.telemetry.render(readings), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/", operation_id="page", response_class=HTMLResponse)
+async def page(request: Request, lang: Literal["zh", "en"] = Query("zh")) -> HTMLResponse:
+    """Return the public page."""
+    figures = await asyncio.to_thread(services_of(request).standing.read)
+    headers = {"content-security-policy": CSP, "referrer-policy": "no-referrer"}
+    return HTMLResponse(render_page(figures.public(), lang), headers=headers)

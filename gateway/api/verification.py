@@ -1,0 +1,31 @@
+"""``POST /v1/verify``: the same numbered verification the command line runs, for those who cannot run it.
+
+A convenience, never the proof: who doubts the gateway verifies with ``tongyi verify`` and a trust root of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request
+
+from chain.verify import verify_bundle
+from gateway.api.context import Shared
+
+ROUTE = "/v1/verify"
+router = APIRouter(tags=["verify"])
+
+
+@router.post(ROUTE, operation_id="verify_bundle")
+async def verify(request: Request, services: Shared) -> dict[str, object]:
+    """Return the verdict over a bundle (the body, at most 1 MiB) against this gateway's trust root."""
+    verdict = await asyncio.to_thread(verify_bundle, request.state.body, services.trust_root)
+    return {
+        "outcome": verdict.outcome,
+        "trust_root": services.trust_root_id,
+        "trust_root_name": services.trust_root_name,
+        "steps": [
+            {"number": step.number, "name": step.name, "status": step.status, "detail": step.detail}
+            for step in verdict.steps
+        ],
+    }

@@ -1,0 +1,139 @@
+"""The ASGI application: routes, the guard around them, and one shape for every error.
+
+``build_app`` gives the guarded application a server runs; ``build_api`` the plain FastAPI one, for its OpenAPI.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from chain.entry_types import CODE_PATTERN
+from gateway.api import (
+    chapters,
+    documents,
+    entry_reads,
+    entry_writes,
+    log_files,
+    members,
+    problem_pages,
+    system,
+    verification,
+)
+from gateway.api.problems import problem_response
+from gateway.errors import Refusal
+from gateway.guard import BodyRule, Guard
+from gateway.services import Services
+from gateway.settings import Settings
+
+TITLE = "Tongyi Notary"
+VERSION = "0.1.0"
+_JSON = ("application/json",)
+_ROUTERS = (
+    entry_reads.router,
+    chapters.router,
+    members.router,
+    verification.router,
+    log_files.router,
+    problem_pages.router,
+    system.router,
+)
+
+
+def build_app(services: Services) -> ASGIApp:
+    """Return the application around ``services``, guarded."""
+    api = build_api()
+    api.state.services = services
+    return Guard(
+        api,
+        keyring=services.keyring,
+        telemetry=services.telemetry,
+        default=BodyRule(services.settings.body_limit, _JSON),
+        rules=_body_rules(services.settings),
+    )
+
+
+def build_api() -> FastAPI:
+    """Return the routes alone; they answer only once ``state.services`` is set."""
+    api = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+    )
+    # Raw handlers: the two routes that must carry thousands of entries a second.
+    api.router.routes.append(Route(entry_writes.ROUTE, entry_writes.post_entry, methods=["POST"]))
+    api.router.routes.append(Route(entry_writes.BATCH_ROUTE, entry_writes.post_batch, methods=["POST"]))
+    for router in _ROUTERS:
+        api.include_router(router)
+    api.add_exception_handler(Refusal, _on_refusal)
+    api.add_exception_handler(RequestValidationError, _on_invalid)
+    api.add_exception_handler(HTTPException, _on_http)
+    api.add_exception_handler(Exception, _on_fault)
+    documents.describe(api)
+    return api
+
+
+def _body_rules(settings: Settings) -> dict[str, BodyRule]:
+    bundles = ("application/vnd.tongyi.proof+json", "application/json", "application/octet-stream")
+    return {
+        entry_writes.BATCH_ROUTE: BodyRule(settings.batch_limit, (entry_writes.NDJSON,), streamed=True),
+        verification.ROUTE: BodyRule(settings.verify_limit, bundles, parsed=False),
+    }
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _answer(request: Request, refusal: Refusal) -> Response:
+    request.app.state.services.telemetry.refused(refusal.code)
+    return problem_response(refusal, request.url.path, request.state.trace_id)
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    return _answer(request, error if isinstance(error, Refusal) else Refusal("internal"))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    response = _answer(request, Refusal("method.not_allowed" if status == 405 else "not_found"))
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response
+
+
+async def _on_fault(request: Request, error: Exception) -> Response:
+    # The guard, outside, sees the error itself and logs it under the same trace id.
+    return _answer(request, Refusal("internal"))
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    return _answer(request, validation_refusal(error))
+
+
+def validation_refusal(error: Exception) -> Refusal:
+    """Return the refusal of the first fault pydantic found; names of unknown members only when harmless."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    if not faults:
+        return Refusal("entry.bad_field", field="body", reason="not accepted")
+    fault = faults[0]
+    place = [str(part) for part in fault["loc"]]
+    field = ".".join(place[1:]) or place[0]
+    shown = field if CODE_PATTERN.match(field) else place[0]
+    kind = str(fault["type"])
+    if place[0] in ("query", "path", "header"):
+        return Refusal("query.invalid", field=shown, reason=str(fault["msg"]))
+    if kind == "extra_forbidden":
+        return Refusal("entry.unknown_field", field=shown)
+    if kind in ("amount.malformed", "amount.too_large"):
+        limits = {"limit": str(2**63 - 1)} if kind == "amount.too_large" else {}
+        return Refusal(kind, field=shown, **limits)
+    return Refusal("entry.bad_field", field=shown, reason=str(fault["msg"]))

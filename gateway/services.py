@@ -1,0 +1,73 @@
+"""What the routes are given: one frozen set of services, assembled by the runtime (or by a test)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from chain.tiles import TilePath
+from gateway.auth import Keyring
+from gateway.db import Database
+from gateway.evidence.assemble import BundleAssembler
+from gateway.ledger.drafts import Answer, Submission
+from gateway.settings import Settings
+from gateway.standing import Standing
+from gateway.telemetry import Telemetry
+
+
+class Writes(Protocol):
+    """The sequencer as the routes see it."""
+
+    def submit(self, submission: Submission) -> Future[Answer]:
+        """Queue one submission; the future gives its answer once durable."""
+        ...
+
+    def submit_many(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+        """Submit in order and wait; answers in the same order."""
+        ...
+
+
+class PublishedLog(Protocol):
+    """The log as the public sees it; never more than the published checkpoint."""
+
+    @property
+    def vkey(self) -> str:
+        """The log's verifier key."""
+        ...
+
+    def checkpoint(self) -> bytes | None:
+        """Return the newest signed checkpoint."""
+        ...
+
+    def published_size(self) -> int:
+        """Return that checkpoint's size."""
+        ...
+
+    def tile(self, path: TilePath) -> bytes | None:
+        """Return a tile's or entry bundle's bytes; requires it to lie within the published size."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One running gateway's parts. ``contracts`` maps names to 0x addresses."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    telemetry: Telemetry
+    sequencer: Writes
+    log: PublishedLog
+    standing: Standing
+    bundles: BundleAssembler
+    chain_id: int
+    log_id: bytes
+    contracts: dict[str, str]
+    trust_root: bytes
+    trust_root_id: str
+    trust_root_name: str
+    schema_current: Callable[[], bool]
+    chain_matches: Callable[[], bool]
+    writable: Callable[[], bool]

@@ -1,0 +1,169 @@
+"""Where everything stands: log, anchor, contract, mirror, outbox. Reads only; for status, metrics and readiness.
+
+Figures come from SQL and one node call; they are cached for a moment so that nobody can make the node work by
+asking. Public: sizes, heights and ages, nothing of any chapter.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, func, select
+
+from chain.errors import ChainError
+from gateway.anchor.tables import anchor_evidence
+from gateway.db import Database
+from gateway.ledger.tables import checkpoints, log_heads
+from gateway.mirror.tables import mirror_anchors, mirror_cursor, mirror_halts, mirror_settlements
+from gateway.outbox.tables import chain_transactions
+
+_FRESH_SECONDS = 0.5
+_WAITING = ("queued", "signed", "sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One reading. Sizes count leaves; ``chain_head`` is None while the node does not answer."""
+
+    origin: str
+    chain_id: int
+    entries: int
+    checkpoint_size: int
+    anchored_size: int
+    evidence_size: int
+    settled_index: int
+    chain_head: int | None
+    mirror_block: int | None
+    mirror_halted: bool
+    outbox_waiting: int
+    outbox_oldest_seconds: float
+    anchor_age_seconds: float
+    reconcile_mismatch: int
+
+    @property
+    def mirror_lag_blocks(self) -> int | None:
+        """Blocks between the node's head and the mirror's, None while either is unknown."""
+        if self.chain_head is None or self.mirror_block is None:
+            return None
+        return max(0, self.chain_head - self.mirror_block)
+
+    def public(self) -> dict[str, object]:
+        """Return the figures with the lag, as JSON shows them."""
+        return {**asdict(self), "mirror_lag_blocks": self.mirror_lag_blocks}
+
+
+class Standing:
+    """Reads figures of one log on one chain."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        origin: str,
+        log_id: bytes,
+        chain_id: int,
+        chain_head: Callable[[], int],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._origin = origin
+        self._log_id = log_id
+        self._chain_id = chain_id
+        self._chain_head = chain_head
+        self._now = now
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._figures: Figures | None = None
+        self._mismatch = 0
+
+    def set_mismatch(self, accounts: int) -> None:
+        """Keep the result of the last reconciliation: accounts that differ from the chain."""
+        self._mismatch = accounts
+
+    def read(self) -> Figures:
+        """Return figures at most half a second old."""
+        with self._lock:
+            if self._figures is None or time.monotonic() - self._read_at > _FRESH_SECONDS:
+                self._figures = self._read_now()
+                self._read_at = time.monotonic()
+            return self._figures
+
+    def _read_now(self) -> Figures:
+        try:
+            head: int | None = self._chain_head()
+        except ChainError:
+            head = None
+        with self._database.reader() as connection:
+            checkpoint = connection.execute(select(func.max(checkpoints.c.size))).scalar() or 0
+            anchored, anchored_at = self._anchored(connection)
+            oldest, waiting = self._outbox(connection)
+            return Figures(
+                origin=self._origin,
+                chain_id=self._chain_id,
+                entries=connection.execute(
+                    select(log_heads.c.next_index).where(log_heads.c.origin == self._origin)
+                ).scalar()
+                or 0,
+                checkpoint_size=checkpoint,
+                anchored_size=anchored,
+                evidence_size=self._evidence_size(connection),
+                settled_index=self._settled(connection),
+                chain_head=head,
+                mirror_block=connection.execute(
+                    select(mirror_cursor.c.block_number).where(mirror_cursor.c.chain_id == self._chain_id)
+                ).scalar(),
+                mirror_halted=connection.execute(
+                    select(func.count()).select_from(mirror_halts).where(
+                        mirror_halts.c.chain_id == self._chain_id
+                    )
+                ).scalar_one()
+                > 0,
+                outbox_waiting=waiting,
+                outbox_oldest_seconds=oldest,
+                anchor_age_seconds=anchored_at if checkpoint > anchored else 0.0,
+                reconcile_mismatch=self._mismatch,
+            )
+
+    def _anchored(self, connection: Connection) -> tuple[int, float]:
+        """Return the last anchored size and its age in seconds by the outbox's record of it."""
+        size = connection.execute(
+            select(func.max(mirror_anchors.c.size)).where(
+                mirror_anchors.c.chain_id == self._chain_id, mirror_anchors.c.log_id == self._log_id
+            )
+        ).scalar()
+        mined = connection.execute(
+            select(func.max(chain_transactions.c.mined_at)).where(
+                chain_transactions.c.chain_id == self._chain_id, chain_transactions.c.kind == "anchor"
+            )
+        ).scalar()
+        return size or 0, self._age(mined)
+
+    def _evidence_size(self, connection: Connection) -> int:
+        wanted = select(func.max(anchor_evidence.c.size)).where(
+            anchor_evidence.c.chain_id == self._chain_id,
+            anchor_evidence.c.log_id == self._log_id,
+            anchor_evidence.c.complete,
+        )
+        return connection.execute(wanted).scalar() or 0
+
+    def _settled(self, connection: Connection) -> int:
+        wanted = select(func.max(mirror_settlements.c.end)).where(
+            mirror_settlements.c.chain_id == self._chain_id, mirror_settlements.c.log_id == self._log_id
+        )
+        return connection.execute(wanted).scalar() or 0
+
+    def _outbox(self, connection: Connection) -> tuple[float, int]:
+        wanted = select(func.min(chain_transactions.c.created_at), func.count()).where(
+            chain_transactions.c.chain_id == self._chain_id, chain_transactions.c.state.in_(_WAITING)
+        )
+        oldest, waiting = connection.execute(wanted).one()
+        return self._age(oldest), waiting
+
+    def _age(self, at: str | None) -> float:
+        if at is None:
+            return 0.0
+        return max(0.0, self._now() - datetime.fromisoformat(at).astimezone(UTC).timestamp())
