@@ -53,7 +53,7 @@ class OpenChapter:
 
 @dataclass(frozen=True, slots=True)
 class SetRights:
-    """The account's rights change; ``order`` is the commitment of the order behind it, 32 bytes."""
+    """The account's rights change; ``order`` is the digest of the written order, 32 bytes, not zero."""
 
     account: Address
     may_send: bool
@@ -63,11 +63,10 @@ class SetRights:
 
 @dataclass(frozen=True, slots=True)
 class RecoverAccount:
-    """Rights of ``old`` move to ``new``, which the entry registers; credits move by the entry's `recover`."""
+    """Standing of ``old`` moves to ``new``, no account before; credits follow by an entry with a `recover`."""
 
     old: Address
     new: Address
-    custody: Custody
     order: bytes
 
 

@@ -7,7 +7,7 @@ hundredths of a coin. Everything below the line "projections" follows from the e
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, SmallInteger, Table, Text, text
 
 from gateway.db import ROW_NUMBER, metadata
 
@@ -74,8 +74,11 @@ operations = Table(
     Column("evidence", LargeBinary, nullable=True),
     # What acceptance moved in the projections; undone once when the chain refuses the operation.
     Column("moved", BigInteger, nullable=False),
-    # 0 = not seen, 1 = done, 2 = refused and undone.
+    # 0 = stands, 2 = refused by the chain for good, and undone here.
     Column("outcome", SmallInteger, nullable=False),
+    Index(
+        "ix_operations_reversals", "ref", sqlite_where=text("kind = 8"), postgresql_where=text("kind = 8")
+    ),
 )
 """Operands of the entries that hold an operation."""
 
@@ -182,12 +185,12 @@ locks = Table(
     metadata,
     Column("leaf_hash", LargeBinary, primary_key=True),
     Column("account", LargeBinary, nullable=False),
+    # What is still locked; 0 when all was released or cancelled.
     Column("amount", BigInteger, nullable=False),
-    Column("closed_by", BigInteger, nullable=True),
     Index("ix_locks_account", "account"),
     sqlite_with_rowid=False,
 )
-"""Locks by the leaf hash of their entry; `closed_by` is the index of the release or cancel."""
+"""Locks by the leaf hash of their entry."""
 
 outcome_cursors = Table(
     "outcome_cursors",

@@ -1,0 +1,52 @@
+"""Operations that reversals act on, read inside the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import Connection
+
+from chain.operation import OperationKind
+from gateway.db import fetch_all
+
+REFUSED = 2
+"""`operations.outcome` of an operation the chain refused and the projections undid."""
+
+
+REVERSE = int(OperationKind.REVERSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """An earlier operation by the hash of its leaf; ``left`` is what reversals have not yet asked back."""
+
+    log_index: int
+    kind: OperationKind
+    sender: bytes
+    receiver: bytes
+    amount: int
+    left: int
+
+
+def original_of(connection: Connection, leaf_hash: bytes) -> Original | None:
+    """Return the operation whose leaf has this hash, None when there is none or the chain refused it."""
+    rows = fetch_all(
+        connection,
+        "SELECT log_index, kind, sender, receiver, amount, outcome FROM operations WHERE leaf_hash = ?",
+        leaf_hash,
+    )
+    if not rows:
+        return None
+    index, kind, sender, receiver, amount, outcome = cast("tuple[int, int, bytes, bytes, int, int]", rows[0])
+    if outcome == REFUSED:
+        return None
+    asked = fetch_all(
+        connection,
+        # The kind stands in the text, so that the partial index of reversals serves.
+        f"SELECT coalesce(sum(amount), 0) FROM operations WHERE kind = {REVERSE} AND ref = ? AND outcome <> ?",
+        leaf_hash,
+        REFUSED,
+    )
+    left = amount - int(cast("int", asked[0][0]))
+    return Original(index, OperationKind(kind), sender, receiver, amount, left)
