@@ -39,15 +39,16 @@ from gateway.mirror.tables import OUT_OF_RANGE
 
 _MAX = 2**63 - 1
 _ISSUE, _LOCK, _RECOVER = int(OperationKind.ISSUE), int(OperationKind.LOCK), int(OperationKind.RECOVER)
-_CLOSING = frozenset({int(OperationKind.RELEASE), int(OperationKind.CANCEL)})
+_ENDING = frozenset({int(OperationKind.RELEASE), int(OperationKind.CANCEL)})
 
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What derivation must know of rows mirrored before: an account's chapter, and its locked amount."""
+    """What derivation must know of rows mirrored before: an account's chapter, locked amount and rights."""
 
     chapter: Callable[[bytes], int]
     locked: Callable[[bytes], int]
+    rights: Callable[[bytes], tuple[bool, bool]]
 
 
 class Derived:
@@ -61,7 +62,7 @@ class Derived:
         self.quotas: dict[tuple[int, int], int] = {}
         self.rights: dict[bytes, tuple[bool, bool]] = {}
         self.recovered: list[tuple[bytes, bytes]] = []
-        self.closed: list[tuple[bytes, int, bytes]] = []
+        self.ended: dict[bytes, int] = {}
         self._chapters: dict[bytes, int] = {}
         self._timestamps = timestamps
         self._lookups = lookups
@@ -130,11 +131,9 @@ class Derived:
         if kind == _RECOVER:
             locked = self._lookups.locked(event.sender) + self.movements.locked_change(event.sender)
         elif kind == _LOCK:
-            self._row(
-                "mirror_locks", event.leaf_hash, event.sender, moved, event.ref, None, None, log.block_number
-            )
-        elif kind in _CLOSING:
-            self.closed.append((event.leaf_hash, kind, event.ref))
+            self._row("mirror_locks", event.leaf_hash, event.sender, moved, event.ref, 0, log.block_number)
+        elif kind in _ENDING:
+            self.ended[event.ref] = self.ended.get(event.ref, 0) + moved
         elif kind == _ISSUE:
             key = (self._chapter(event.receiver), quota_period(self._timestamps[log.block_number]))
             self.quotas[key] = self.quotas.get(key, 0) + moved
@@ -162,12 +161,9 @@ class Derived:
             case AccountRegistered():
                 self._registered(event, at)
             case RightsChanged():
-                self.rights[event.account] = (event.may_send, event.may_receive)
-                rights = (event.account, event.may_send, event.may_receive, event.order)
-                self._row("mirror_rights", *at, *rights)
+                self._rights(event.account, event.may_send, event.may_receive, event.order, at)
             case AccountRecovered():
-                self.recovered.append((event.old, event.new))
-                self._row("mirror_recoveries", *at, event.old, event.new, event.order)
+                self._recovered(event, at)
             case QuotaSet():
                 self._row("mirror_limits", *at, "quota", event.chapter, event.period, _bounded(event.amount))
             case DailyCapSet():
@@ -190,6 +186,21 @@ class Derived:
                 self._row("mirror_approvals", *at, *approval)
             case _:
                 raise FatalChainError(f"event {type(event).__name__} has no rows")
+
+    def _rights(
+        self, address: bytes, may_send: bool, may_receive: bool, order: bytes, at: tuple[int, int]
+    ) -> None:
+        self.rights[address] = (may_send, may_receive)
+        self._row("mirror_rights", *at, address, may_send, may_receive, order)
+
+    def _recovered(self, event: AccountRecovered, at: tuple[int, int]) -> None:
+        """The new account has the rights the old one had; the old one has none any more."""
+        rights = self.rights.get(event.old)
+        may_send, may_receive = self._lookups.rights(event.old) if rights is None else rights
+        self._rights(event.new, may_send, may_receive, event.order, at)
+        self._rights(event.old, False, False, event.order, at)
+        self.recovered.append((event.old, event.new))
+        self._row("mirror_recoveries", *at, event.old, event.new, event.order)
 
     def _registered(self, event: AccountRegistered, at: tuple[int, int]) -> None:
         self._chapters[event.account] = event.chapter

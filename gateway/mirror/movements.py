@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from chain.operation import OperationKind
+from chain.operation import ZERO_ADDRESS, OperationKind
 
 _OFFSET = timedelta(hours=8)
 _ISSUE, _BURN = int(OperationKind.ISSUE), int(OperationKind.BURN)
@@ -41,7 +41,9 @@ class Movements:
         else:
             locked = moved_locked * sign if kind == _RECOVER else 0
             self._change(sender, -amount, -locked)
-            self._change(receiver, amount, locked)
+            # The reversal of an issue burns.
+            if receiver != ZERO_ADDRESS:
+                self._change(receiver, amount, locked)
 
     def locked_change(self, address: bytes) -> int:
         """Return the change of an account's locked amount so far."""

@@ -128,14 +128,14 @@ mirror_rights = Table(
     _key("chain_id"),
     _key("block_number"),
     _key("log_index"),
-    _bytes("address"),
+    _hash_key("address"),
     Column("may_send", Boolean, nullable=False),
     Column("may_receive", Boolean, nullable=False),
     _bytes("order_hash"),
     Index("ix_mirror_rights_address", "chain_id", "address", "block_number", "log_index"),
     sqlite_with_rowid=False,
 )
-"""History of `RightsChanged`."""
+"""History of `RightsChanged`, and of what `AccountRecovered` does to the rights of both accounts."""
 
 mirror_recoveries = Table(
     "mirror_recoveries",
@@ -159,9 +159,8 @@ mirror_locks = Table(
     _bytes("address"),
     _number("amount"),
     _bytes("ref"),
-    # Leaf hash and kind of the operation that ended it (6 release, 7 cancel); null while open.
-    Column("closed_by", LargeBinary, nullable=True),
-    Column("closed_kind", SmallInteger, nullable=True),
+    # Sum of its releases and cancels; the lock's rest is `amount - ended`.
+    _number("ended"),
     _number("block_number"),
     Index("ix_mirror_locks_address", "chain_id", "address"),
     Index("ix_mirror_locks_block", "chain_id", "block_number"),

@@ -23,7 +23,7 @@ from gateway.mirror.tables import (
 )
 
 _COLUMNS = {table.name: ",".join(f'"{column.name}"' for column in table.c) for table in MIRRORED}
-_CLOSING = (6, 7)
+_ENDING = (6, 7)
 _ISSUE = 1
 
 
@@ -86,7 +86,10 @@ def lookups(connection: Connection, chain_id: int) -> Lookups:
             raise FatalChainError(f"account {address.hex()} received an issue but was never registered")
         return found
 
-    return Lookups(chapter, lambda address: number(accounts.locked, address) or 0)
+    def locked(address: bytes) -> int:
+        return number(accounts.locked, address) or 0
+
+    return Lookups(chapter, locked, lambda address: _rights_of(connection, chain_id, address))
 
 
 def write_blocks(
@@ -112,11 +115,7 @@ def write_blocks(
         insert_rows(connection, table, _COLUMNS[table], rows)
     _apply_movements(connection, chain_id, derived.movements)
     _add_quotas(connection, chain_id, derived.quotas)
-    execute_many(
-        connection,
-        "UPDATE mirror_locks SET closed_by = ?, closed_kind = ? WHERE chain_id = ? AND leaf_hash = ?",
-        [(leaf_hash, kind, chain_id, ref) for leaf_hash, kind, ref in derived.closed],
-    )
+    _end_locks(connection, chain_id, derived.ended)
     _set_rights(connection, chain_id, derived.rights)
     execute_many(
         connection,
@@ -178,6 +177,14 @@ def _add_quotas(connection: Connection, chain_id: int, quotas: dict[tuple[int, i
         "INSERT INTO mirror_quotas (chain_id, chapter, period, used) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (chain_id, chapter, period) DO UPDATE SET used = mirror_quotas.used + excluded.used",
         [(chain_id, chapter, period, used) for (chapter, period), used in quotas.items()],
+    )
+
+
+def _end_locks(connection: Connection, chain_id: int, ended: dict[bytes, int]) -> None:
+    execute_many(
+        connection,
+        "UPDATE mirror_locks SET ended = ended + ? WHERE chain_id = ? AND leaf_hash = ?",
+        [(amount, chain_id, leaf_hash) for leaf_hash, amount in ended.items()],
     )
 
 
@@ -245,7 +252,7 @@ def _undo_operations(connection: Connection, chain_id: int, number: int) -> None
             done.to_address,
             done.moved,
             done.moved_locked,
-            done.leaf_hash,
+            done.ref,
             blocks.timestamp,
         )
         .join_from(
@@ -255,21 +262,17 @@ def _undo_operations(connection: Connection, chain_id: int, number: int) -> None
         )
         .where(done.chain_id == chain_id, done.block_number > number, done.reason == 0)
     )
-    movements, quotas, reopened = Movements(), dict[tuple[int, int], int](), list[tuple[int, bytes]]()
+    movements, quotas, reopened = Movements(), dict[tuple[int, int], int](), dict[bytes, int]()
     known = lookups(connection, chain_id)
-    for kind, sender, receiver, moved, locked, leaf_hash, timestamp in rows.tuples():
+    for kind, sender, receiver, moved, locked, ref, timestamp in rows.tuples():
         movements.add(kind, sender, receiver, moved, locked, sign=-1)
         if kind == _ISSUE:
             key = (known.chapter(receiver), quota_period(timestamp))
             quotas[key] = quotas.get(key, 0) - moved
-        elif kind in _CLOSING:
-            reopened.append((chain_id, leaf_hash))
+        elif kind in _ENDING:
+            reopened[ref] = reopened.get(ref, 0) - moved
     _apply_movements(connection, chain_id, movements)
     _add_quotas(connection, chain_id, quotas)
     # A quota row exists exactly while something was issued under it, as in a mirror built afresh.
     execute(connection, "DELETE FROM mirror_quotas WHERE chain_id = ? AND used = 0", chain_id)
-    execute_many(
-        connection,
-        "UPDATE mirror_locks SET closed_by = NULL, closed_kind = NULL WHERE chain_id = ? AND closed_by = ?",
-        reopened,
-    )
+    _end_locks(connection, chain_id, reopened)

@@ -370,8 +370,7 @@ def upgrade() -> None:
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("ref", sa.LargeBinary(), nullable=False),
-        sa.Column("closed_by", sa.LargeBinary(), nullable=True),
-        sa.Column("closed_kind", sa.SmallInteger(), nullable=True),
+        sa.Column("ended", sa.BigInteger(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("chain_id", "leaf_hash", name=op.f("pk_mirror_locks")),
         sqlite_with_rowid=False,
@@ -498,7 +497,9 @@ def upgrade() -> None:
         sa.Column("may_send", sa.Boolean(), nullable=False),
         sa.Column("may_receive", sa.Boolean(), nullable=False),
         sa.Column("order_hash", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("chain_id", "block_number", "log_index", name=op.f("pk_mirror_rights")),
+        sa.PrimaryKeyConstraint(
+            "chain_id", "block_number", "log_index", "address", name=op.f("pk_mirror_rights")
+        ),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("mirror_rights", schema=None) as batch_op:

@@ -1,0 +1,228 @@
+"""Give queued calls their nonces and their signed bytes, in one transaction, before anything is sent.
+
+Bytes are made outside the transaction, so that a slow signer holds no lock, and stored with a compare-and-set on
+the key's next nonce: of two processes that try, one stores its bytes and the other throws its own away unsent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from chain.errors import FatalChainError
+from chain.evm.signers.base import Signer, TransactionFields
+from chain.hashing import keccak256
+from chain.types import Address
+from gateway.db import Database
+from gateway.outbox.calls import TransactionState
+from gateway.outbox.tables import chain_signers, chain_transactions
+
+_UNFINISHED = (TransactionState.QUEUED.value, TransactionState.SIGNED.value, TransactionState.SENT.value)
+_IN_FLIGHT = (TransactionState.SIGNED.value, TransactionState.SENT.value)
+FILLER_GAS = 21_000
+"""Gas of the empty transfer to oneself that fills a nonce whose call no node will take."""
+
+
+class NoncesTaken(Exception):
+    """Another process moved the key's next nonce first; the bytes made here are thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A call that waits for its nonce."""
+
+    id: int
+    kind: str
+    target: str
+    calldata: bytes
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What a transaction offers for its gas, in wei per gas."""
+
+    max_fee: int
+    priority_fee: int
+
+
+class SigningDesk:
+    """Signs queued calls of one chain with the keys it holds."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        chain_id: int,
+        signers: Mapping[str, Signer],
+        addresses: Mapping[str, Address],
+        max_in_flight: int,
+        clock: Callable[[], str],
+    ) -> None:
+        """``signers`` by role name, ``addresses`` of contracts by name; ``clock`` gives RFC 3339 UTC."""
+        self._database = database
+        self._chain_id = chain_id
+        self._signers = signers
+        self._addresses = addresses
+        self._max_in_flight = max_in_flight
+        self._clock = clock
+
+    def register_key(self, role: str, chain_nonce: int) -> int:
+        """Return the key's next nonce, storing ``chain_nonce`` as the first where the key is new here.
+
+        A higher nonce on chain than here means that somebody else used the key: those nonces are gone, and ours
+        go on above them. A lower one changes nothing, as a node may be behind or have lost its pool.
+        """
+        address = bytes(self._signers[role].address)
+        own = (chain_signers.c.chain_id == self._chain_id) & (chain_signers.c.address == address)
+        with self._database.writer() as connection:
+            known = connection.execute(select(chain_signers.c.next_nonce).where(own)).scalar_one_or_none()
+            if known is None:
+                connection.execute(
+                    insert(chain_signers).values(
+                        chain_id=self._chain_id, address=address, signer=role, next_nonce=chain_nonce
+                    )
+                )
+                return chain_nonce
+            if chain_nonce > known:
+                connection.execute(update(chain_signers).where(own).values(next_nonce=chain_nonce))
+            return max(known, chain_nonce)
+
+    def sign_queued(self, role: str, fees: Fees) -> int:
+        """Sign as many of the role's queued calls as may be in flight. Returns how many were signed.
+
+        Raises:
+            NoncesTaken: another process signed first; nothing was stored.
+            FatalChainError: a call names a contract that the deployment does not have.
+        """
+        signer = self._signers[role]
+        with self._database.reader() as connection:
+            calls = self._takeable(connection, role)
+            nonce = connection.execute(self._next_nonce(signer)).scalar_one() if calls else 0
+        if not calls:
+            return 0
+        signed = [self._sign(signer, call, nonce + at, fees) for at, call in enumerate(calls)]
+        # If we crash here, the bytes are lost before anyone saw them and the nonces are still free.
+        with self._database.writer() as connection:
+            self._store(connection, signer, nonce, signed)
+        # If we crash here, the stored bytes are sent by whoever starts next.
+        return len(signed)
+
+    def _next_nonce(self, signer: Signer) -> Select[tuple[int]]:
+        return select(chain_signers.c.next_nonce).where(
+            chain_signers.c.chain_id == self._chain_id, chain_signers.c.address == bytes(signer.address)
+        )
+
+    def _takeable(self, connection: Connection, role: str) -> list[Queued]:
+        rows = chain_transactions.c
+        mine = (rows.chain_id == self._chain_id) & (rows.signer == role)
+        in_flight = connection.execute(
+            select(func.count()).where(mine, rows.state.in_(_IN_FLIGHT))
+        ).scalar_one()
+        room = self._max_in_flight - in_flight
+        if room <= 0:
+            return []
+        query = (
+            select(rows.id, rows.kind, rows.target, rows.calldata, rows.gas)
+            .where(mine, rows.state == TransactionState.QUEUED.value)
+            .order_by(rows.id)
+            .limit(room)
+        )
+        calls = [Queued(*row) for row in connection.execute(query).tuples()]
+        return calls[: self._before_barrier(connection, role, calls)]
+
+    def _before_barrier(self, connection: Connection, role: str, calls: Sequence[Queued]) -> int:
+        """Return how many of ``calls`` may be signed now.
+
+        Calls of one key are mined in nonce order, so a window always finds the accounts that the same key
+        registered before. Calls of other keys (quota, rights, recovery) have no order against it: a window waits
+        until every such call queued before it is mined or has failed.
+        """
+        rows = chain_transactions.c
+        first_other = connection.execute(
+            select(func.min(rows.id)).where(
+                rows.chain_id == self._chain_id, rows.signer != role, rows.state.in_(_UNFINISHED)
+            )
+        ).scalar_one_or_none()
+        if first_other is None:
+            return len(calls)
+        for at, call in enumerate(calls):
+            if call.kind == "settle" and call.id > first_other:
+                return at
+        return len(calls)
+
+    def _sign(self, signer: Signer, call: Queued, nonce: int, fees: Fees) -> dict[str, object]:
+        target = self._addresses.get(call.target)
+        if target is None:
+            raise FatalChainError(f"call {call.id}: no contract named {call.target} is deployed")
+        raw = signer.sign_transaction(
+            self.fields(nonce=nonce, to=target, data=call.calldata, gas=call.gas, fees=fees)
+        )
+        return {"row_id": call.id, "number": nonce, "bytes": raw, "hash": bytes(keccak256(raw))}
+
+    def fields(self, *, nonce: int, to: Address, data: bytes, gas: int, fees: Fees) -> TransactionFields:
+        """Return the transaction to sign: no value moves, ever."""
+        return TransactionFields(
+            chain_id=self._chain_id,
+            nonce=nonce,
+            to=to,
+            data=data,
+            gas=gas,
+            max_fee_per_gas=fees.max_fee,
+            max_priority_fee_per_gas=fees.priority_fee,
+        )
+
+    def _store(
+        self, connection: Connection, signer: Signer, nonce: int, signed: Sequence[dict[str, object]]
+    ) -> None:
+        address = bytes(signer.address)
+        moved = connection.execute(
+            update(chain_signers)
+            .where(
+                chain_signers.c.chain_id == self._chain_id,
+                chain_signers.c.address == address,
+                chain_signers.c.next_nonce == nonce,
+            )
+            .values(next_nonce=nonce + len(signed))
+        )
+        if moved.rowcount != 1:
+            raise NoncesTaken
+        rows = chain_transactions.c
+        stored = connection.execute(
+            update(chain_transactions)
+            .where(rows.id == bindparam("row_id"), rows.state == TransactionState.QUEUED.value)
+            .values(
+                state=TransactionState.SIGNED.value,
+                signer_address=address,
+                nonce=bindparam("number"),
+                raw=bindparam("bytes"),
+                tx_hash=bindparam("hash"),
+                calldata=None,
+                signed_at=self._clock(),
+            ),
+            list(signed),
+        )
+        if stored.rowcount != len(signed):
+            # A call was withdrawn meanwhile: nothing of this was sent, so nothing needs to be undone.
+            raise NoncesTaken
+
+    def fill_nonce(
+        self, role: str, row_id: int, nonce: int, refused_hash: bytes, reason: str, fees: Fees
+    ) -> None:
+        """Replace the bytes of a call that no node takes by an empty transfer to oneself with the same nonce.
+
+        Later nonces could never be mined otherwise. The row ends as failed with ``reason``; its former hash is kept,
+        in case the first bytes did reach the chain.
+        """
+        signer = self._signers[role]
+        raw = signer.sign_transaction(
+            self.fields(nonce=nonce, to=signer.address, data=b"", gas=FILLER_GAS, fees=fees)
+        )
+        with self._database.writer() as connection:
+            connection.execute(
+                update(chain_transactions)
+                .where(chain_transactions.c.id == row_id, chain_transactions.c.tx_hash == refused_hash)
+                .values(raw=raw, tx_hash=bytes(keccak256(raw)), refused_hash=refused_hash, error=reason[:500])
+            )
