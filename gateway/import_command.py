@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chain.canonical import JsonValue
 from chain.errors import FormatError
+from gateway.import_mapping import RoundingRule, format_dust
 from gateway.import_source import FORMATS, Record, Source, load_mapping
 from gateway.import_state import (
     EXIT_CANNOT,
@@ -37,7 +37,6 @@ from gateway.import_state import (
     save_state,
     state_path,
 )
-from gateway.rules.amounts import RoundingRule
 
 BATCH_BYTES = 4 * 1024 * 1024
 """Bytes of one request at most; the gateway takes twice as much."""
@@ -67,7 +66,7 @@ def take_batches(records: Iterator[Record], file_sha256: str) -> Iterator[list[t
         line = b"" if record.fault else encode_line(record, file_sha256)
         if len(line) > LINE_BYTES:
             fault = FormatError("row", f"makes a line of more than {LINE_BYTES} bytes")
-            record, line = replace(record, body=None, dust=Decimal(0), fault=fault), b""
+            record, line = replace(record, body=None, dust=0, fault=fault), b""
         if batch and (len(batch) >= BATCH_RECORDS or size + len(line) > BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -141,27 +140,24 @@ def format_result(record: Record, answer: Mapping[str, JsonValue] | None) -> dic
     else:
         result.update(status="readable")
     if record.dust:
-        result["dust"] = format(record.dust, "f")
+        result["dust"] = format_dust(record.dust)
     return result
 
 
-def count_result(state: State, result: Mapping[str, JsonValue]) -> State:
+def count_result(state: State, result: Mapping[str, JsonValue], dust: int) -> State:
     """Add one result to the totals; the dust of a refused record is not counted, nothing was recorded."""
     status = result["status"]
     codes = dict(state.codes)
     if status == "refused":
         code = str(result["code"])
         codes[code] = codes.get(code, 0) + 1
-    dust = Decimal(state.dust)
-    if status != "refused":
-        dust += Decimal(str(result.get("dust", "0")))
     return replace(
         state,
         done=state.done + 1,
         accepted=state.accepted + (status in ("accepted", "readable")),
         replayed=state.replayed + (status == "replayed"),
         refused=state.refused + (status == "refused"),
-        dust=format(dust, "f"),
+        dust=state.dust if status == "refused" else state.dust + dust,
         codes=codes,
     )
 
@@ -182,7 +178,7 @@ def run_import(
         rows = []
         for record, line in batch:
             rows.append(format_result(record, next(answers, None) if line else None))
-            state = count_result(state, rows[-1])
+            state = count_result(state, rows[-1], record.dust)
         if sender is not None:
             state = _keep(results, rows, state, source.path)
         on_progress(state)
@@ -229,7 +225,7 @@ def summarize(state: State, dry_run: bool) -> dict[str, JsonValue]:
         "refused": state.refused,
         "codes": dict(sorted(state.codes.items())),
         "rounding": state.rounding,
-        "dust": state.dust,
+        "dust": format_dust(state.dust),
         "dry_run": dry_run,
     }
 
@@ -302,6 +298,6 @@ def _report(state: State, dry_run: bool, as_json: bool, file: Path) -> None:
     typer.echo(f"{state.done} records: {counts}")
     for code, count in sorted(state.codes.items()):
         typer.echo(f"  {count} × {code}")
-    typer.echo(f"rounding {state.rounding}, dust {state.dust} coins")
+    typer.echo(f"rounding {state.rounding}, dust {format_dust(state.dust)} coins")
     if not dry_run:
         typer.echo(f"each record's result: {results_path(file).name}")

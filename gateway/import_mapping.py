@@ -16,22 +16,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chain.canonical import JsonValue
 from chain.errors import FormatError
-from gateway.rules.amounts import RoundingRule, round_to_hundredths
+from gateway.rules.amounts import DECIMALS, DUST_DECIMALS, parse_decimal
 
 LIST_MEMBERS = ("subjects", "refs")
 """Members of a line that are lists; in a CSV file their words are separated by spaces."""
 
 
+_HUNDREDTH = 10 ** (DUST_DECIMALS - DECIMALS)
+"""One hundredth of a coin, in units of dust."""
+
+
+class RoundingRule(StrEnum):
+    """What becomes of an amount finer than a hundredth."""
+
+    REFUSE = "refuse"
+    """The record is refused."""
+    HALF_UP = "half-up"
+    """To the nearest hundredth; half of one goes away from zero."""
+    FLOOR = "floor"
+    """Down towards zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class MappedLine:
-    """One line ready to send. ``dust`` is exact minus rounded, in coins, over all its rounded amounts."""
+    """One line ready to send; ``dust`` is exact minus rounded over all its amounts, in 10^-18 coins."""
 
     body: dict[str, JsonValue]
-    dust: Decimal
+    dust: int
 
 
 class _Absent:
@@ -47,7 +63,7 @@ class _Row:
 
     columns: Mapping[str, str]
     rule: RoundingRule
-    dust: Decimal = Decimal(0)
+    dust: int = 0
 
 
 def map_row(mapping: Mapping[str, JsonValue], columns: Mapping[str, str], rule: RoundingRule) -> MappedLine:
@@ -59,6 +75,26 @@ def map_row(mapping: Mapping[str, JsonValue], columns: Mapping[str, str], rule: 
     row = _Row(columns, rule)
     body = _fill_object(mapping, row, "")
     return MappedLine(body, row.dust)
+
+
+def round_coins(text: str, rule: RoundingRule, where: str) -> tuple[int, int]:
+    """Return hundredths and dust of a decimal number of coins; together they are exactly the number.
+
+    Raises FormatError naming ``where`` for a number that is none or, with the rule ``refuse``, is too fine.
+    """
+    exact = parse_decimal(text, where)
+    if exact.exact or rule is RoundingRule.FLOOR:
+        return exact.amount, exact.dust
+    if rule is RoundingRule.REFUSE:
+        raise FormatError(where, "is finer than a hundredth; choose a rounding rule to take it")
+    step = 0 if 2 * abs(exact.dust) < _HUNDREDTH else (1 if exact.dust > 0 else -1)
+    return exact.amount + step, exact.dust - step * _HUNDREDTH
+
+
+def format_dust(dust: int) -> str:
+    """Return dust in coins as a plain decimal without trailing zeros."""
+    text = format(Decimal(dust).scaleb(-DUST_DECIMALS), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def mapping_from_header(header: Sequence[str]) -> dict[str, JsonValue]:
@@ -81,7 +117,7 @@ def mapping_from_header(header: Sequence[str]) -> dict[str, JsonValue]:
         target, member = mapping, outer
         if inner:
             nested = mapping.setdefault(outer, {})
-            if not isinstance(nested, dict):
+            if not isinstance(nested, dict) or "$optional" in nested:
                 raise FormatError(f"column {column}", f"{outer} is also a column of its own")
             target, member = nested, inner
         if member in target:
@@ -152,9 +188,9 @@ def _compute(directive: str, argument: JsonValue, row: _Row, where: str) -> Json
         return _utc_time(text, zone, where)
     text = _need_text(_fill(argument, row, where), where).strip()
     if directive == "$coins":
-        rounded = round_to_hundredths(text, row.rule, where)
-        row.dust += rounded.dust
-        return str(rounded.units)
+        amount, dust = round_coins(text, row.rule, where)
+        row.dust += dust
+        return str(amount)
     if directive == "$integer":
         return _integer(text, where)
     if directive == "$list":

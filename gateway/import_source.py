@@ -6,13 +6,11 @@ import csv
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 from chain.canonical import JsonValue, parse_json
 from chain.errors import FormatError
-from gateway.import_mapping import map_row, mapping_from_header
-from gateway.rules.amounts import RoundingRule
+from gateway.import_mapping import RoundingRule, map_row, mapping_from_header
 
 FORMATS = ("csv", "ndjson")
 MAX_CELL = 65_536
@@ -29,7 +27,7 @@ class Record:
     number: int
     line: int
     body: dict[str, JsonValue] | None
-    dust: Decimal = Decimal(0)
+    dust: int = 0
     fault: FormatError | None = None
 
 

@@ -34,7 +34,7 @@ class State:
     accepted: int = 0
     replayed: int = 0
     refused: int = 0
-    dust: str = "0"
+    dust: int = 0
     result_bytes: int = 0
     complete: bool = False
     codes: dict[str, int] = field(default_factory=dict)

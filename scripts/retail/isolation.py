@@ -38,12 +38,7 @@ def install_guard() -> None:
 
     def refuse(event: str, arguments: tuple[object, ...]) -> None:
         opens = event == "socket.__new__" and len(arguments) > 1 and arguments[1] != socket.AF_UNIX
-        if opens or event in (
-            "socket.connect",
-            "socket.getaddrinfo",
-            "socket.gethostbyname",
-            "socket.sendto",
-        ):
+        if opens or event in GUARDED:
             raise PermissionError(f"no network here: {event}")
 
     sys.addaudithook(refuse)
