@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {IRoleManager} from "./interfaces/IRoleManager.sol";
+import {Roles} from "./libraries/Roles.sol";
+
+/// @title RoleManager
+/// @notice PURPOSE: hold all roles of the network in OpenZeppelin's access manager, with two rules added.
+/// @dev INVARIANTS
+/// I1. There is always an address with the admin role.
+/// I2. No address holds two of issuer, freezer and recoverer, in whatever chapters; grants that are still in
+///     their delay count.
+/// I3. It never holds coins of the chain.
+///
+/// ROLES: the admin grants, revokes and sets delays. It cannot remove the last admin nor break I2. It holds no
+/// role of the other contracts unless it grants itself one, which emits.
+/// ASSUMPTIONS: the admin is a multi-signature account with the grant delays of the deployment plan.
+/// LIVENESS: a lost admin key cannot be replaced by anybody but another admin.
+/// NON-GOALS: targets, selectors and scheduled calls of the access manager, which the other contracts do not use.
+contract RoleManager is AccessManager, IRoleManager {
+    /// @dev How many grants of issuer, freezer and recoverer an address holds, over all chapters.
+    mapping(address member => mapping(uint8 kind => uint256 grants)) private _grants;
+
+    /// @inheritdoc IRoleManager
+    uint256 public adminCount;
+
+    constructor(address initialAdmin) AccessManager(initialAdmin) {}
+
+    /// @inheritdoc AccessManager
+    /// @dev Refuses coins: the base function is payable and this contract could not give them back.
+    function execute(address target, bytes calldata data) public payable override returns (uint32) {
+        if (msg.value != 0) revert NoEther(msg.value);
+        return super.execute(target, data);
+    }
+
+    /// @inheritdoc IRoleManager
+    function grantsOf(address account, uint8 kind) external view returns (uint256) {
+        return _grants[account][kind];
+    }
+
+    function _grantRole(uint64 roleId, address account, uint32 grantDelay, uint32 executionDelay)
+        internal
+        override
+        returns (bool newMember)
+    {
+        if (account == address(0)) revert ZeroMember(roleId);
+        newMember = super._grantRole(roleId, account, grantDelay, executionDelay);
+        if (!newMember) return false;
+        if (roleId == ADMIN_ROLE) ++adminCount;
+        uint8 kind = Roles.kindOf(roleId);
+        if (!_isSeparated(kind)) return true;
+        _requireNone(account, Roles.ISSUER, kind);
+        _requireNone(account, Roles.FREEZER, kind);
+        _requireNone(account, Roles.RECOVERER, kind);
+        ++_grants[account][kind];
+    }
+
+    function _revokeRole(uint64 roleId, address account) internal override returns (bool revoked) {
+        revoked = super._revokeRole(roleId, account);
+        if (!revoked) return false;
+        if (roleId == ADMIN_ROLE) {
+            if (adminCount == 1) revert LastAdmin(account);
+            --adminCount;
+        }
+        uint8 kind = Roles.kindOf(roleId);
+        if (_isSeparated(kind)) --_grants[account][kind];
+    }
+
+    function _requireNone(address account, uint8 held, uint8 wanted) private view {
+        if (held != wanted && _grants[account][held] != 0) revert ConflictingRoles(account, held, wanted);
+    }
+
+    function _isSeparated(uint8 kind) private pure returns (bool) {
+        return kind == Roles.ISSUER || kind == Roles.FREEZER || kind == Roles.RECOVERER;
+    }
+}
