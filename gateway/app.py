@@ -1,6 +1,7 @@
 """The ASGI application: routes, the guard around them, and one shape for every error.
 
-``build_app`` gives the guarded application a server runs; ``build_api`` the plain FastAPI one, for its OpenAPI.
+``build_app`` gives the guarded application a server runs; ``build_api`` the plain FastAPI one, for its
+OpenAPI.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Where everything stands: log, anchor, contract, mirror, outbox. Reads only; for status, metrics and readiness.
+"""Where everything stands: log, anchor, contract, mirror, outbox. Reads only; for status, metrics and
+readiness.
 
 Figures come from SQL and one node call; they are cached for a moment so that nobody can make the node work by
 asking. Public: sizes, heights and ages, nothing of any chapter.
@@ -117,9 +118,9 @@ class Standing:
                     select(mirror_cursor.c.block_number).where(mirror_cursor.c.chain_id == self._chain_id)
                 ).scalar(),
                 mirror_halted=connection.execute(
-                    select(func.count()).select_from(mirror_halts).where(
-                        mirror_halts.c.chain_id == self._chain_id
-                    )
+                    select(func.count())
+                    .select_from(mirror_halts)
+                    .where(mirror_halts.c.chain_id == self._chain_id)
                 ).scalar_one()
                 > 0,
                 outbox_waiting=waiting,

@@ -1,4 +1,5 @@
-"""What routes reach: the services of one application, the caller of one request, authorisation as a dependency."""
+"""What routes reach: the services of one application, the caller of one request, authorisation as a
+dependency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""OpenAPI 3.1: what FastAPI cannot see by itself. The raw entry routes, and the one error shape of every route."""
+"""OpenAPI 3.1: what FastAPI cannot see by itself. The raw entry routes, and the one error shape of every
+route."""
 
 from __future__ import annotations
 
@@ -72,13 +73,26 @@ _ACCEPTED: Json = {
         "index": {"type": "integer", "minimum": 0},
         "leaf_hash": _HEX32,
         "state": {"const": "accepted"},
-        "receipt": {"type": "object", "description": "Signed by the log: its promise to hold this leaf here."},
+        "receipt": {
+            "type": "object",
+            "description": "Signed by the log: its promise to hold this leaf here.",
+        },
     },
 }
 _PROBLEM: Json = {
     "type": "object",
     "description": "RFC 9457. 每个 4xx/5xx 都是此结构。",
-    "required": ["type", "title", "title_zh", "status", "detail", "detail_zh", "instance", "code", "trace_id"],
+    "required": [
+        "type",
+        "title",
+        "title_zh",
+        "status",
+        "detail",
+        "detail_zh",
+        "instance",
+        "code",
+        "trace_id",
+    ],
     "properties": {
         **{
             name: {"type": "string"}
@@ -118,7 +132,12 @@ def _document(api: FastAPI) -> Json:
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= {"Instruction": _INSTRUCTION, "Operation": _OPERATION, "Accepted": _ACCEPTED, "Problem": _PROBLEM}
+    schemas |= {
+        "Instruction": _INSTRUCTION,
+        "Operation": _OPERATION,
+        "Accepted": _ACCEPTED,
+        "Problem": _PROBLEM,
+    }
     paths = document["paths"]
     paths.setdefault(ROUTE, {})["post"] = _post_entry()
     paths.setdefault(BATCH_ROUTE, {})["post"] = _post_batch()
@@ -175,12 +194,14 @@ def _post_batch() -> Json:
         "tags": ["entries"],
         "operationId": "entries_create_batch",
         "summary": "Record many entries, one JSON line each",
-        "description": "Each line is an instruction with idempotency_key; each answer line is the 201 body or a "
-        "problem with its line number, in order.",
+        "description": "Each line is an instruction with idempotency_key; each answer line is the 201 body "
+        "or a problem with its line number, in order.",
         "security": [{"HTTPBearer": []}],
         "requestBody": {
             "required": True,
             "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/Instruction"}}},
         },
-        "responses": {"200": {"description": "One line for each line", "content": {NDJSON: {"schema": line}}}},
+        "responses": {
+            "200": {"description": "One line for each line", "content": {NDJSON: {"schema": line}}}
+        },
     }

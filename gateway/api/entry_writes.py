@@ -1,7 +1,7 @@
 """``POST /v1/entries`` and ``POST /v1/entries/batch``: the two hot routes, without FastAPI between.
 
-Raw ASGI handlers: the guard has parsed and identified; here a body becomes a submission and an answer becomes bytes.
-They are described in OpenAPI by hand (``gateway/api/documents.py``).
+Raw ASGI handlers: the guard has parsed and identified; here a body becomes a submission and an answer
+becomes bytes. They are described in OpenAPI by hand (``gateway/api/documents.py``).
 """
 
 from __future__ import annotations
@@ -74,23 +74,20 @@ def written(answer: Answer) -> Response:
 
 def accepted_body(accepted: Accepted) -> bytes:
     """Return the 201 body; every part is ours and needs no escaping, and the receipt is JSON already."""
-    return (
-        b'{"id":"%s","index":%d,"leaf_hash":"%s","state":"accepted","receipt":%s}'
-        % (
-            accepted.entry_id.encode(),
-            accepted.index,
-            accepted.leaf_hash.hex().encode(),
-            accepted.receipt,
-        )
+    return b'{"id":"%s","index":%d,"leaf_hash":"%s","state":"accepted","receipt":%s}' % (
+        accepted.entry_id.encode(),
+        accepted.index,
+        accepted.leaf_hash.hex().encode(),
+        accepted.receipt,
     )
 
 
 async def post_batch(request: Request) -> Response:
     """Record many entries, one NDJSON line each; answer one line for each, in order.
 
-    Lines are recorded while the body still arrives; what was recorded stays so when the body breaks off, and a
-    repeat with the same keys gives the same answers. The answer begins once the body is complete, since a client
-    that only reads after writing would otherwise block both sides.
+    Lines are recorded while the body still arrives; what was recorded stays so when the body breaks off,
+    and a repeat with the same keys gives the same answers. The answer begins once the body is complete,
+    since a client that only reads after writing would otherwise block both sides.
     """
     caller = caller_of(request)
     principal = caller.require(Scope.ENTRIES_WRITE)

@@ -1,4 +1,5 @@
-"""The log as static files over HTTP: C2SP tlog-tiles. Public, no key; nothing beyond the published checkpoint.
+"""The log as static files over HTTP: C2SP tlog-tiles. Public, no key; nothing beyond the published
+checkpoint.
 
 Tiles never change, so they are cached for ever; the checkpoint is not.
 """

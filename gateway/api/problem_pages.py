@@ -1,4 +1,5 @@
-"""``/problems``: what each refusal code means, so that the ``type`` of every problem document can be opened."""
+"""``/problems``: what each refusal code means, so that the ``type`` of every problem document can be
+opened."""
 
 from __future__ import annotations
 

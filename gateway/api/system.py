@@ -62,7 +62,8 @@ async def status(services: Shared) -> dict[str, object]:
 
 @router.get("/v1/trust-root", operation_id="trust_root_get", response_class=Response)
 async def trust_root(services: Shared) -> Response:
-    """Return the trust root of this gateway, to be compared with the one you already have, never instead of it."""
+    """Return the trust root of this gateway, to be compared with the one you already have, never instead of
+    it."""
     return Response(services.trust_root, media_type="application/json")
 
 
@@ -71,7 +72,9 @@ async def metrics(services: Shared) -> Response:
     """Return Prometheus metrics."""
     figures = await asyncio.to_thread(services.standing.read)
     readings = {
-        "mirror_lag_blocks": float(figures.mirror_lag_blocks if figures.mirror_lag_blocks is not None else -1),
+        "mirror_lag_blocks": float(
+            figures.mirror_lag_blocks if figures.mirror_lag_blocks is not None else -1
+        ),
         "outbox_oldest_seconds": figures.outbox_oldest_seconds,
         "outbox_waiting": float(figures.outbox_waiting),
         "anchor_age_seconds": figures.anchor_age_seconds,
@@ -81,7 +84,9 @@ async def metrics(services: Shared) -> Response:
         "settled_index": float(figures.settled_index),
         "reconcile_mismatch": float(figures.reconcile_mismatch),
     }
-    return Response(services.telemetry.render(readings), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(
+        services.telemetry.render(readings), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
 @router.get("/", operation_id="page", response_class=HTMLResponse)

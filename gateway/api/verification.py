@@ -1,6 +1,7 @@
 """``POST /v1/verify``: the same numbered verification the command line runs, for those who cannot run it.
 
-A convenience, never the proof: who doubts the gateway verifies with ``tongyi verify`` and a trust root of their own.
+A convenience, never the proof: who doubts the gateway verifies with ``tongyi verify`` and a trust root of
+their own.
 """
 
 from __future__ import annotations

@@ -1,0 +1,126 @@
+"""Bodies of the cold routes, as pydantic models: exact members, strict types, no free text outside
+``private``.
+
+The hot routes (entries, batch) are read by hand in ``gateway/api/instruction.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from chain.operation import FieldError, parse_amount
+
+Account = Annotated[str, StringConstraints(pattern=r"^acct_[0-9a-f]{40}$")]
+ChapterName = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{4}$")]
+EntryName = Annotated[str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+Period = Annotated[int, Field(ge=202001, le=209912)]
+PrivateName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Private = Annotated[dict[PrivateName, str | int | bool | None], Field(max_length=32)]
+
+
+def _amount(value: str) -> str:
+    try:
+        parse_amount(value, "amount")
+    except FieldError as error:
+        raise PydanticCustomError(error.code, "amount is not accepted") from None  # type: ignore[arg-type]
+    return value
+
+
+def _amount_or_zero(value: str) -> str:
+    return value if value == "0" else _amount(value)
+
+
+Amount = Annotated[str, AfterValidator(_amount)]
+"""Hundredths of a coin, 1 to 2^63 - 1, as a string of digits."""
+AmountOrZero = Annotated[str, AfterValidator(_amount_or_zero)]
+
+
+class Body(BaseModel):
+    """Base of every body: exact members, strict types; ``idempotencyKey`` is an alias of the header."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    idempotencyKey: str | None = None
+
+
+class ChapterIn(Body):
+    """Open a chapter: its pool account is made unless one is given."""
+
+    code: ChapterName
+    pool: Account | None = None
+
+
+class ChapterQuotaIn(Body):
+    """Set a chapter's issuance quota of one month (yyyymm, UTC+8)."""
+
+    period: Period
+    amount: AmountOrZero
+
+
+class ChapterCapsIn(Body):
+    """Set a chapter's caps; an absent one stays, ``"0"`` lifts it."""
+
+    daily: AmountOrZero | None = None
+    holding: AmountOrZero | None = None
+
+
+class MemberIn(Body):
+    """Register an account; a self-custody one names the address its holder has the key of."""
+
+    chapter: ChapterName
+    kind: Literal["member", "merchant", "pool", "system"] = "member"
+    custody: Literal["operator", "self"] = "operator"
+    account: Account | None = None
+    industry: Code | None = None
+    tier: Code | None = None
+    private: Private = Field(default_factory=dict)
+
+
+class RightsIn(Body):
+    """Freeze or unfreeze: what the account may do from now on, and the order's commitment."""
+
+    may_send: bool
+    may_receive: bool
+    order: Hex32
+    reason: Code | None = None
+
+
+class RecoveryIn(Body):
+    """Move an account's rights and everything it holds to a new account of the same holder."""
+
+    to: Account | None = None
+    custody: Literal["operator", "self"] = "operator"
+    order: Hex32
+
+
+class AuthorizationIn(BaseModel):
+    """A self-custody holder's EIP-712 authorization."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    nonce: Hex32
+    signature: str
+
+
+class CreditIn(Body):
+    """One credit operation; the kind stands in the path, ``from`` and ``to`` as the kind asks for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+    chapter: ChapterName
+    sender: Account | None = Field(default=None, alias="from")
+    to: Account | None = None
+    amount: AmountOrZero = "0"
+    valid_until: Annotated[int, Field(ge=0, lt=2**53)] = 0
+    ref: Hex32 | None = None
+    actor: Account | None = None
+    public: dict[Code, str | int | bool] = Field(default_factory=dict)
+    private: Private = Field(default_factory=dict)
+    refs: Annotated[list[EntryName], Field(max_length=16)] = Field(default_factory=list)
+    rule: Code | None = None
+    authorization: AuthorizationIn | None = None
