@@ -1,4 +1,4 @@
-"""The HTTP server around the application: one process, uvloop and httptools, a bound socket, a bounded drain."""
+"""The HTTP server around the application: uvloop and httptools, a socket bound here, a bounded drain."""
 
 from __future__ import annotations
 
