@@ -1,7 +1,7 @@
 """Base64 in its one canonical form (RFC 4648 sections 4 and 5). Pure.
 
-Padding is as the alphabet has it and unused bits are zero. Two texts for the same bytes would let one document have two
-digests, so any other spelling is refused.
+Padding is as the alphabet has it and unused bits are zero. Two texts for the same bytes would let one
+document have two digests, so any other spelling is refused.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class EntryType:
 
     name: str
     public: Mapping[str, FieldRule]
-    essential: frozenset[str]
+    essential: tuple[str, ...]
     operations: frozenset[OperationKind]
     acts: bool
 
@@ -182,7 +182,7 @@ def _row(
 ) -> tuple[str, EntryType]:
     kinds = frozenset(may) if does is None else frozenset({does})
     fields = MappingProxyType({**_SHARED, **public})
-    return name, EntryType(name, fields, frozenset(needs), kinds, does is not None)
+    return name, EntryType(name, fields, needs, kinds, does is not None)
 
 
 _K = OperationKind
