@@ -6,12 +6,13 @@ nothing is known. Only the middle one changes the call; the others are settled b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
+from chain.evm.transport import Call
 from gateway.outbox.rows import Sent
 
 
@@ -40,6 +41,10 @@ _NEVER = (
 )
 
 
+MOST_IN_BATCH = 100
+"""Calls in one JSON-RPC batch at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One row's answer; ``reason`` is the node's own words where it refused."""
@@ -61,15 +66,21 @@ def read_refusal(message: str) -> Answer:
     return Answer.UNKNOWN
 
 
-def send_rows(client: EvmClient, rows: Sequence[Sent], *, batch_bytes: int) -> Iterator[list[Delivery]]:
+Signed = tuple[Sent, bytes]
+"""A row and its signed bytes."""
+
+
+def send_rows(client: EvmClient, rows: Iterable[Signed], *, batch_bytes: int) -> Iterator[list[Delivery]]:
     """Send ``rows`` in nonce order, as batches of about ``batch_bytes``, and yield each batch's answers.
+
+    Taken lazily, so that only one batch of bytes is in memory.
 
     Raises:
         TransientChainError: a batch got no answer; whether the node has its transactions is unknown.
     """
     for batch in _batches(rows, batch_bytes):
-        calls = [("eth_sendRawTransaction", ["0x" + row.raw.hex()]) for row in batch]
-        yield [_delivery(row, answer) for row, answer in zip(batch, client.batch(calls), strict=True)]
+        calls: list[Call] = [("eth_sendRawTransaction", ("0x" + raw.hex(),)) for _, raw in batch]
+        yield [_delivery(row, answer) for (row, _), answer in zip(batch, client.batch(calls), strict=True)]
 
 
 def _delivery(row: Sent, answer: object) -> Delivery:
@@ -81,14 +92,14 @@ def _delivery(row: Sent, answer: object) -> Delivery:
     return Delivery(row, Answer.UNKNOWN, "the node named another hash")
 
 
-def _batches(rows: Sequence[Sent], batch_bytes: int) -> Iterator[list[Sent]]:
-    batch: list[Sent] = []
+def _batches(rows: Iterable[Signed], batch_bytes: int) -> Iterator[list[Signed]]:
+    batch: list[Signed] = []
     size = 0
-    for row in rows:
-        if batch and (size + len(row.raw) > batch_bytes or len(batch) >= 100):
+    for row, raw in rows:
+        if batch and (size + len(raw) > batch_bytes or len(batch) >= MOST_IN_BATCH):
             yield batch
             batch, size = [], 0
-        batch.append(row)
-        size += len(row.raw)
+        batch.append((row, raw))
+        size += len(raw)
     if batch:
         yield batch

@@ -13,7 +13,7 @@ from chain.events import TOPICS
 from chain.evm.blocks import Receipt, as_list, parse_log
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
-from chain.evm.transport import Json
+from chain.evm.transport import Call, Json
 from gateway.outbox.rows import Sent
 
 SETTLED_TOPIC = next(topic for topic, rule in TOPICS.items() if rule.signature.startswith("Settled("))
@@ -105,7 +105,7 @@ class OutcomeFinder:
 
     def block_hashes(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """Return the hash the chain has now at each height; heights it does not have are left out."""
-        calls = [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
+        calls: list[Call] = [("eth_getBlockByNumber", (hex(number), False)) for number in numbers]
         hashes: dict[int, bytes] = {}
         for number, answer in zip(numbers, self._client.batch(calls), strict=True):
             if isinstance(answer, NodeRefused):

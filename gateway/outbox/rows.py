@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, text, update
 
 from chain.errors import NotaryError
+from chain.evm.transactions import read_transaction
 from gateway.outbox.calls import LEGAL_TRANSITIONS, TransactionState
 from gateway.outbox.tables import chain_transactions as transactions
 
@@ -26,7 +27,7 @@ class IllegalTransition(NotaryError):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A transaction that has a nonce: what is needed to send it again and to look for its outcome."""
+    """A transaction that has a nonce: what is needed to look for its outcome. Its bytes: `load_raw`."""
 
     id: int
     kind: str
@@ -34,13 +35,13 @@ class Sent:
     signer: str
     state: TransactionState
     nonce: int
-    raw: bytes
     tx_hash: bytes
     refused_hash: bytes | None
     gas: int
     block_number: int | None
     block_hash: bytes | None
     error: str | None
+    mined_at: str | None
 
 
 _SENT_COLUMNS = (
@@ -50,13 +51,13 @@ _SENT_COLUMNS = (
     transactions.c.signer,
     transactions.c.state,
     transactions.c.nonce,
-    transactions.c.raw,
     transactions.c.tx_hash,
     transactions.c.refused_hash,
     transactions.c.gas,
     transactions.c.block_number,
     transactions.c.block_hash,
     transactions.c.error,
+    transactions.c.mined_at,
 )
 
 
@@ -79,6 +80,13 @@ def load_sent(
     query = select(*_SENT_COLUMNS).where(where, transactions.c.nonce.is_not(None))
     rows = connection.execute(query.order_by(order).limit(limit)).mappings()
     return [Sent(**{**row, "state": TransactionState(row["state"])}) for row in rows]
+
+
+def load_raw(connection: Connection, row_id: int, tx_hash: bytes) -> bytes | None:
+    """Return a row's signed bytes, None where it holds another transaction by now."""
+    query = select(transactions.c.raw).where(transactions.c.id == row_id, transactions.c.tx_hash == tx_hash)
+    found: bytes | None = connection.execute(query).scalar_one_or_none()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +140,18 @@ def move_rows(connection: Connection, moves: Sequence[Move]) -> None:
                 for move in moves
             ],
         )
+
+
+_COPIED = ("chain_id", "kind", "target", "signer", "reference", "gas", "log_id", "anchored_size")
+
+
+def requeue(connection: Connection, row_id: int, at: str) -> None:
+    """Queue the call of a replaced row again, as a new row, with the calldata its signed bytes carry."""
+    row = connection.execute(select(transactions).where(transactions.c.id == row_id)).mappings().one()
+    values = {name: row[name] for name in _COPIED}
+    calldata = read_transaction(row["raw"]).fields.data
+    connection.execute(
+        insert(transactions).values(
+            **values, calldata=calldata, state=TransactionState.QUEUED.value, created_at=at
+        )
+    )

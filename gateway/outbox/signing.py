@@ -1,7 +1,8 @@
 """Give queued calls their nonces and their signed bytes, in one transaction, before anything is sent.
 
-Bytes are made outside the transaction, so that a slow signer holds no lock, and stored with a compare-and-set on
-the key's next nonce: of two processes that try, one stores its bytes and the other throws its own away unsent.
+Bytes are made outside the transaction, so that a slow signer holds no lock, and stored with a
+compare-and-set on the key's next nonce: of two processes that try, one stores its bytes, the other throws
+its own away unsent.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from chain.errors import FatalChainError
-from chain.evm.signers.base import Signer, TransactionFields
+from chain.evm.signers.base import Signer
+from chain.evm.transactions import TransactionFields
 from chain.hashing import keccak256
 from chain.types import Address
 from gateway.db import Database
 from gateway.outbox.calls import TransactionState
+from gateway.outbox.rows import Sent
 from gateway.outbox.tables import chain_signers, chain_transactions
 
 _UNFINISHED = (TransactionState.QUEUED.value, TransactionState.SIGNED.value, TransactionState.SENT.value)
@@ -42,10 +45,11 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """What a transaction offers for its gas, in wei per gas."""
+    """What a transaction offers for its gas, in wei a gas; EIP-1559 where ``max_fee`` is given."""
 
-    max_fee: int
-    priority_fee: int
+    gas_price: int = 0
+    max_fee: int | None = None
+    priority_fee: int = 0
 
 
 class SigningDesk:
@@ -72,13 +76,15 @@ class SigningDesk:
     def register_key(self, role: str, chain_nonce: int) -> int:
         """Return the key's next nonce, storing ``chain_nonce`` as the first where the key is new here.
 
-        A higher nonce on chain than here means that somebody else used the key: those nonces are gone, and ours
-        go on above them. A lower one changes nothing, as a node may be behind or have lost its pool.
+        A higher nonce on chain than here means that somebody else used the key: those nonces are gone, and
+        ours go on above them. A lower one changes nothing: a node may be behind or have lost its pool.
         """
         address = bytes(self._signers[role].address)
         own = (chain_signers.c.chain_id == self._chain_id) & (chain_signers.c.address == address)
         with self._database.writer() as connection:
-            known = connection.execute(select(chain_signers.c.next_nonce).where(own)).scalar_one_or_none()
+            known: int | None = connection.execute(
+                select(chain_signers.c.next_nonce).where(own)
+            ).scalar_one_or_none()
             if known is None:
                 connection.execute(
                     insert(chain_signers).values(
@@ -100,7 +106,7 @@ class SigningDesk:
         signer = self._signers[role]
         with self._database.reader() as connection:
             calls = self._takeable(connection, role)
-            nonce = connection.execute(self._next_nonce(signer)).scalar_one() if calls else 0
+            nonce: int = connection.execute(self._next_nonce(signer)).scalar_one()
         if not calls:
             return 0
         signed = [self._sign(signer, call, nonce + at, fees) for at, call in enumerate(calls)]
@@ -137,8 +143,8 @@ class SigningDesk:
         """Return how many of ``calls`` may be signed now.
 
         Calls of one key are mined in nonce order, so a window always finds the accounts that the same key
-        registered before. Calls of other keys (quota, rights, recovery) have no order against it: a window waits
-        until every such call queued before it is mined or has failed.
+        registered before. Calls of other keys (quota, rights, recovery) have no order against it: a window
+        waits until every such call queued before it is mined or has failed.
         """
         rows = chain_transactions.c
         first_other = connection.execute(
@@ -170,6 +176,7 @@ class SigningDesk:
             to=to,
             data=data,
             gas=gas,
+            gas_price=fees.gas_price,
             max_fee_per_gas=fees.max_fee,
             max_priority_fee_per_gas=fees.priority_fee,
         )
@@ -208,21 +215,24 @@ class SigningDesk:
             # A call was withdrawn meanwhile: nothing of this was sent, so nothing needs to be undone.
             raise NoncesTaken
 
-    def fill_nonce(
-        self, role: str, row_id: int, nonce: int, refused_hash: bytes, reason: str, fees: Fees
-    ) -> None:
-        """Replace the bytes of a call that no node takes by an empty transfer to oneself with the same nonce.
+    def fill_nonce(self, row: Sent, reason: str, fees: Fees) -> None:
+        """Replace the bytes of a call that no node takes by an empty transfer to oneself, same nonce.
 
-        Later nonces could never be mined otherwise. The row ends as failed with ``reason``; its former hash is kept,
-        in case the first bytes did reach the chain.
+        Later nonces could never be mined otherwise. The row ends as failed with ``reason``; its former hash
+        is kept, in case the first bytes did reach the chain.
         """
-        signer = self._signers[role]
+        signer = self._signers[row.signer]
         raw = signer.sign_transaction(
-            self.fields(nonce=nonce, to=signer.address, data=b"", gas=FILLER_GAS, fees=fees)
+            self.fields(nonce=row.nonce, to=signer.address, data=b"", gas=FILLER_GAS, fees=fees)
         )
         with self._database.writer() as connection:
             connection.execute(
                 update(chain_transactions)
-                .where(chain_transactions.c.id == row_id, chain_transactions.c.tx_hash == refused_hash)
-                .values(raw=raw, tx_hash=bytes(keccak256(raw)), refused_hash=refused_hash, error=reason[:500])
+                .where(chain_transactions.c.id == row.id, chain_transactions.c.tx_hash == row.tx_hash)
+                .values(
+                    raw=raw,
+                    tx_hash=bytes(keccak256(raw)),
+                    refused_hash=row.tx_hash,
+                    error=f"refused by the node: {reason}"[:500],
+                )
             )

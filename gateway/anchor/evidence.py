@@ -1,0 +1,214 @@
+"""Keep what proves each anchor while the chain still serves it: receipt, trie proofs, headers.
+
+For every mined anchor: the block's receipts are encoded and must give the header's receipts root; the
+receipt's path and the contract's account path are stored with the header, then the headers that follow up
+to the finality depth. A row is complete when the last of them is there and each names the one before as its
+parent. When a reorganisation moves an anchor to another block, its row and the headers above are replaced.
+"""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+
+import structlog
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+
+from chain.errors import FatalChainError, TransientChainError
+from chain.events import Anchored, decode
+from chain.evidence.rlp import format_rlp
+from chain.evidence.tries_build import build_receipt_proof
+from chain.evm.blocks import Header, Receipt, encode_receipt
+from chain.evm.client import EvmClient
+from chain.types import Address
+from gateway.anchor.tables import anchor_evidence, anchor_headers
+from gateway.db import Database
+from gateway.outbox.calls import TransactionState
+from gateway.outbox.tables import chain_transactions
+
+_log = structlog.get_logger("anchor")
+_rows = chain_transactions.c
+_held = anchor_evidence.c
+_headers = anchor_headers.c
+_DONE = (TransactionState.MINED.value, TransactionState.FINAL.value)
+_MOST = 64
+
+
+class EvidenceKeeper:
+    """Captures evidence of one log's anchors on one chain."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: EvmClient,
+        *,
+        chain_id: int,
+        log_id: bytes,
+        contract: Address,
+        depth: int,
+        pause: float = 0.5,
+    ) -> None:
+        """``depth`` is the number of headers that must follow an anchor's block."""
+        self._database = database
+        self._client = client
+        self._chain_id = chain_id
+        self._log_id = log_id
+        self._contract = contract
+        self._depth = depth
+        self._pause = pause
+
+    def run(self, stop: threading.Event) -> None:
+        """Capture until ``stop`` is set; node trouble is waited out.
+
+        Raises:
+            FatalChainError: the node's receipts or headers contradict each other.
+        """
+        while not stop.is_set():
+            try:
+                self.step()
+            except TransientChainError as error:
+                _log.warning("evidence waits for the node", error=type(error).__name__)
+            stop.wait(self._pause)
+
+    def step(self) -> int:
+        """Capture new anchors and complete earlier ones. Returns how many rows became complete.
+
+        Raises:
+            TransientChainError: the node did not answer or changed its chain meanwhile.
+        """
+        for size, block_number, block_hash, tx_hash in self._missing():
+            self._capture(size, block_number, block_hash, tx_hash)
+        return self._complete()
+
+    def _missing(self) -> list[tuple[int, int, bytes, bytes]]:
+        """Return mined anchors without evidence, or with that of another block."""
+        own = and_(_held.chain_id == _rows.chain_id, _held.log_id == _rows.log_id)
+        query = (
+            select(_rows.anchored_size, _rows.block_number, _rows.block_hash, _rows.tx_hash)
+            .outerjoin(anchor_evidence, and_(own, _held.size == _rows.anchored_size))
+            .where(
+                _rows.chain_id == self._chain_id,
+                _rows.log_id == self._log_id,
+                _rows.kind == "anchor",
+                _rows.state.in_(_DONE),
+                or_(_held.size.is_(None), _held.block_hash != _rows.block_hash),
+            )
+            .order_by(_rows.id)
+            .limit(_MOST)
+        )
+        with self._database.reader() as connection:
+            return [
+                (
+                    int(row.anchored_size or 0),
+                    int(row.block_number or 0),
+                    row.block_hash or b"",
+                    row.tx_hash or b"",
+                )
+                for row in connection.execute(query)
+            ]
+
+    def _capture(self, size: int, block_number: int, block_hash: bytes, tx_hash: bytes) -> None:
+        header = self._client.header(block_number)
+        if header.hash != block_hash:
+            raise TransientChainError(
+                f"block {block_number}: the anchor's block is not on the chain any more"
+            )
+        receipts = self._client.block_receipts(block_number)
+        receipt, log_index, root = self._find_event(receipts, tx_hash, size)
+        got, proof = build_receipt_proof([encode_receipt(item) for item in receipts], receipt.tx_index)
+        if got != header.receipts_root:
+            raise FatalChainError(
+                f"block {block_number}: receipts give {got.hex()}, header has {header.receipts_root.hex()}"
+            )
+        account = self._client.storage_proof(self._contract, [], block_number)
+        values = {
+            "chain_id": self._chain_id,
+            "log_id": self._log_id,
+            "size": size,
+            "root": root,
+            "contract": bytes(self._contract),
+            "tx_hash": tx_hash,
+            "tx_index": receipt.tx_index,
+            "log_index": log_index,
+            "receipt": encode_receipt(receipt),
+            "receipt_proof": format_rlp(proof),
+            "block_number": block_number,
+            "block_hash": block_hash,
+            "header": header.raw,
+            "account_proof": format_rlp(list(account.nodes)),
+            "code_hash": account.code_hash,
+            "complete": False,
+        }
+        with self._database.writer() as connection:
+            mine = and_(_held.chain_id == self._chain_id, _held.log_id == self._log_id, _held.size == size)
+            connection.execute(delete(anchor_evidence).where(mine))
+            connection.execute(insert(anchor_evidence).values(**values))
+            self._store_headers(connection, [header])
+
+    def _find_event(self, receipts: list[Receipt], tx_hash: bytes, size: int) -> tuple[Receipt, int, bytes]:
+        """Return the receipt, the event's position in it, and the anchored root."""
+        for receipt in receipts:
+            if receipt.tx_hash != tx_hash:
+                continue
+            for position, log in enumerate(receipt.logs):
+                if log.address != self._contract:
+                    continue
+                event = decode(log)
+                if isinstance(event, Anchored) and event.log_id == self._log_id and event.size == size:
+                    return receipt, position, event.root
+        raise TransientChainError(f"no event anchors size {size} in the block of its transaction")
+
+    def _store_headers(self, connection: Connection, headers: list[Header]) -> None:
+        """Store headers, replacing those of a former chain at the same heights."""
+        for header in headers:
+            here = and_(_headers.chain_id == self._chain_id, _headers.number == header.number)
+            kept = connection.execute(select(_headers.hash).where(here)).scalar_one_or_none()
+            if kept == header.hash:
+                continue
+            connection.execute(delete(anchor_headers).where(here))
+            connection.execute(
+                insert(anchor_headers).values(
+                    chain_id=self._chain_id,
+                    number=header.number,
+                    hash=header.hash,
+                    parent_hash=header.parent_hash,
+                    header=header.raw,
+                )
+            )
+
+    def _complete(self) -> int:
+        """Store the headers that follow incomplete rows and mark those whose run is whole and linked."""
+        head = int(self._client.block_number())
+        query = (
+            select(_held.size, _held.block_number, _held.block_hash)
+            .where(
+                _held.chain_id == self._chain_id,
+                _held.log_id == self._log_id,
+                _held.complete.is_(False),
+                _held.block_number <= head - self._depth,
+            )
+            .order_by(_held.block_number)
+            .limit(_MOST)
+        )
+        with self._database.reader() as connection:
+            waiting = connection.execute(query).tuples().all()
+        done = 0
+        for size, number, block_hash in waiting:
+            headers = self._client.headers(number, number + self._depth + 1)
+            linked = headers[0].hash == block_hash and all(
+                after.parent_hash == before.hash for before, after in pairwise(headers)
+            )
+            if not linked:
+                # The anchor's block is gone; its transaction's new block replaces this row when it is mined.
+                continue
+            with self._database.writer() as connection:
+                self._store_headers(connection, headers)
+                mine = and_(
+                    _held.chain_id == self._chain_id,
+                    _held.log_id == self._log_id,
+                    _held.size == size,
+                    _held.block_hash == block_hash,
+                )
+                connection.execute(update(anchor_evidence).where(mine).values(complete=True))
+            done += 1
+        return done

@@ -1,0 +1,284 @@
+"""Plan the windows by which the chain executes the ledger: from its cursor on, in order, without a gap.
+
+Windows are queued behind the anchor they prove against, by the same key, so nonce order is their order on
+chain and several may be on their way at once. A window that fails changes nothing on chain, but every later
+one of its run fails with it: the rest of the run is withdrawn or awaited, then a new run starts from the
+contract's cursor, with smaller windows and after a pause. The plan is in the rows alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+from sqlalchemy import Connection, func, select, update
+
+from chain.errors import TransientChainError
+from chain.evm.client import EvmClient
+from chain.types import Address, TreeSize
+from gateway.db import Database
+from gateway.outbox.calls import ChainCall, TransactionState
+from gateway.outbox.credit_views import load_anchored, load_cursor, load_self_custody
+from gateway.outbox.queue import enqueue
+from gateway.outbox.rows import lock_order
+from gateway.outbox.sources import Leaf, LeafSource, TreeProofs
+from gateway.outbox.tables import chain_transactions
+from gateway.outbox.windows import PlannedWindow, WindowEncoder, WindowLimits, cut_window
+
+_log = structlog.get_logger("settler")
+_rows = chain_transactions.c
+_QUEUED = TransactionState.QUEUED.value
+_ENDED_BADLY = (TransactionState.FAILED.value, TransactionState.REPLACED.value)
+_ON_THEIR_WAY = (TransactionState.SIGNED.value, TransactionState.SENT.value)
+_DONE = (TransactionState.MINED.value, TransactionState.FINAL.value)
+_MOST_HALVINGS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class SettleSettings:
+    """How to cut and pace windows.
+
+    ``window_gas`` must fit the node's block limit (half of it at most, for others' sake); ``windows`` is how
+    many may be unmined at once, ``step_windows`` how many one step plans. ``pause`` is in seconds.
+    """
+
+    window_leaves: int = 400
+    window_gas: int = 15_000_000
+    windows: int = 48
+    step_windows: int = 12
+    pause: float = 0.05
+    signer: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where planning stands, as the rows say. ``end`` and ``size`` are of the run's last window."""
+
+    run: int
+    end: int
+    size: int
+    last_window: int
+    run_failed: bool
+    queued: int
+    on_their_way: int
+    failed_runs: int
+    anchor_id: int
+    anchor_size: int
+    anchor_on_its_way: bool
+
+
+class Settler:
+    """Plans windows of one log on one chain."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: EvmClient,
+        source: LeafSource,
+        proofs: TreeProofs,
+        *,
+        chain_id: int,
+        log_id: bytes,
+        credit: Address,
+        anchor: Address,
+        clock: Callable[[], str],
+        settings: SettleSettings | None = None,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._source = source
+        self._chain_id = chain_id
+        self._log_id = log_id
+        self._credit = credit
+        self._anchor = anchor
+        self._clock = clock
+        self._settings = settings or SettleSettings()
+        self._encoder = WindowEncoder(log_id, source, proofs, self._settings.signer)
+        self._blocked_at: int | None = None
+        # Pacing only: forgetting it costs one early try.
+        self._paused_for = 0
+        self._not_before = 0.0
+
+    @property
+    def blocked_at(self) -> int | None:
+        """Index of the leaf that only a co-signature can pass, None where nothing blocks."""
+        return self._blocked_at
+
+    def run(self, stop: threading.Event) -> None:
+        """Plan until ``stop`` is set; node trouble is waited out.
+
+        Raises:
+            FatalChainError: the contracts are not those of this log.
+        """
+        while not stop.is_set():
+            try:
+                planned = self.step()
+            except TransientChainError as error:
+                _log.warning("settler waits for the node", error=type(error).__name__)
+                stop.wait(1.0)
+                continue
+            if planned == 0:
+                stop.wait(self._settings.pause)
+
+    def step(self) -> int:
+        """Queue the next windows that may be on their way now. Returns how many were queued.
+
+        Raises:
+            TransientChainError: the node did not answer; nothing was queued.
+        """
+        with self._database.reader() as connection:
+            plan = self.load_plan(connection)
+        if plan.run_failed and plan.queued:
+            self._withdraw(plan)
+            return 0
+        room = self._settings.windows - plan.queued - plan.on_their_way
+        if room <= 0:
+            return 0
+        if plan.run == 0 or plan.run_failed:
+            return self._start_run(plan)
+        size = max(plan.size, plan.anchor_size)
+        return self._extend(plan, plan.run, plan.end, size, min(room, self._settings.step_windows))
+
+    def load_plan(self, connection: Connection) -> Plan:
+        """Return where planning stands."""
+        mine = (_rows.chain_id == self._chain_id) & (_rows.log_id == self._log_id)
+        windows = mine & (_rows.kind == "settle")
+        last = connection.execute(
+            select(_rows.id, _rows.run, _rows.window_end, _rows.anchored_size)
+            .where(windows)
+            .order_by(_rows.id.desc())
+            .limit(1)
+        ).one_or_none()
+        run = 0 if last is None else last.run
+        anchor = connection.execute(
+            select(_rows.id, _rows.anchored_size, _rows.state)
+            .where(mine, _rows.kind == "anchor", _rows.state.not_in(_ENDED_BADLY))
+            .order_by(_rows.id.desc())
+            .limit(1)
+        ).one_or_none()
+
+        def count(*states: str) -> int:
+            query = select(func.count()).where(windows, _rows.state.in_(states))
+            return int(connection.execute(query).scalar_one())
+
+        failed = select(func.count()).where(windows, _rows.state.in_(_ENDED_BADLY), _rows.run == run)
+        good = select(func.max(_rows.run)).where(windows, _rows.state.in_(_DONE))
+        run_failed = connection.execute(failed).scalar_one() > 0
+        return Plan(
+            run=run,
+            end=0 if last is None else last.window_end,
+            size=0 if last is None else last.anchored_size,
+            last_window=0 if last is None else last.id,
+            run_failed=run_failed,
+            queued=count(_QUEUED),
+            on_their_way=count(*_ON_THEIR_WAY),
+            failed_runs=run - (connection.execute(good).scalar_one() or 0) if run_failed else 0,
+            anchor_id=0 if anchor is None else anchor.id,
+            anchor_size=0 if anchor is None else anchor.anchored_size,
+            anchor_on_its_way=anchor is not None and anchor.state not in _DONE,
+        )
+
+    def _withdraw(self, plan: Plan) -> None:
+        """Take back the windows of a failed run that have no nonce yet: they could only fail too."""
+        with self._database.writer() as connection:
+            connection.execute(
+                update(chain_transactions)
+                .where(
+                    _rows.chain_id == self._chain_id,
+                    _rows.log_id == self._log_id,
+                    _rows.kind == "settle",
+                    _rows.run == plan.run,
+                    _rows.state == _QUEUED,
+                )
+                .values(state=TransactionState.FAILED.value, error="withdrawn: an earlier window failed")
+            )
+
+    def _start_run(self, plan: Plan) -> int:
+        if plan.on_their_way:
+            # Their fate is not known yet, so neither is the cursor.
+            return 0
+        if not self._may_start(plan):
+            return 0
+        cursor = load_cursor(self._client, self._credit, self._log_id)
+        size = load_anchored(self._client, self._anchor, self._log_id).size
+        if plan.anchor_on_its_way:
+            size = max(size, plan.anchor_size)
+        # The first window of a new run goes alone: it shows what was wrong before others follow it.
+        most = 1 if plan.failed_runs else self._settings.step_windows
+        return self._extend(plan, plan.run + 1, cursor, size, most)
+
+    def _may_start(self, plan: Plan) -> bool:
+        """Pause before a run that follows a failed one, longer each time, without holding up the caller."""
+        if not plan.failed_runs:
+            return True
+        now = time.monotonic()
+        if self._paused_for != plan.last_window:
+            self._paused_for = plan.last_window
+            self._not_before = now + min(0.1 * 2**plan.failed_runs, 10.0)
+        return now >= self._not_before
+
+    def _extend(self, plan: Plan, run: int, start: int, size: int, most: int) -> int:
+        limits = self._limits(plan)
+        calls: list[ChainCall] = []
+        while len(calls) < most and start < size:
+            leaves = self._source.leaves(start, min(start + limits.leaves, size))
+            window = cut_window(leaves, start, limits)
+            if window is None:
+                break
+            calls.append(self._encode(window, size, run, careful=plan.failed_runs > 0))
+            start = window.end
+        else:
+            self._blocked_at = None
+        if not calls:
+            if start < size:
+                self._block(start)
+            return 0
+        # If we crash here, nothing is queued and the next step plans the same windows again.
+        with self._database.writer() as connection:
+            lock_order(connection, self._chain_id)
+            if not self._is_newest(connection, plan):
+                # An anchor or window came in between: these proofs may be for a tree that is not the newest.
+                return 0
+            enqueue(connection, calls, chain_id=self._chain_id, reference="settle", at=self._clock())
+        return len(calls)
+
+    def _is_newest(self, connection: Connection, plan: Plan) -> bool:
+        now = self.load_plan(connection)
+        return (now.run, now.last_window, now.run_failed, now.anchor_id) == (
+            plan.run,
+            plan.last_window,
+            plan.run_failed,
+            plan.anchor_id,
+        )
+
+    def _limits(self, plan: Plan) -> WindowLimits:
+        """Halve windows and allow more gas for each run that failed in a row."""
+        settings = self._settings
+        halvings = min(plan.failed_runs, _MOST_HALVINGS)
+        limits = WindowLimits(settings.window_leaves, settings.window_gas)
+        if halvings:
+            leaves = max(1, settings.window_leaves >> halvings)
+            limits = replace(limits, leaves=leaves, gas_scale=1.0 + 0.5 * halvings)
+        return limits
+
+    def _encode(self, window: PlannedWindow, size: int, run: int, *, careful: bool) -> ChainCall:
+        """Encode a window; after a failed run, ask the contract who signs for themselves."""
+        if not careful:
+            return self._encoder.encode(window, TreeSize(size), run, _has_evidence)
+        senders = {leaf.sender for leaf in window.leaves if 2 <= leaf.kind <= 5}
+        holders = load_self_custody(self._client, self._credit, sorted(senders))
+        return self._encoder.encode(
+            window, TreeSize(size), run, lambda leaf: 2 <= leaf.kind <= 5 and leaf.sender in holders
+        )
+
+    def _block(self, index: int) -> None:
+        if self._blocked_at != index:
+            _log.error("a leaf cannot be opened; settlement waits for its co-signature", index=index)
+        self._blocked_at = index
+
+
+def _has_evidence(leaf: Leaf) -> bool:
+    return leaf.evidence is not None

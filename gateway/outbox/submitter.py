@@ -1,0 +1,299 @@
+"""Bring queued calls onto the chain: sign once, send the same bytes until mined, read what became of them.
+
+Life of a row: `queued` (with its entry) -> `signed` (nonce, bytes and hash stored) -> `sent` (a node has
+them) -> `mined` -> `final`; or `failed` (reverted, or refused for good and its nonce filled), or `replaced`
+(somebody else used the nonce; the call is queued again, which every contract makes safe: what was done once
+is refused the second time). A reorganisation moves rows back to `sent`. Crashing between any two steps
+leaves rows from which the next start goes on; nothing in memory matters but pacing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import ColumnElement, func, or_, select
+
+from chain.errors import TransientChainError
+from chain.evm.client import EvmClient
+from chain.evm.signers.base import Signer
+from chain.types import Address
+from gateway.db import Database
+from gateway.outbox.broadcast import Answer, Delivery, Signed, send_rows
+from gateway.outbox.calls import TransactionState
+from gateway.outbox.fees import load_fees
+from gateway.outbox.outcomes import Outcome, OutcomeFinder
+from gateway.outbox.reverts import explain_failure
+from gateway.outbox.rows import Move, Sent, load_raw, load_sent, move_rows, requeue
+from gateway.outbox.signing import NoncesTaken, SigningDesk
+from gateway.outbox.tables import chain_transactions
+
+_log = structlog.get_logger("outbox")
+_rows = chain_transactions.c
+_State = TransactionState
+_IN_FLIGHT = (_State.SIGNED.value, _State.SENT.value)
+_ENDED = (_State.MINED.value, _State.FINAL.value, _State.FAILED.value, _State.REPLACED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """How to send.
+
+    ``finality_depth`` in blocks; ``rewind_limit`` is how far back final rows are looked at again when the
+    chain lost blocks (an embedded one, after a kill). ``max_in_flight`` per key (go-ethereum's pool surely
+    keeps 64 of one account). ``resend_after`` and ``pause`` in seconds, ``batch_bytes`` of signed bytes a
+    request.
+    """
+
+    finality_depth: int
+    rewind_limit: int
+    max_in_flight: int = 128
+    resend_after: float = 5.0
+    pause: float = 0.1
+    batch_bytes: int = 1_500_000
+    patience: int = 3
+    """Blocks to wait before a missing receipt below the account's nonce means a foreign transaction."""
+
+
+class Submitter:
+    """The one sender of a chain's outbox. A second one on its database does no harm: see `SigningDesk`."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: EvmClient,
+        *,
+        chain_id: int,
+        signers: Mapping[str, Signer],
+        addresses: Mapping[str, Address],
+        clock: Callable[[], str],
+        settings: OutboxSettings,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._chain_id = chain_id
+        self._signers = signers
+        self._clock = clock
+        self._settings = settings
+        self._desk = SigningDesk(
+            database,
+            chain_id=chain_id,
+            signers=signers,
+            addresses=addresses,
+            max_in_flight=settings.max_in_flight,
+            clock=clock,
+        )
+        self._finder = OutcomeFinder(
+            client, addresses["TimeCredit"], overlap=max(settings.finality_depth, 2) + 2
+        )
+        self._head: int | None = None
+        self._registered: set[str] = set()
+        self._sent_at: dict[int, float] = {}
+        self._missing: dict[int, int] = {}
+        self._look_far_back = True
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until ``stop`` is set; node trouble is waited out.
+
+        Raises:
+            FatalChainError: another chain, or a call of a contract that is not deployed.
+        """
+        while not stop.is_set():
+            try:
+                busy = self.step()
+            except TransientChainError as error:
+                _log.warning("outbox waits for the node", error=type(error).__name__)
+                # The connection may have come back to a chain that lost blocks.
+                self._look_far_back = True
+                stop.wait(1.0)
+                continue
+            if not busy:
+                stop.wait(self._settings.pause)
+
+    def step(self) -> bool:
+        """Sign, send and look once. Returns whether anything was signed or sent.
+
+        Raises:
+            TransientChainError: the node did not answer; what is stored stays true.
+        """
+        head = int(self._client.block_number())
+        is_new = head != self._head
+        signed = sum(self._sign(role) for role in self._signers)
+        if is_new:
+            self._look(head)
+        sent = self._send()
+        self._head = head
+        return bool(signed or sent)
+
+    def _sign(self, role: str) -> int:
+        if role not in self._registered:
+            self._reconcile(role)
+        try:
+            return self._desk.sign_queued(role, load_fees(self._client)) if self._has_queued(role) else 0
+        except NoncesTaken:
+            return 0
+
+    def _reconcile(self, role: str) -> None:
+        """Compare the key's nonce here and on chain; see `SigningDesk.register_key`."""
+        count = self._client.transaction_count(self._signers[role].address)
+        self._desk.register_key(role, count)
+        self._registered.add(role)
+
+    def _has_queued(self, role: str) -> bool:
+        query = select(_rows.id).where(
+            _rows.chain_id == self._chain_id, _rows.state == _State.QUEUED.value, _rows.signer == role
+        )
+        with self._database.reader() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    # --- sending -----------------------------------------------------------------------------------------
+
+    def _send(self) -> int:
+        """Send what was never sent and what is overdue. Returns how many transactions went out."""
+        now = time.monotonic()
+        sent = 0
+        for role in self._signers:
+            with self._database.reader() as connection:
+                rows = load_sent(connection, self._own(role, _IN_FLIGHT), self._settings.max_in_flight)
+            due = [row for row in rows if self._is_due(row, now)]
+            sent += self._send_rows(due, now)
+        return sent
+
+    def _own(self, role: str, states: Sequence[str]) -> ColumnElement[bool]:
+        return (_rows.chain_id == self._chain_id) & (_rows.signer == role) & _rows.state.in_(states)
+
+    def _is_due(self, row: Sent, now: float) -> bool:
+        last = self._sent_at.get(row.id)
+        return last is None or now - last > self._settings.resend_after
+
+    def _send_rows(self, rows: Sequence[Sent], now: float) -> int:
+        size = self._settings.batch_bytes
+        for deliveries in send_rows(self._client, self._bytes_of(rows), batch_bytes=size):
+            # If we crash here, the node has the bytes and the rows still say signed: they are sent again.
+            self._note(deliveries, now)
+        return len(rows)
+
+    def _bytes_of(self, rows: Sequence[Sent]) -> Iterator[Signed]:
+        for row in rows:
+            with self._database.reader() as connection:
+                raw = load_raw(connection, row.id, row.tx_hash)
+            if raw is not None:
+                yield row, raw
+
+    def _note(self, deliveries: Sequence[Delivery], now: float) -> None:
+        taken = [d.row for d in deliveries if d.answer is Answer.TAKEN and d.row.state is _State.SIGNED]
+        if taken:
+            with self._database.writer() as connection:
+                move_rows(connection, [Move(r.id, r.state, _State.SENT, error=r.error) for r in taken])
+        for delivery in deliveries:
+            self._sent_at[delivery.row.id] = now
+            if delivery.answer is Answer.NEVER and delivery.row.refused_hash is None:
+                _log.error("the node refuses a call", row=delivery.row.id, kind=delivery.row.kind)
+                self._desk.fill_nonce(delivery.row, delivery.reason or "", load_fees(self._client))
+                del self._sent_at[delivery.row.id]
+            elif delivery.answer is Answer.UNKNOWN:
+                _log.warning("a send is unknown", row=delivery.row.id, reason=delivery.reason)
+
+    # --- looking -----------------------------------------------------------------------------------------
+
+    def _look(self, head: int) -> None:
+        """Read what the chain says now about rows in flight and rows not yet final."""
+        for role, signer in self._signers.items():
+            count = self._client.transaction_count(signer.address)
+            self._check_loss(role, count)
+            with self._database.reader() as connection:
+                rows = load_sent(connection, self._own(role, _IN_FLIGHT), self._settings.max_in_flight)
+            used = [row for row in rows if row.nonce < count]
+            self._apply(used, self._finder.find(used, head) if used else [], head)
+            if count > self._next_unused(role):
+                self._reconcile(role)
+        self._check_canonical(head)
+
+    def _next_unused(self, role: str) -> int:
+        query = select(func.max(_rows.nonce)).where(_rows.chain_id == self._chain_id, _rows.signer == role)
+        with self._database.reader() as connection:
+            newest = connection.execute(query).scalar_one_or_none()
+        return 0 if newest is None else newest + 1
+
+    def _apply(self, rows: Sequence[Sent], outcomes: Sequence[Outcome], head: int) -> None:
+        moves = [self._mined(outcome) for outcome in outcomes]
+        with self._database.writer() as connection:
+            move_rows(connection, moves)
+        found = {outcome.row.id for outcome in outcomes}
+        for row in rows:
+            if row.id in found:
+                self._sent_at.pop(row.id, None)
+                self._missing.pop(row.id, None)
+            elif head - self._missing.setdefault(row.id, head) >= self._settings.patience:
+                self._replace(row)
+
+    def _mined(self, outcome: Outcome) -> Move:
+        row, succeeded = outcome.row, outcome.succeeded
+        error = None
+        if row.refused_hash is not None and outcome.tx_hash != row.refused_hash:
+            # The empty transaction in its place was mined: the call itself never will be.
+            succeeded, error = False, row.error
+        elif not succeeded:
+            with self._database.reader() as connection:
+                raw = load_raw(connection, row.id, row.tx_hash) or b""
+            sender = self._signers[row.signer].address
+            error = explain_failure(self._client, raw, sender, outcome)
+            _log.warning("a call failed on chain", row=row.id, kind=row.kind, error=error)
+        after = _State.MINED if succeeded else _State.FAILED
+        return Move(row.id, row.state, after, outcome.block_number, outcome.block_hash, error, self._clock())
+
+    def _replace(self, row: Sent) -> None:
+        """The nonce is used and no transaction of ours used it: somebody else has the key."""
+        _log.error("a foreign transaction used a nonce of ours", row=row.id, nonce=row.nonce)
+        with self._database.writer() as connection:
+            move_rows(connection, [Move(row.id, row.state, _State.REPLACED, error="nonce used by another")])
+            if row.kind != "settle" and row.refused_hash is None:
+                # Windows are planned anew from the contract's cursor instead.
+                requeue(connection, row.id, self._clock())
+        self._missing.pop(row.id, None)
+
+    def _check_loss(self, role: str, count: int) -> None:
+        """Send again what the chain had and has no more: it lost blocks, or is behind. Both are safe."""
+        on_chain = self._own(role, _ENDED) & (_rows.nonce >= count)
+        with self._database.reader() as connection:
+            lost = load_sent(connection, on_chain, self._settings.max_in_flight)
+        now = time.monotonic()
+        due = [row for row in lost if self._is_due(row, now)]
+        if due:
+            self._look_far_back = True
+            self._send_rows(due, now)
+
+    def _check_canonical(self, head: int) -> None:
+        """Move rows whose block is gone back to sent, and those deep enough to final."""
+        depth = self._settings.finality_depth
+        watched = [
+            _rows.state == _State.MINED.value,
+            (_rows.state == _State.FAILED.value) & (_rows.block_number > head - depth),
+        ]
+        if self._look_far_back:
+            far = _rows.block_number > head - self._settings.rewind_limit
+            watched.append((_rows.state == _State.FINAL.value) & far)
+        with self._database.reader() as connection:
+            rows = load_sent(connection, (_rows.chain_id == self._chain_id) & or_(*watched), 20_000)
+        numbers = sorted({row.block_number for row in rows if row.block_number is not None})
+        hashes = self._finder.block_hashes(numbers)
+        moves = [move for row in rows if (move := self._settle_state(row, hashes, head - depth)) is not None]
+        with self._database.writer() as connection:
+            move_rows(connection, moves)
+        if all(number <= head for number in numbers):
+            self._look_far_back = False
+
+    def _settle_state(self, row: Sent, hashes: Mapping[int, bytes], deep: int) -> Move | None:
+        now = hashes.get(row.block_number) if row.block_number is not None else None
+        if now is None:
+            # The node is behind its own past: nothing is known, nothing changes.
+            return None
+        if now != row.block_hash:
+            self._sent_at.pop(row.id, None)
+            return Move(row.id, row.state, _State.SENT, error=row.error if row.refused_hash else None)
+        if row.state is _State.MINED and row.block_number is not None and row.block_number <= deep:
+            return Move(row.id, row.state, _State.FINAL, row.block_number, row.block_hash, None, row.mined_at)
+        return None
