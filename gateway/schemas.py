@@ -27,7 +27,7 @@ def _amount(value: str) -> str:
     try:
         parse_amount(value, "amount")
     except FieldError as error:
-        raise PydanticCustomError(error.code, "amount is not accepted") from None  # type: ignore[arg-type]
+        raise PydanticCustomError(error.code, "amount is not accepted") from None
     return value
 
 
@@ -91,10 +91,9 @@ class RightsIn(Body):
 
 
 class RecoveryIn(Body):
-    """Move an account's rights and everything it holds to a new account of the same holder."""
+    """Move an account's rights and holdings to a new account of the same holder, in the same custody."""
 
     to: Account | None = None
-    custody: Literal["operator", "self"] = "operator"
     order: Hex32
 
 

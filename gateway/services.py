@@ -7,10 +7,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+from chain.canonical import JsonValue
 from chain.tiles import TilePath
+from gateway.api.directory import Directory
 from gateway.auth import Keyring
 from gateway.db import Database
 from gateway.evidence.assemble import BundleAssembler
+from gateway.evidence.feed import Feed
+from gateway.evidence.records import Records
 from gateway.ledger.drafts import Answer, Submission
 from gateway.settings import Settings
 from gateway.standing import Standing
@@ -61,7 +65,12 @@ class Services:
     sequencer: Writes
     log: PublishedLog
     standing: Standing
+    records: Records
+    directory: Directory
+    feed: Feed
     bundles: BundleAssembler
+    states: Callable[[int], str]
+    receipt: Callable[[int, bytes, str], JsonValue]
     chain_id: int
     log_id: bytes
     contracts: dict[str, str]

@@ -52,8 +52,8 @@ class Figures:
             return None
         return max(0, self.chain_head - self.mirror_block)
 
-    def public(self) -> dict[str, object]:
-        """Return the figures with the lag, as JSON shows them."""
+    def shown(self) -> dict[str, str | int | float | None]:
+        """Return the figures with the lag, as JSON and the page show them."""
         return {**asdict(self), "mirror_lag_blocks": self.mirror_lag_blocks}
 
 

@@ -3,7 +3,6 @@ route."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 from fastapi import FastAPI
@@ -123,7 +122,7 @@ def describe(api: FastAPI) -> None:
             built.append(_document(api))
         return built[0]
 
-    api.openapi = cast("Callable[[], dict[str, object]]", openapi)  # type: ignore[method-assign]
+    api.openapi = openapi  # type: ignore[method-assign]
 
 
 def _document(api: FastAPI) -> Json:

@@ -186,7 +186,8 @@ class _BatchWriter:
 
     def _render(self, number: int, answer: Answer) -> bytes:
         if isinstance(answer, Accepted):
-            return accepted_body(answer) + b"\n"
+            mark = b',"replayed":true}\n' if answer.replayed else b"}\n"
+            return accepted_body(answer)[:-1] + mark
         document = problem_document(answer, instance=BATCH_ROUTE, trace_id=self._trace_id)
         document["line"] = number
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -51,7 +51,7 @@ async def status(services: Shared) -> dict[str, object]:
     """Return the public state: sizes, heights, lags, contracts, and what is not proved."""
     figures = await asyncio.to_thread(services.standing.read)
     return {
-        **figures.public(),
+        **figures.shown(),
         "vkey": services.log.vkey,
         "contracts": services.contracts,
         "trust_root": services.trust_root_id,
@@ -94,4 +94,4 @@ async def page(request: Request, lang: Literal["zh", "en"] = Query("zh")) -> HTM
     """Return the public page."""
     figures = await asyncio.to_thread(services_of(request).standing.read)
     headers = {"content-security-policy": CSP, "referrer-policy": "no-referrer"}
-    return HTMLResponse(render_page(figures.public(), lang), headers=headers)
+    return HTMLResponse(render_page(figures.shown(), lang), headers=headers)

@@ -95,18 +95,18 @@ class Records:
             Refusal: ``entry.unknown``, also for another chapter's.
         """
         with self._database.reader() as connection:
-            row = connection.execute(
-                _scoped(_SELECT.where(entries.c.entry_id == entry_id), chapter)
-            ).one_or_none()
-        if row is None:
-            raise Refusal("entry.unknown")
-        return _record(row)
+            return self._one(connection, _scoped(_SELECT.where(entries.c.entry_id == entry_id), chapter))
 
     def at(self, index: int) -> Record:
-        """Return the entry at an index. Requires it to exist."""
+        """Return the entry at an index. Raises Refusal ``entry.unknown``."""
         with self._database.reader() as connection:
-            row: Fields = connection.execute(_SELECT.where(entries.c.log_index == index)).one()
-        return _record(row)
+            return self._one(connection, _SELECT.where(entries.c.log_index == index))
+
+    def _one(self, connection: Connection, wanted: Columns) -> Record:
+        row: Fields
+        for row in connection.execute(wanted):
+            return _record(row)
+        raise Refusal("entry.unknown")
 
     def page(self, after: int, limit: int, chapter: int | None) -> list[Record]:
         """Return up to ``limit`` entries with an index above ``after``, in order."""

@@ -70,7 +70,7 @@ _STYLE = (
 )
 
 
-def render_page(figures: Mapping[str, str | int | None], language: str) -> str:
+def render_page(figures: Mapping[str, str | int | float | None], language: str) -> str:
     """Return the page in ``language`` (``zh`` or ``en``); figures without a word of ours are left out."""
     words = _WORDS[language]
     rows = "".join(

@@ -1,0 +1,66 @@
+"""Chapters: open one, set its quota and caps, read them. A key of one chapter sees that one alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from chain.canonical import JsonValue
+from chain.operation import CHAPTER_PATTERN
+from gateway.api.context import ChapterWriter, MemberReader, Shared
+from gateway.api.drafting import draft_caps, draft_chapter, draft_quota
+from gateway.api.submitting import created, stored_entry, submit
+from gateway.errors import Refusal
+from gateway.schemas import ChapterCapsIn, ChapterIn, ChapterQuotaIn
+
+router = APIRouter(prefix="/v1/chapters", tags=["chapters"])
+
+
+@router.post("", operation_id="chapters_open", status_code=201)
+async def open_chapter(request: Request, body: ChapterIn, principal: ChapterWriter) -> Response:
+    """Open a chapter and register its pool account."""
+    accepted = await submit(request, principal, draft_chapter(body, os.urandom))
+    public = (await stored_entry(request, accepted))["public"]
+    pool = public.get("pool") if isinstance(public, dict) else None
+    return created(accepted, chapter=body.code, pool=pool)
+
+
+@router.post("/{code}/quotas", operation_id="chapters_set_quota", status_code=201)
+async def set_quota(request: Request, code: str, body: ChapterQuotaIn, principal: ChapterWriter) -> Response:
+    """Set how much the chapter may issue in one month."""
+    draft = draft_quota(_checked(code), body)
+    return created(await submit(request, principal, draft), chapter=code)
+
+
+@router.post("/{code}/caps", operation_id="chapters_set_cap", status_code=201)
+async def set_cap(request: Request, code: str, body: ChapterCapsIn, principal: ChapterWriter) -> Response:
+    """Set one cap of the chapter's accounts."""
+    draft = draft_caps(_checked(code), body)
+    return created(await submit(request, principal, draft), chapter=code)
+
+
+@router.get("", operation_id="chapters_list")
+async def list_chapters(principal: MemberReader, services: Shared) -> dict[str, JsonValue]:
+    """Return the chapters this key sees, with their figures."""
+    found = await asyncio.to_thread(services.directory.chapters, principal.chapter)
+    return {"chapters": list(found)}
+
+
+@router.get("/{code}", operation_id="chapters_get")
+async def get_chapter(code: str, principal: MemberReader, services: Shared) -> dict[str, JsonValue]:
+    """Return one chapter's pool, caps, quotas and figures."""
+    if not CHAPTER_PATTERN.match(code) or not principal.may_see(code):
+        raise Refusal("not_found")
+    found = await asyncio.to_thread(services.directory.chapters, code)
+    if not found:
+        raise Refusal("not_found")
+    return found[0]
+
+
+def _checked(code: str) -> str:
+    if not CHAPTER_PATTERN.match(code):
+        raise Refusal("not_found")
+    return code

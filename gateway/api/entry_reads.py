@@ -1,0 +1,128 @@
+"""Reading entries, their proofs, anchors and the feed of outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from chain.canonical import JsonValue
+from chain.entry_types import ENTRY_ID_PATTERN
+from chain.evidence.bundle import MEDIA_TYPE
+from chain.operation import chapter_number
+from chain.types import ChapterCode
+from gateway.api.context import EntryReader, EventReader, Shared
+from gateway.api.instruction import PRIVATE_NAME
+from gateway.auth import Principal
+from gateway.errors import Refusal
+from gateway.evidence.records import Record
+from gateway.services import Services
+
+router = APIRouter(prefix="/v1", tags=["entries"])
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+After = Annotated[int, Query(ge=-1, lt=2**53)]
+ALL = "*"
+"""``disclose=*`` shows every private field."""
+
+
+@router.get("/entries", operation_id="entries_list")
+async def list_entries(
+    principal: EntryReader, services: Shared, after: After = -1, limit: Limit = 50
+) -> dict[str, JsonValue]:
+    """Return entries this key sees, in order; ``next`` is the cursor of the next page, null at the end."""
+    found = await asyncio.to_thread(services.records.page, after, limit, _chapter(principal))
+    views: list[JsonValue] = [_view(record) for record in found]
+    return {"entries": views, "next": found[-1].index if len(found) == limit else None}
+
+
+@router.get("/entries/{entry_id}", operation_id="entries_get")
+async def get_entry(entry_id: str, principal: EntryReader, services: Shared) -> dict[str, JsonValue]:
+    """Return an entry with its state, outcome, settling transaction and receipt."""
+    record = await _record(services, principal, entry_id)
+    return await asyncio.to_thread(_full_view, services, record)
+
+
+@router.get("/entries/{entry_id}/proof", operation_id="entries_proof", response_class=Response)
+async def get_proof(
+    entry_id: str,
+    principal: EntryReader,
+    services: Shared,
+    disclose: Annotated[str | None, Query(max_length=2_200)] = None,
+) -> Response:
+    """Return the entry's proof bundle, showing the private fields named in ``disclose`` (``*`` for all)."""
+    names = _names(disclose)
+    record = await _record(services, principal, entry_id)
+    bundle = await asyncio.to_thread(services.bundles.assemble, record, names)
+    headers = {
+        "content-disposition": f'attachment; filename="{entry_id}.tongyi.json"',
+        "cache-control": "private, no-store",
+    }
+    return Response(bundle, headers=headers, media_type=MEDIA_TYPE)
+
+
+@router.get("/anchors", operation_id="anchors_list")
+async def list_anchors(services: Shared, after: After = 0, limit: Limit = 50) -> dict[str, JsonValue]:
+    """Return anchored sizes and roots in order of size; public, as the chain and the log are."""
+    found = await asyncio.to_thread(services.feed.anchors, after, limit)
+    return {"anchors": list(found), "next": found[-1]["size"] if len(found) == limit else None}
+
+
+@router.get("/events", operation_id="events_list")
+async def list_events(
+    principal: EventReader,
+    services: Shared,
+    after: Annotated[str, Query(pattern=r"^[0-9]{1,15}:[0-9]{1,9}$")] = "0:0",
+    limit: Limit = 50,
+) -> dict[str, JsonValue]:
+    """Return outcomes of operations in final blocks after the cursor ``block:log_index``, in chain order.
+
+    Only final blocks are told, so that an event once seen is never taken back and a cursor never moves.
+    """
+    block, log_index = map(int, after.split(":"))
+    found = await asyncio.to_thread(services.feed.events, (block, log_index), limit, _chapter(principal))
+    return {"events": list(found), "next": found[-1]["cursor"] if found else after}
+
+
+def _chapter(principal: Principal) -> int | None:
+    return None if principal.chapter is None else chapter_number(ChapterCode(principal.chapter))
+
+
+async def _record(services: Services, principal: Principal, entry_id: str) -> Record:
+    if not ENTRY_ID_PATTERN.match(entry_id):
+        raise Refusal("entry.unknown")
+    return await asyncio.to_thread(services.records.get, entry_id, _chapter(principal))
+
+
+def _names(disclose: str | None) -> tuple[str, ...] | None:
+    """Return the names to disclose: none by default, None for all."""
+    if disclose == ALL:
+        return None
+    names = tuple(dict.fromkeys(disclose.split(","))) if disclose else ()
+    if not all(map(PRIVATE_NAME.match, names)):
+        raise Refusal("disclosure.unknown")
+    return names
+
+
+def _view(record: Record) -> dict[str, JsonValue]:
+    return {
+        "id": record.entry_id,
+        "index": record.index,
+        "leaf_hash": record.leaf_hash.hex(),
+        "entry": None if record.body is None else json.loads(record.body),
+    }
+
+
+def _full_view(services: Services, record: Record) -> dict[str, JsonValue]:
+    state = services.states(record.index)
+    outcome, tx_hash = services.records.outcome(record.index)
+    return {
+        **_view(record),
+        "state": state,
+        "outcome": outcome.document() if outcome is not None else None,
+        "tx_hash": "0x" + tx_hash.hex() if tx_hash is not None else None,
+        "receipt": services.receipt(record.index, record.leaf_hash, record.at),
+    }

@@ -1,0 +1,151 @@
+"""Members and their accounts: join, freeze, recover, credit operations, balances, statements."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from chain.canonical import JsonValue
+from chain.operation import ACCOUNT_PATTERN, CHAPTER_PATTERN, OperationKind, account_address
+from chain.types import AccountId, ChapterCode
+from gateway.api.context import AccountReader, CreditWriter, MemberReader, MemberWriter, Shared
+from gateway.api.drafting import (
+    draft_credit,
+    draft_member,
+    draft_recovered_credits,
+    draft_recovery,
+    draft_rights,
+)
+from gateway.api.submitting import created, stored_entry, submit
+from gateway.auth import Principal
+from gateway.errors import Refusal
+from gateway.schemas import CreditIn, MemberIn, RecoveryIn, RightsIn
+from gateway.services import Services
+
+router = APIRouter(prefix="/v1", tags=["members"])
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+After = Annotated[int, Query(ge=-1, lt=2**53)]
+_KINDS = {kind.label: kind for kind in OperationKind}
+
+
+@router.post("/members", operation_id="members_join", status_code=201)
+async def join_member(request: Request, body: MemberIn, principal: MemberWriter) -> Response:
+    """Register a member, merchant or pool account; an operator-held one gets its account here."""
+    accepted = await submit(request, principal, draft_member(body, os.urandom))
+    public = (await stored_entry(request, accepted))["public"]
+    account = public.get("account") if isinstance(public, dict) else None
+    return created(accepted, account=account)
+
+
+@router.get("/members", operation_id="members_list")
+async def list_members(
+    principal: MemberReader,
+    services: Shared,
+    chapter: str | None = None,
+    after: After = -1,
+    limit: Limit = 50,
+) -> dict[str, JsonValue]:
+    """Return accounts in order of joining; ``next`` is the cursor of the next page, null at the end."""
+    if chapter is not None and not CHAPTER_PATTERN.match(chapter):
+        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
+    seen = principal.chapter if chapter is None else chapter
+    if chapter is not None and not principal.may_see(chapter):
+        return {"members": [], "next": None}
+    found = await asyncio.to_thread(services.directory.members, seen, after, limit)
+    last = found[-1]["index"] if len(found) == limit else None
+    return {"members": list(found), "next": last}
+
+
+@router.get("/members/{account}", operation_id="members_get")
+async def get_member(account: str, principal: MemberReader, services: Shared) -> dict[str, JsonValue]:
+    """Return one account: kind, custody, rights, chapter."""
+    return await _member(services, principal, account)
+
+
+@router.post("/members/{account}/rights", operation_id="members_set_rights", status_code=201)
+async def set_rights(
+    request: Request, account: str, body: RightsIn, principal: MemberWriter, services: Shared
+) -> Response:
+    """Freeze or unfreeze an account by an order."""
+    chapter = await _chapter(services, principal, account)
+    return created(await submit(request, principal, draft_rights(AccountId(account), chapter, body)))
+
+
+@router.post("/members/{account}/recovery", operation_id="members_recover", status_code=201)
+async def recover(
+    request: Request, account: str, body: RecoveryIn, principal: MemberWriter, services: Shared
+) -> Response:
+    """Move an account's rights, then everything it holds, to a new account of the same holder."""
+    found = await _member(services, principal, account)
+    old, chapter = AccountId(account), ChapterCode(str(found["chapter"]))
+    draft = draft_recovery(old, chapter, str(found["custody"]), body, os.urandom)
+    accepted = await submit(request, principal, draft)
+    public = (await stored_entry(request, accepted))["public"]
+    new = AccountId(str(public["to"])) if isinstance(public, dict) else old
+    # If we crash here, rights have moved and credits have not; the same request under the same key goes on.
+    moved = draft_recovered_credits(old, chapter, account_address(new))
+    credits = await submit(request, principal, moved, suffix="#credits")
+    return created(accepted, account=new, credits=credits.entry_id)
+
+
+@router.post("/credits/{kind}", operation_id="credits_create", status_code=201)
+async def create_credit(request: Request, kind: str, body: CreditIn, principal: CreditWriter) -> Response:
+    """Record one credit operation; it acts on chain when its window is settled."""
+    if kind not in _KINDS:
+        raise Refusal("not_found")
+    return created(await submit(request, principal, draft_credit(_KINDS[kind], body)))
+
+
+@router.get("/accounts/{account}/balance", operation_id="accounts_balance")
+async def balance(account: str, principal: AccountReader, services: Shared) -> dict[str, JsonValue]:
+    """Return what the account holds by the chain's events, and what accepted operations leave to spend."""
+    await _member(services, principal, account)
+    return await asyncio.to_thread(services.directory.balance, account)
+
+
+@router.get("/accounts/{account}/statement", operation_id="accounts_statement")
+async def statement(
+    account: str, principal: AccountReader, services: Shared, after: After = 0, limit: Limit = 50
+) -> dict[str, JsonValue]:
+    """Return the account's entries by their sequence, from 1 without gaps; ``next`` is the next cursor."""
+    await _member(services, principal, account)
+    lines = await asyncio.to_thread(services.directory.statement, account, after, limit)
+    return {
+        "account": account,
+        "entries": list(lines),
+        "next": lines[-1]["seq"] if len(lines) == limit else None,
+    }
+
+
+@router.get("/accounts/{account}/proof", operation_id="accounts_proof", response_class=Response)
+async def account_proof(account: str, principal: AccountReader, services: Shared) -> Response:
+    """Return a bundle of the account's newest final entry with its balance on chain."""
+    await _member(services, principal, account)
+    index = await asyncio.to_thread(services.directory.newest_anchored, account)
+    if index is None:
+        raise Refusal("proof.pending", state="without an anchored entry", want="final")
+    record = await asyncio.to_thread(services.records.at, index)
+    bundle = await asyncio.to_thread(
+        services.bundles.assemble_state, record, account_address(AccountId(account))
+    )
+    return Response(bundle, media_type="application/vnd.tongyi.proof+json")
+
+
+async def _member(services: Services, principal: Principal, account: str) -> dict[str, JsonValue]:
+    """Return an account this principal sees; another chapter's is as unknown as one that does not exist."""
+    if not ACCOUNT_PATTERN.match(account):
+        raise Refusal("account.unknown")
+    found = await asyncio.to_thread(services.directory.member, account, principal.chapter)
+    if found is None:
+        raise Refusal("account.unknown")
+    return found
+
+
+async def _chapter(services: Services, principal: Principal, account: str) -> ChapterCode:
+    found = await _member(services, principal, account)
+    return ChapterCode(str(found["chapter"]))
