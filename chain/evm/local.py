@@ -121,7 +121,7 @@ class LocalChain:
         kept_states: int = 128,
         dump_interval: int = 30,
     ) -> None:
-        """``block_time`` and ``dump_interval`` are seconds; ``kept_states`` bounds memory (about 2 MB each)."""
+        """``block_time`` and ``dump_interval`` are seconds; ``kept_states`` bounds memory."""
         self._dir = state_dir
         self._block_time = block_time
         self._gas_limit = gas_limit
