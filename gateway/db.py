@@ -1,7 +1,8 @@
 """The database: engines, transaction scopes, bulk writes, migrations. The only module that commits.
 
-SQLite (the library bundled with ``pysqlite3``, never the system's) serves one process; PostgreSQL 15 or later serves
-several. On SQLite every write transaction of the process passes one lock, so no writer ever polls for another one.
+SQLite (the library bundled with ``pysqlite3``, never the system's) serves one process; PostgreSQL 15 or
+later serves several. On SQLite every write transaction of the process passes one lock, so no writer ever
+polls for another one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, cast
 
-import pysqlite3.dbapi2 as sqlite_driver
+import pysqlite3.dbapi2 as sqlite_driver  # type: ignore[import-untyped]
 from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -25,6 +26,8 @@ SQLITE_MINIMUM = (3, 51, 3)
 
 POSTGRES_MINIMUM = 15
 """Oldest PostgreSQL major version supported."""
+
+_LIST_PART = 500
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -216,6 +219,15 @@ def fetch_all(connection: Connection, sql: str, *parameters: object) -> list[tup
     statement = driver_sql(connection.dialect.name, sql)
     result = connection.exec_driver_sql(statement, tuple(parameters))
     return cast("list[tuple[object, ...]]", result.cursor.fetchall() if result.cursor else [])
+
+
+def fetch_in(connection: Connection, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+    """Return all rows of a query whose ``(@)`` stands for the list of ``values``, asked for in parts."""
+    rows: list[tuple[object, ...]] = []
+    for start in range(0, len(values), _LIST_PART):
+        part = values[start : start + _LIST_PART]
+        rows += fetch_all(connection, sql.replace("@", ",".join("?" * len(part))), *part)
+    return rows
 
 
 def execute(connection: Connection, sql: str, *parameters: object) -> int:

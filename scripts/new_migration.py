@@ -1,7 +1,7 @@
 """Write a migration from the difference between the newest revision and the tables in code.
 
-`new_migration.py NAME` adds a revision; `new_migration.py --initial` writes the first one anew, which is allowed only
-until the first release.
+`new_migration.py NAME` adds a revision; `new_migration.py --initial` writes the first one anew, which is
+allowed only until the first release.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Databases for tests: SQLite files, and one PostgreSQL server per test run.
 
-The server is the one named by TONGYI_TEST_POSTGRES, else the system's binaries run as a user that is not root, else
-the one from PyPI. A run without any of them fails: PostgreSQL is never skipped.
+The server is the one named by TONGYI_TEST_POSTGRES, else the system's binaries run as a user that is not
+root, else the one from PyPI. A run without any of them fails: PostgreSQL is never skipped.
 """
 
 from __future__ import annotations

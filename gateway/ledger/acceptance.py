@@ -1,8 +1,9 @@
-"""What the ledger refuses before anything is recorded, and what accepting an operation changes in the registers.
+"""What the ledger refuses before anything is recorded, and what accepting an operation changes in the
+registers.
 
-The chain executes and may still refuse; these checks only spare members an operation that cannot succeed, from the effect
-of every operation accepted so far. Answers name fields, never values, and an account of another chapter reads exactly like
-one that does not exist.
+The chain executes and may still refuse; these checks only spare members an operation that cannot succeed,
+from the effect of every operation accepted so far. Answers name fields, never values, and an account of
+another chapter reads exactly like one that does not exist.
 """
 
 from __future__ import annotations
@@ -103,15 +104,21 @@ class Acceptance:
         if needs and draft.authorization is None:
             raise Refusal("signature.missing", field="authorization")
         if not needs and draft.authorization is not None:
-            raise Refusal("entry.bad_field", field="authorization", reason="the account is not in self-custody")
+            raise Refusal(
+                "entry.bad_field", field="authorization", reason="the account is not in self-custody"
+            )
         free = operation.kind in (OperationKind.TRANSFER, OperationKind.REDEEM, OperationKind.BURN)
         if free and not needs and operation.ref != ZERO_REF:
-            raise Refusal("entry.bad_field", field="op.ref", reason=f"{operation.kind.label} takes no ref here")
+            raise Refusal(
+                "entry.bad_field", field="op.ref", reason=f"{operation.kind.label} takes no ref here"
+            )
 
     def _check_issue(self, operation: Operation, chapter: int) -> Movement:
         receiver = self._own(operation.receiver, chapter, "op.to")
         if receiver.kind not in (AccountKind.MEMBER, AccountKind.POOL):
-            raise Refusal("entry.bad_field", field="op.to", reason="credits are issued to members and pools only")
+            raise Refusal(
+                "entry.bad_field", field="op.to", reason="credits are issued to members and pools only"
+            )
         self._check_receiving(receiver, operation.amount)
         quota = self._registers.quota(self._connection, receiver.chapter, self._moment.month)
         if quota.used + operation.amount > quota.amount:

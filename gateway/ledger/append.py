@@ -1,13 +1,14 @@
-"""Building entries and their rows: ids, times, salts, indexes, chains per account. One `Batch` is one SQL transaction.
+"""Building entries and their rows: ids, times, salts, indexes, chains per account. One `Batch` is one SQL
+transaction.
 
-Knows nothing of rights or balances. An entry is built completely before anything of the batch changes, so that one which
-turns out too long leaves no trace.
+Knows nothing of rights or balances. An entry is built completely before anything of the batch changes, so
+that one which turns out too long leaves no trace.
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b32encode
+from base64 import b32encode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -100,14 +101,17 @@ class Batch:
     def build(self, draft: Draft, subjects: Sequence[Account], operation: Operation | None) -> Built:
         """Return the entry of a checked draft at the next index; changes nothing.
 
-        ``subjects`` are the accounts it concerns, the data subject first. Raises FormatError when it is too long or a
-        private field's name is malformed.
+        ``subjects`` are the accounts it concerns, the data subject first. Raises FormatError when it is too
+        long or a private field's name is malformed.
         """
         take = self._pool.take
         entry_id = self._ulid_time + b32encode(take(10)).translate(_TO_CROCKFORD).decode("ascii")
         told: list[str] = []
         if draft.private:
-            told = [make_disclosure(take(DISCLOSURE_SALT_SIZE), name, value) for name, value in draft.private.items()]
+            told = [
+                make_disclosure(take(DISCLOSURE_SALT_SIZE), name, value)
+                for name, value in draft.private.items()
+            ]
         body = encode_entry(
             build_entry(
                 entry_id=entry_id,  # type: ignore[arg-type]
@@ -126,7 +130,9 @@ class Batch:
         )
         salt = take(SALT_SIZE)
         op_salt = None if operation is None else take(OP_SALT_SIZE)
-        digest = _NO_OPERATION if operation is None or op_salt is None else operation_digest(operation, op_salt)
+        digest = (
+            _NO_OPERATION if operation is None or op_salt is None else operation_digest(operation, op_salt)
+        )
         leaf_data = b"\x01" + sha256(salt + body) + digest
         sealed = None
         if told and self._vault is not None:
@@ -151,12 +157,14 @@ class Batch:
         self.leaves.append(Leaf(index, built.leaf_data, built.leaf_hash))
         return index
 
-    def add_operation(self, index: int, built: Built, operation: Operation, moved: int, evidence: bytes | None) -> None:
+    def add_operation(
+        self, index: int, built: Built, operation: Operation, moved: int, evidence: bytes | None
+    ) -> None:
         """Add the operand row of the entry at ``index``."""
         self._operations.append(
             (
-                index, built.leaf_hash, int(operation.kind), operation.sender, operation.receiver, operation.amount,
-                operation.valid_until, operation.ref, built.op_salt, evidence, moved, 0,
+                index, built.leaf_hash, int(operation.kind), operation.sender, operation.receiver,
+                operation.amount, operation.valid_until, operation.ref, built.op_salt, evidence, moved, 0,
             )
         )  # fmt: skip
 
@@ -182,9 +190,9 @@ _OPERATION_COLUMNS = (
 
 
 def make_receipt(origin: str, sign: Callable[[int, bytes, str], bytes]) -> Callable[[int, bytes, str], bytes]:
-    """Return a function (index, leaf hash, at) -> receipt JSON bytes, equal to `chain.receipt.format_receipt` encoded."""
-    from base64 import b64encode
-
+    """Return a function (index, leaf hash, at) -> receipt JSON bytes, equal to
+    `chain.receipt.format_receipt` encoded.
+    """
     name = json.dumps(origin)
 
     def receipt(index: int, leaf_hash: bytes, at: str) -> bytes:

@@ -1,7 +1,8 @@
-"""A holder's authorization of one operation of a self-custody account: EIP-712, checked as the contract checks it. Pure.
+"""A holder's authorization of one operation of a self-custody account: EIP-712, checked as the contract
+checks it. Pure.
 
-Strict where the contract is strict (65 bytes, v 27 or 28, low s), so gateway and chain never disagree. Replay is judged by
-(signer, nonce), never by signature bytes; the ledger keeps that table.
+Strict where the contract is strict (65 bytes, v 27 or 28, low s), so gateway and chain never disagree.
+Replay is judged by (signer, nonce), never by signature bytes; the ledger keeps that table.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ class CreditDomain:
 def verify_authorization(
     domain: CreditDomain, operation: Operation, authorization: Authorization
 ) -> tuple[bytes, bytes]:
-    """Return (digest, evidence): the EIP-712 digest that is the operation's ref, and the settlement's evidence.
+    """Return (digest, evidence): the EIP-712 digest that is the operation's ref, and the settlement's
+    evidence.
 
-    1. the signature is 65 bytes with v 27 or 28 and r, s in range; 2. s is low; 3. its signer is the sender and signed
-    exactly this operation. Does not check replay.
+    1. the signature is 65 bytes with v 27 or 28 and r, s in range; 2. s is low; 3. its signer is the sender
+    and signed exactly this operation. Does not check replay.
 
     Raises Refusal ``signature.malformed``, ``signature.high_s`` or ``signature.wrong_signer``.
     """

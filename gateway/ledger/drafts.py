@@ -1,6 +1,7 @@
 """What is handed to the sequencer and what comes back: values only.
 
-A draft says what shall be recorded; the sequencer alone gives it id, time, index and places in the accounts' chains.
+A draft says what shall be recorded; the sequencer alone gives it id, time, index and places in the accounts'
+chains.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class RegisterAccount:
 
 @dataclass(frozen=True, slots=True)
 class OpenChapter:
-    """The chapter is open from the entry on; ``pool`` is registered by a `RegisterAccount` of the same draft."""
+    """The chapter is open from the entry on; ``pool`` is registered by a `RegisterAccount` of the same
+    draft.
+    """
 
     chapter: int
     pool: Address
@@ -63,7 +66,7 @@ class SetRights:
 
 @dataclass(frozen=True, slots=True)
 class RecoverAccount:
-    """Standing of ``old`` moves to ``new``, no account before; credits follow by an entry with a `recover`."""
+    """Standing of ``old`` moves to ``new``, no account before; a `recover` operation moves the credits."""
 
     old: Address
     new: Address
@@ -104,8 +107,8 @@ class Authorization:
 class Draft:
     """What shall be recorded. Requires ``type`` and ``public`` checked by `chain.entry.check_draft`.
 
-    ``subjects`` are the accounts whose chains the entry joins, in the order given; the parties of the operation are
-    added. Private fields belong to the first of them and are sealed with its key.
+    ``subjects`` are the accounts whose chains the entry joins, in the order given; the parties of the
+    operation are added. Private fields belong to the first of them and are sealed with its key.
     """
 
     type: str
@@ -125,7 +128,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A draft with who asks and under which key: same (principal, key) and fingerprint give the first answer again.
+    """A draft with who asks and under which key: same (principal, key) and fingerprint give the first answer
+    again.
 
     ``fingerprint`` is SHA-256 of the canonical request. An empty key is never looked up nor stored.
     """

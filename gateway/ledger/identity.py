@@ -31,7 +31,9 @@ class LogIdentity:
         return format_vkey(self.origin, self.key.public_key())
 
     def sign_checkpoint(self, size: int, root: bytes) -> bytes:
-        """Return the signed note of a checkpoint. Requires (size, root) to be recomputed and kept durably before."""
+        """Return the signed note of a checkpoint. Requires (size, root) to be recomputed and kept durably
+        before.
+        """
         return sign_note(format_checkpoint(self.origin, size, root), self.origin, self.key)
 
     def sign_receipt(self, index: int, leaf_hash: bytes, at: str) -> bytes:

@@ -1,16 +1,24 @@
 """Reading the log: leaves by range and proofs of any published size, for whoever settles, anchors or serves.
 
-The view owns the tree in memory. Only the integrator extends it, and only with leaves whose checkpoint is signed, so
-every proof given here is about a published size. Nothing here writes.
+The view owns the tree in memory. Only the integrator extends it, and only with leaves whose checkpoint is
+signed, so every proof given here is about a published size. Nothing here writes.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
+from sqlalchemy import Connection
+
+from chain.errors import FormatError
+from chain.hashing import hash_leaf
+from chain.merkle.prove import consistency_proof, inclusion_proof, window_proof
+from chain.merkle.tree import Tree
 from chain.types import LeafIndex, NodeHash, TreeSize
+from gateway.db import Database, fetch_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +26,9 @@ class LeafRow:
     """One leaf as settlement needs it. ``kind`` 0 means: no operation, only ``commitment`` counts.
 
     ``op_salt`` is None for an operation that can no longer be opened (erased). ``evidence`` is
-    ``abi.encode(bytes32 nonce, bytes signature)`` of an operation its holder authorised, else None; the evidence of
-    a ``reverse`` depends on the anchored size and is built from `LeafSource.operation` and an inclusion proof.
+    ``abi.encode(bytes32 nonce, bytes signature)`` of an operation its holder authorised, else None; the
+    evidence of a ``reverse`` depends on the anchored size and is built from `LeafSource.operation` and an
+    inclusion proof.
     """
 
     index: int
@@ -89,5 +98,124 @@ class CheckpointSource(Protocol):
         ...
 
     def wait_newer(self, size: int, timeout: float) -> bool:
-        """Wait until a checkpoint larger than ``size`` is published; False when ``timeout`` seconds pass first."""
+        """Wait until a checkpoint larger than ``size`` is published; False when ``timeout`` seconds pass
+        first.
+        """
         ...
+
+
+class LogView:
+    """The log as published: `LeafSource`, `TreeProofs` and `CheckpointSource` over SQL and the tree in
+    memory.
+
+    Safe to use from several threads beside the integrator.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.tree = Tree()
+        self._database = database
+        self._published: CheckpointRow | None = None
+        self._newer = threading.Condition()
+
+    def publish(self, checkpoint: CheckpointRow) -> None:
+        """Show a signed checkpoint; requires the tree to hold its leaves. For the integrator only."""
+        with self._newer:
+            self._published = checkpoint
+            self._newer.notify_all()
+
+    def latest_checkpoint(self) -> CheckpointRow | None:
+        """Return the newest signed checkpoint, None before the first."""
+        return self._published
+
+    def wait_newer(self, size: int, timeout: float) -> bool:
+        """Wait until a checkpoint larger than ``size`` is published; False when ``timeout`` seconds pass."""
+        with self._newer:
+            return self._newer.wait_for(lambda: self.size > size, timeout)
+
+    @property
+    def size(self) -> TreeSize:
+        """Size of the newest published checkpoint, 0 before the first."""
+        published = self._published
+        return TreeSize(0) if published is None else published.size
+
+    def _check(self, size: int) -> None:
+        if not 0 <= size <= self.size:
+            raise FormatError("size", f"not a published size, newest is {self.size}")
+
+    def root(self, size: TreeSize) -> NodeHash:
+        """Return the root at a published size. Raises FormatError."""
+        self._check(size)
+        return self.tree.root(size)
+
+    def leaf_hash(self, index: LeafIndex) -> bytes:
+        """Return the hash of a published leaf. Raises FormatError."""
+        self._check(index + 1)
+        return self.tree.leaf_hash(index)
+
+    def inclusion_proof(self, index: LeafIndex, size: TreeSize) -> list[bytes]:
+        """Return the path of leaf ``index`` in the tree of a published ``size``. Raises FormatError."""
+        self._check(size)
+        return list(inclusion_proof(self.tree, index, size))
+
+    def consistency_proof(self, size1: TreeSize, size2: TreeSize) -> list[bytes]:
+        """Return the proof that ``size1`` is a prefix of a published ``size2``. Raises FormatError."""
+        self._check(size2)
+        return list(consistency_proof(self.tree, size1, size2))
+
+    def window_proof(self, start: int, end: int, size: TreeSize) -> tuple[list[bytes], list[bytes]]:
+        """Return ``left`` and ``right`` of ``[start, end)`` in the tree of a published ``size``."""
+        self._check(size)
+        left, right = window_proof(self.tree, start, end, size)
+        return list(left), list(right)
+
+    def leaves(self, start: int, end: int) -> list[LeafRow]:
+        """Return the leaves of ``[start, end)``, in order. Raises FormatError beyond the published size."""
+        self._check(end)
+        with self._database.reader() as connection:
+            return read_leaves(connection, start, end)
+
+    def operation(self, leaf_hash: bytes) -> LeafRow | None:
+        """Return the operation whose leaf has this hash, None when there is none."""
+        with self._database.reader() as connection:
+            rows = fetch_all(connection, "SELECT log_index FROM operations WHERE leaf_hash = ?", leaf_hash)
+            if not rows:
+                return None
+            index = cast("int", rows[0][0])
+            return read_leaves(connection, index, index + 1)[0]
+
+
+_SELECT_LEAVES = """
+SELECT e.log_index, e.leaf_data, o.kind, o.sender, o.receiver, o.amount, o.valid_until, o.ref, o.op_salt,
+       o.evidence
+FROM entries e LEFT JOIN operations o ON o.log_index = e.log_index
+WHERE e.log_index >= ? AND e.log_index < ? ORDER BY e.log_index"""
+
+_NO_ADDRESS = bytes(20)
+_NO_HASH = bytes(32)
+
+
+def read_leaves(connection: Connection, start: int, end: int) -> list[LeafRow]:
+    """Return the stored leaves of ``[start, end)``, in order."""
+    found: list[LeafRow] = []
+    for row in fetch_all(connection, _SELECT_LEAVES, start, end):
+        index, data = cast("tuple[int, bytes]", row[:2])
+        if row[2] is None:
+            found.append(
+                LeafRow(
+                    index,
+                    hash_leaf(data),
+                    data[1:33],
+                    0,
+                    _NO_ADDRESS,
+                    _NO_ADDRESS,
+                    0,
+                    0,
+                    _NO_HASH,
+                    None,
+                    None,
+                )
+            )
+        else:
+            operands = cast("tuple[int, bytes, bytes, int, int, bytes, bytes | None, bytes | None]", row[2:])
+            found.append(LeafRow(index, hash_leaf(data), data[1:33], *operands))
+    return found

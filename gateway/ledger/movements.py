@@ -1,4 +1,6 @@
-"""What an accepted operation changes in the registers, and the exact inverse when the chain refuses it. No SQL but locks."""
+"""What an accepted operation changes in the registers, and the exact inverse when the chain refuses it. No
+SQL but locks.
+"""
 
 from __future__ import annotations
 
@@ -54,9 +56,9 @@ def undo_movement(
 ) -> None:
     """Take back what `apply_movement` changed for an operation that the chain refused.
 
-    ``moment`` is that of the entry. ``quota`` is that of an issue, ``lock`` that of a lock, release or cancel, ``held`` the
-    locked part that a recover had moved. A balance may become negative: its holder spent credits that never came,
-    and the chain refuses those operations too.
+    ``moment`` is that of the entry. ``quota`` is that of an issue, ``lock`` that of a lock, release or
+    cancel, ``held`` the locked part that a recover had moved. A balance may become negative: its holder
+    spent credits that never came, and the chain refuses those operations too.
     """
     kind, sender, receiver, moved = movement.kind, movement.sender, movement.receiver, movement.moved
     if quota is not None and receiver is not None:

@@ -14,7 +14,10 @@ REFUSED = 2
 """`operations.outcome` of an operation the chain refused and the projections undid."""
 
 
-REVERSE = int(OperationKind.REVERSE)
+# The kind (8, reverse) stands in the text, so that the partial index of reversals serves.
+_SELECT_ASKED_BACK = (
+    "SELECT coalesce(sum(amount), 0) FROM operations WHERE kind = 8 AND ref = ? AND outcome <> ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,6 @@ def original_of(connection: Connection, leaf_hash: bytes) -> Original | None:
     index, kind, sender, receiver, amount, outcome = cast("tuple[int, int, bytes, bytes, int, int]", rows[0])
     if outcome == REFUSED:
         return None
-    asked = fetch_all(
-        connection,
-        # The kind stands in the text, so that the partial index of reversals serves.
-        f"SELECT coalesce(sum(amount), 0) FROM operations WHERE kind = {REVERSE} AND ref = ? AND outcome <> ?",
-        leaf_hash,
-        REFUSED,
-    )
+    asked = fetch_all(connection, _SELECT_ASKED_BACK, leaf_hash, REFUSED)
     left = amount - int(cast("int", asked[0][0]))
     return Original(index, OperationKind(kind), sender, receiver, amount, left)

@@ -1,7 +1,8 @@
 """The sequencer's registers: accounts, chapters, quotas and locks as of the last entry, cached in memory.
 
-Only the sequencer reads and changes them, so the cache is right as long as it holds the log's epoch. A transaction that
-fails leaves changed values behind: the sequencer then calls `forget` and everything is read again from SQL.
+Only the sequencer reads and changes them, so the cache is right as long as it holds the log's epoch. A
+transaction that fails leaves changed values behind: the sequencer then calls `forget` and everything is read
+again from SQL.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from typing import cast
 from sqlalchemy import Connection
 
 from chain.hashing import hash_leaf
-from gateway.db import driver_sql, execute_many, fetch_all, insert_rows
+from gateway.db import driver_sql, execute_many, fetch_all, fetch_in
 
 CACHE_LIMIT = 300_000
 """Accounts kept in memory at most; above it the cache is emptied between transactions."""
 
-_CHUNK = 500
 _NO_HEAD = bytes(32)
 
 
@@ -25,8 +25,8 @@ class Account:
     """One registered account with its balance projection and the head of its chain of entries. Mutable."""
 
     __slots__ = (
-        "address", "available", "chapter", "commitment", "custody", "day", "id", "kind", "locked", "log_index",
-        "may_receive", "may_send", "previous", "recovered_to", "sequence", "spent",
+        "address", "available", "chapter", "commitment", "custody", "day", "id", "kind", "locked",
+        "log_index", "may_receive", "may_send", "previous", "recovered_to", "sequence", "spent",
     )  # fmt: skip
 
     def __init__(self, address: bytes, chapter: int, kind: int, custody: int, commitment: bytes) -> None:
@@ -110,7 +110,12 @@ class Registers:
         self._clear_touched()
 
     def _clear_touched(self) -> None:
-        for touched in (self.touched_balances, self.touched_accounts, self.touched_chapters, self.touched_quotas):
+        for touched in (
+            self.touched_balances,
+            self.touched_accounts,
+            self.touched_chapters,
+            self.touched_quotas,
+        ):
             touched.clear()
         self.touched_locks.clear()
         self.asked_back.clear()
@@ -121,20 +126,7 @@ class Registers:
         if len(self.accounts) > CACHE_LIMIT:
             self.accounts.clear()
         missing = [address for address in set(wanted) if address not in self.accounts]
-        for start in range(0, len(missing), _CHUNK):
-            self._load_chunk(connection, missing[start : start + _CHUNK])
-
-    def _load_chunk(self, connection: Connection, addresses: list[bytes]) -> None:
-        marks = ",".join("?" * len(addresses))
-        rows = fetch_all(
-            connection,
-            "SELECT a.account, a.chapter, a.kind, a.custody, a.commitment, a.may_send, a.may_receive, a.recovered_to,"
-            " a.log_index, b.available, b.locked, b.day, b.spent"
-            " FROM accounts a LEFT JOIN balances b ON b.account = a.account"
-            f" WHERE a.account IN ({marks})",  # noqa: S608  only placeholders are inserted
-            *addresses,
-        )
-        for row in rows:
+        for row in fetch_in(connection, _SELECT_ACCOUNTS, missing):
             account = Account(*cast("tuple[bytes, int, int, int, bytes]", row[:5]))
             account.may_send, account.may_receive = bool(row[5]), bool(row[6])
             account.recovered_to, account.log_index = cast("tuple[bytes | None, int]", row[7:9])
@@ -143,14 +135,7 @@ class Registers:
                     "tuple[int, int, int, int]", row[9:]
                 )
             self.accounts[account.address] = account
-        heads = fetch_all(
-            connection,
-            "SELECT h.account, h.seq, e.leaf_data FROM ("
-            f" SELECT account, max(seq) AS seq FROM account_entries WHERE account IN ({marks}) GROUP BY account"  # noqa: S608
-            ") h JOIN account_entries x ON x.account = h.account AND x.seq = h.seq"
-            " JOIN entries e ON e.log_index = x.log_index",
-            *addresses,
-        )
+        heads = fetch_in(connection, _SELECT_HEADS, missing)
         for address, sequence, leaf_data in cast("list[tuple[bytes, int, bytes]]", heads):
             account = self.accounts[address]
             account.sequence = sequence
@@ -175,7 +160,10 @@ class Registers:
         found = self.quotas.get((chapter, period))
         if found is None:
             rows = fetch_all(
-                connection, "SELECT amount, used FROM quotas WHERE chapter = ? AND period = ?", chapter, period
+                connection,
+                "SELECT amount, used FROM quotas WHERE chapter = ? AND period = ?",
+                chapter,
+                period,
             )
             found = Quota(*cast("tuple[int, int]", rows[0])) if rows else Quota(0, 0)
             self.quotas[(chapter, period)] = found
@@ -196,15 +184,25 @@ class Registers:
         self._store_accounts(connection)
         self._store_balances(connection)
         if self.touched_chapters:
-            execute_many(connection, _UPSERT_CHAPTER, [_chapter_row(self.chapters[n]) for n in self.touched_chapters])
+            execute_many(
+                connection, _UPSERT_CHAPTER, [_chapter_row(self.chapters[n]) for n in self.touched_chapters]
+            )
         if self.touched_quotas:
-            rows = [(*key, self.quotas[key].amount, self.quotas[key].used) for key in sorted(self.touched_quotas)]
+            rows = [
+                (*key, self.quotas[key].amount, self.quotas[key].used) for key in sorted(self.touched_quotas)
+            ]
             execute_many(connection, _UPSERT_QUOTA, rows)
         if self.touched_locks:
-            locks = [(key, self.locks[key].account, self.locks[key].amount) for key in sorted(self.touched_locks)]
+            locks = [
+                (key, self.locks[key].account, self.locks[key].amount) for key in sorted(self.touched_locks)
+            ]
             execute_many(connection, _UPSERT_LOCK, locks)
         if self.recovered:
-            execute_many(connection, "UPDATE locks SET account = ? WHERE account = ?", [(n, o) for o, n in self.recovered])
+            execute_many(
+                connection,
+                "UPDATE locks SET account = ? WHERE account = ?",
+                [(n, o) for o, n in self.recovered],
+            )
             self.locks.clear()
         self._clear_touched()
 
@@ -242,22 +240,35 @@ def _chapter_row(chapter: Chapter) -> tuple[int, bytes, int, int, int]:
     return chapter.number, chapter.pool, chapter.daily_cap, chapter.holding_cap, chapter.log_index
 
 
-_UPSERT_ACCOUNT = (
-    "INSERT INTO accounts (account, chapter, kind, custody, commitment, may_send, may_receive, recovered_to, log_index)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account) DO UPDATE SET may_send = excluded.may_send,"
-    " may_receive = excluded.may_receive, recovered_to = excluded.recovered_to"
-)
-_BALANCE_CONFLICT = (
-    " ON CONFLICT (account) DO UPDATE SET available = excluded.available, locked = excluded.locked,"
-    " day = excluded.day, spent = excluded.spent"
-)
-_UPSERT_BALANCE = (
-    "INSERT INTO balances (account, available, locked, day, spent) VALUES (?, ?, ?, ?, ?)" + _BALANCE_CONFLICT
-)
-_UPSERT_BALANCES_FROM_ARRAYS = (
-    "INSERT INTO balances (account, available, locked, day, spent)"
-    " SELECT * FROM unnest(?::bytea[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])" + _BALANCE_CONFLICT
-)
+_SELECT_ACCOUNTS = """
+SELECT a.account, a.chapter, a.kind, a.custody, a.commitment, a.may_send, a.may_receive, a.recovered_to,
+       a.log_index, b.available, b.locked, b.day, b.spent
+FROM accounts a LEFT JOIN balances b ON b.account = a.account WHERE a.account IN (@)"""
+
+_SELECT_HEADS = """
+SELECT h.account, h.seq, e.leaf_data FROM (
+  SELECT account, max(seq) AS seq FROM account_entries WHERE account IN (@) GROUP BY account
+) h JOIN account_entries x ON x.account = h.account AND x.seq = h.seq
+JOIN entries e ON e.log_index = x.log_index"""
+
+_UPSERT_ACCOUNT = """
+INSERT INTO accounts
+  (account, chapter, kind, custody, commitment, may_send, may_receive, recovered_to, log_index)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account) DO UPDATE SET
+  may_send = excluded.may_send, may_receive = excluded.may_receive, recovered_to = excluded.recovered_to"""
+
+_UPSERT_BALANCE = """
+INSERT INTO balances (account, available, locked, day, spent) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (account) DO UPDATE SET
+  available = excluded.available, locked = excluded.locked, day = excluded.day, spent = excluded.spent"""
+
+_UPSERT_BALANCES_FROM_ARRAYS = """
+INSERT INTO balances (account, available, locked, day, spent)
+SELECT * FROM unnest(?::bytea[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
+ON CONFLICT (account) DO UPDATE SET
+  available = excluded.available, locked = excluded.locked, day = excluded.day, spent = excluded.spent"""
+
 _UPSERT_CHAPTER = (
     "INSERT INTO chapters (chapter, pool, daily_cap, holding_cap, log_index) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (chapter) DO UPDATE SET daily_cap = excluded.daily_cap, holding_cap = excluded.holding_cap"

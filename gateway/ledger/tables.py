@@ -1,8 +1,10 @@
-"""Tables of the ledger: the log's leaves, what was promised about them, and the projections that gate acceptance.
+"""Tables of the ledger: the log's leaves, what was promised about them, and the projections that gate
+acceptance.
 
 The sequencer is the only writer, but for `checkpoints` and `log_trees` (integrator) and `operations.outcome`
-(outcome reader). Accounts are 20-byte addresses, chapters the number of their eight digits, hashes 32 bytes, amounts
-hundredths of a coin. Everything below the line "projections" follows from the entries and may be rebuilt.
+(outcome reader). Accounts are 20-byte addresses, chapters the number of their eight digits, hashes 32 bytes,
+amounts hundredths of a coin. Everything below the line "projections" follows from the entries and may be
+rebuilt.
 """
 
 from __future__ import annotations
@@ -76,9 +78,7 @@ operations = Table(
     Column("moved", BigInteger, nullable=False),
     # 0 = stands, 2 = refused by the chain for good, and undone here.
     Column("outcome", SmallInteger, nullable=False),
-    Index(
-        "ix_operations_reversals", "ref", sqlite_where=text("kind = 8"), postgresql_where=text("kind = 8")
-    ),
+    Index("ix_operations_reversals", "ref", sqlite_where=text("kind = 8"), postgresql_where=text("kind = 8")),
 )
 """Operands of the entries that hold an operation."""
 
@@ -124,7 +124,7 @@ authorizations = Table(
 )
 """Holders' authorizations already used, by (signer, nonce); never by signature bytes."""
 
-# --- projections of accepted entries ---------------------------------------------------------------------------
+# --- projections of accepted entries -------------------------------------------------------------------
 
 chapters = Table(
     "chapters",

@@ -1,7 +1,8 @@
-"""The key store of private fields: one random key per account, in an SQLite file of its own, apart from the ledger.
+"""The key store of private fields: one random key per account, in an SQLite file of its own, apart from the
+ledger.
 
-Its backups are kept for a shorter time than the ledger's, so that destroying a key ends what it sealed. Nothing here knows
-entries; the ledger hands in plain bytes and stores what comes back.
+Its backups are kept for a shorter time than the ledger's, so that destroying a key ends what it sealed.
+Nothing here knows entries; the ledger hands in plain bytes and stores what comes back.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import cast
 
-import pysqlite3.dbapi2 as sqlite_driver
+import pysqlite3.dbapi2 as sqlite_driver  # type: ignore[import-untyped]
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -34,11 +35,14 @@ class Vault:
         self._entropy = entropy
         self._lock = Lock()
         self._keys: dict[bytes, bytes] = {}
-        self._connection = sqlite_driver.connect(str(path), isolation_level=None, check_same_thread=False, timeout=30.0)
+        self._connection = sqlite_driver.connect(
+            str(path), isolation_level=None, check_same_thread=False, timeout=30.0
+        )
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchone()
         self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS subject_keys (account BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS subject_keys"
+            " (account BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID"
         )
         path.chmod(0o600)
 
@@ -49,8 +53,8 @@ class Vault:
     def ensure_keys(self, accounts: Iterable[bytes]) -> None:
         """Make a durable key for every account that has none.
 
-        Must be done before the entry that uses a key commits: a key nobody uses is harmless, an entry sealed with a key
-        that was lost is not.
+        Must be done before the entry that uses a key commits: a key nobody uses is harmless, an entry sealed
+        with a key that was lost is not.
         """
         with self._lock:
             missing = sorted({account for account in accounts if account not in self._keys})
@@ -74,7 +78,9 @@ class Vault:
     def _read(self, account: bytes) -> bytes | None:
         key = self._keys.get(account)
         if key is None:
-            row = self._connection.execute("SELECT key FROM subject_keys WHERE account = ?", (account,)).fetchone()
+            row = self._connection.execute(
+                "SELECT key FROM subject_keys WHERE account = ?", (account,)
+            ).fetchone()
             key = None if row is None else cast("bytes", row[0])
             if key is not None:
                 self._keys[account] = key
@@ -91,8 +97,9 @@ class Vault:
     def seal(self, account: bytes, entry_id: str, plain: bytes, nonce: bytes) -> bytes:
         """Return nonce and AES-256-GCM ciphertext of ``plain`` for one (entry, account).
 
-        The record key is HKDF-Expand (RFC 5869 section 2.3) of the subject key with the entry id; extraction is skipped as the
-        subject key is uniform. Requires `ensure_keys` for the account and a fresh 12-byte nonce.
+        The record key is HKDF-Expand (RFC 5869 section 2.3) of the subject key with the entry id; extraction
+        is skipped as the subject key is uniform. Requires `ensure_keys` for the account and a fresh 12-byte
+        nonce.
         """
         key = self._key(account)
         if key is None:

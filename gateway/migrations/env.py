@@ -1,4 +1,6 @@
-"""Run by Alembic with the open connection of `gateway.db.migrate`; the caller's transaction is the migration's."""
+"""Run by Alembic with the open connection of `gateway.db.migrate`; the caller's transaction is the
+migration's.
+"""
 
 from __future__ import annotations
 

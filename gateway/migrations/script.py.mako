@@ -1,4 +1,5 @@
 """${message}"""
+# ruff: noqa: E501  generated: conditions of constraints are one string
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Amounts from outside: decimal text to hundredths, with an explicit rounding rule and a dust total. Pure.
 
-ROUNDING RULE. Text with at most two decimals is exact. With more, the amount is rounded down towards zero and what was
-cut is returned as ``dust`` in units of 10^-18, so that the sum of amounts and dust over an import equals what came in.
+ROUNDING RULE. Text with at most two decimals is exact. With more, the amount is rounded down towards zero
+and what was cut is returned as ``dust`` in units of 10^-18, so that the sum of amounts and dust over an
+import equals what came in.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class ImportedAmount:
 def parse_decimal(text: str, where: str = "amount") -> ImportedAmount:
     """Return the amount written as a plain decimal, such as ``12.3`` or ``-0.125``.
 
-    Raises FormatError naming ``where`` for anything else: exponents, separators, signs other than one minus, more than
-    18 decimals, or a value above 2^63 - 1 hundredths.
+    Raises FormatError naming ``where`` for anything else: exponents, separators, signs other than one minus,
+    more than 18 decimals, or a value above 2^63 - 1 hundredths.
     """
     match = _DECIMAL.match(text)
     if match is None:

@@ -1,4 +1,5 @@
-"""The business calendar: China Standard Time, UTC+8 without daylight saving, the same as the contracts use. Pure.
+"""The business calendar: China Standard Time, UTC+8 without daylight saving, the same as the contracts use.
+Pure.
 
 6.5% of real payments fall on another date in UTC+8 than in UTC, so every day and month here names its zone.
 """
@@ -47,7 +48,9 @@ def parse_month(text: str) -> int:
 
 
 def format_timestamp(unix_milliseconds: int) -> str:
-    """Return RFC 3339 UTC with exactly three decimals (FORMATS.md section 1). Inverse: :func:`parse_timestamp`."""
+    """Return RFC 3339 UTC with exactly three decimals (FORMATS.md section 1). Inverse:
+    :func:`parse_timestamp`.
+    """
     seconds, milliseconds = divmod(unix_milliseconds, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 

@@ -1,8 +1,9 @@
 """The purchase rebate: a share of a sum, in basis points, rounded down. Pure.
 
-ROUNDING RULE. The rebate is ``floor(amount * basis_points / 10,000)`` hundredths of a coin. The pool never pays a
-fraction it does not owe; the part not paid is returned as ``remainder`` in ten-thousandths of the smallest unit, so that
-``rebate * 10,000 + remainder == amount * basis_points`` holds exactly and anyone can recompute it.
+ROUNDING RULE. The rebate is ``floor(amount * basis_points / 10,000)`` hundredths of a coin. The pool never
+pays a fraction it does not owe; the part not paid is returned as ``remainder`` in ten-thousandths of the
+smallest unit, so that ``rebate * 10,000 + remainder == amount * basis_points`` holds exactly and anyone can
+recompute it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The database scopes and the schema: transactions, durability settings, migrations equal to the tables in code."""
+"""The database scopes and the schema: transactions, durability settings, migrations equal to the tables in
+code.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_statements_report_the_rows_they_touched(database: Database) -> None:
         insert_rows(connection, "log_trees", "origin,size,root", [("a", 1, b"x")])
         assert execute(connection, "UPDATE log_trees SET size = ? WHERE size = ?", 2, 1) == 1
         assert execute(connection, "UPDATE log_trees SET size = ? WHERE size = ?", 3, 1) == 0
-        execute_many(connection, "INSERT INTO log_trees (origin, size, root) VALUES (?, ?, ?)", [("b", 5, b"y")])
+        execute_many(
+            connection, "INSERT INTO log_trees (origin, size, root) VALUES (?, ?, ?)", [("b", 5, b"y")]
+        )
     with database.reader() as connection:
         assert fetch_all(connection, "SELECT origin, size FROM log_trees ORDER BY 1") == [("a", 2), ("b", 5)]
 

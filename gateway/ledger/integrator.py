@@ -1,0 +1,235 @@
+"""The integrator: committed leaves become tiles, tiles become a signed checkpoint.
+
+Order of one step: tree in memory, second computation from SQL, tiles on disk, compare-and-set of (size,
+root) together with the signed note in one transaction, checkpoint file, readers. A signature leaves this
+module only after the two computations agreed and the note is durable.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from sqlalchemy.exc import DBAPIError
+
+from chain.hashing import EMPTY_ROOT
+from chain.merkle.prove import window_proof
+from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
+from chain.types import NodeHash, TreeSize
+from gateway.db import Database, execute, insert_rows
+from gateway.ledger.append import Leaf
+from gateway.ledger.faults import LedgerFault
+from gateway.ledger.genesis import Clock
+from gateway.ledger.identity import LogIdentity
+from gateway.ledger.log_view import CheckpointRow, LogView
+from gateway.ledger.recompute import recompute_leaf_hashes, recompute_root
+from gateway.ledger.recovery import read_committed, recover_tree, stored_leaves
+from gateway.ledger.tile_files import TileFiles
+from gateway.rules.calendar import format_timestamp
+
+PRESSED = 2048
+"""Waiting leaves at which a checkpoint is made at once, whatever the interval."""
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Integrator:
+    """Publishes what the sequencer committed. One thread; `offer` may be called from another."""
+
+    def __init__(
+        self,
+        database: Database,
+        identity: LogIdentity,
+        files: TileFiles,
+        *,
+        clock: Clock,
+        interval: float,
+        on_fault: Callable[[str], None],
+    ) -> None:
+        self.view = LogView(database)
+        self._database = database
+        self._identity = identity
+        self._files = files
+        self._clock = clock
+        self._interval = interval
+        self._on_fault = on_fault
+        self._size = 0
+        self._root = EMPTY_ROOT
+        # Leaf data of the bundle that is not full yet.
+        self._tail: list[bytes] = []
+        self._waiting: deque[Leaf] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
+
+    def recover(self) -> None:
+        """Rebuild the tree from SQL, compare it with everything ever signed, and publish what was left
+        undone.
+
+        Raises LedgerFault when they contradict each other; nothing is signed then.
+        """
+        self._size, self._root, note = recover_tree(
+            self._database, self._identity, self._files, self.view.tree
+        )
+        first = self._size - self._size % TILE_WIDTH
+        with self._database.reader() as connection:
+            self._tail = stored_leaves(connection, first, self._size)
+            end = int(connection.exec_driver_sql("SELECT count(*) FROM entries").scalar() or 0)
+        if note is not None:
+            self._files.write_checkpoint(note)
+            self.view.publish(CheckpointRow(TreeSize(self._size), self._root, note))
+        if end > self._size:
+            self._integrate_stored(end)
+
+    def start(self) -> None:
+        """Begin. Requires `recover` to have returned."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish what waits, then end the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def offer(self, leaves: list[Leaf]) -> None:
+        """Hand over the leaves of one committed transaction, in order."""
+        with self._wake:
+            self._waiting.extend(leaves)
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._waiting or self._stopping)
+                if not self._stopping:
+                    # Wait a little for more: one checkpoint serves all that arrive meanwhile.
+                    self._wake.wait_for(
+                        lambda: len(self._waiting) >= PRESSED or self._stopping, self._interval
+                    )
+                if not self._waiting:
+                    return
+            if not self._step():
+                return
+
+    def _step(self) -> bool:
+        """Integrate what waits; False when it cannot go on."""
+        try:
+            self.integrate()
+        except LedgerFault as fault:
+            self._on_fault(fault.check)
+            return False
+        except OSError as error:
+            # No room is the one failure after which the same files may be written again. After any other,
+            # what the disk holds is unknown: stop, restart, derive everything anew.
+            if error.errno not in _NO_SPACE or self._pause():
+                self._on_fault("storage")
+                return False
+        except DBAPIError:
+            return not self._pause()
+        except Exception:
+            self._on_fault("internal")
+            return False
+        return True
+
+    def _pause(self) -> bool:
+        """Wait a second before the next try; True when stopping."""
+        with self._wake:
+            return self._wake.wait_for(lambda: self._stopping, 1.0)
+
+    def integrate(self) -> int:
+        """Integrate every leaf offered so far and publish a checkpoint; return its size.
+
+        Raises LedgerFault when the two computations differ or another process moved the log.
+        """
+        with self._wake:
+            leaves = list(self._waiting)
+        tree = self.view.tree
+        # After a failed try some are in the tree already.
+        self._extend([leaf for leaf in leaves if leaf.index >= tree.size])
+        if tree.size > self._size:
+            self._publish()
+        with self._wake:
+            for _ in leaves:
+                self._waiting.popleft()
+        return self._size
+
+    def _extend(self, leaves: list[Leaf]) -> None:
+        tree = self.view.tree
+        for position, leaf in enumerate(leaves):
+            if leaf.index != tree.size + position:
+                raise LedgerFault("leaves are not in order", got=leaf.index, want=tree.size + position)
+        tree.append(leaf.leaf_hash for leaf in leaves)
+        self._tail += [leaf.leaf_data for leaf in leaves]
+
+    def _integrate_stored(self, end: int) -> None:
+        """Integrate what a crash left between commit and checkpoint."""
+        start = self.view.tree.size
+        with self._database.reader() as connection:
+            self._extend(read_committed(connection, start, end))
+        self._publish()
+
+    def _publish(self) -> None:
+        tree = self.view.tree
+        start, end = self._size, tree.size
+        root = tree.root()
+        left, _ = window_proof(tree, start, end, end)
+        with self._database.reader() as connection:
+            hashes = recompute_leaf_hashes(connection, start, end)
+        second = recompute_root(start, hashes, list(left), self._root)
+        if second != root:
+            raise LedgerFault("two computations of the root differ", got=second.hex(), want=root.hex())
+        files, kept = self._changed_files(start, end)
+        self._files.write(files)
+        # If we crash here, tiles speak of leaves that no checkpoint covers yet: the next start writes the
+        # same bytes.
+        note = self._sign(end, root)
+        # If we crash here, the note is stored and not published: the next start publishes the same bytes.
+        self._files.write_checkpoint(note)
+        self._size, self._root, self._tail = end, root, kept
+        self.view.publish(CheckpointRow(TreeSize(end), root, note))
+
+    def _sign(self, size: int, root: NodeHash) -> bytes:
+        """Return the signed note, durable together with the compare-and-set that allows it."""
+        with self._database.writer() as connection:
+            moved = execute(
+                connection,
+                "UPDATE log_trees SET size = ?, root = ? WHERE origin = ? AND size = ? AND root = ?",
+                size, root, self._identity.origin, self._size, self._root,
+            )  # fmt: skip
+            if moved != 1:
+                raise LedgerFault("another process signed for this log", got="another tree", want=self._size)
+            note = self._identity.sign_checkpoint(size, root)
+            insert_rows(
+                connection, "checkpoints", "size,root,note,at",
+                [(size, root, note, format_timestamp(self._clock()))],
+            )  # fmt: skip
+        return note
+
+    def _changed_files(self, start: int, end: int) -> tuple[list[tuple[str, bytes]], list[bytes]]:
+        """Return the files that leaves ``[start, end)`` complete or extend, and the new unfinished bundle."""
+        files: list[tuple[str, bytes]] = []
+        base = start - start % TILE_WIDTH
+        for first in range(base, end, TILE_WIDTH):
+            part = self._tail[first - base : first - base + TILE_WIDTH]
+            files.append((entries_path(first // TILE_WIDTH, len(part)), encode_entry_bundle(part)))
+        files += hash_tiles(self.view, start, end)
+        return files, self._tail[end - end % TILE_WIDTH - base :]
+
+
+def hash_tiles(view: LogView, start: int, end: int) -> list[tuple[str, bytes]]:
+    """Return the hash tiles, full and partial, that the leaves ``[start, end)`` change."""
+    files: list[tuple[str, bytes]] = []
+    level = 0
+    while end >> (TILE_HEIGHT * level):
+        before, after = start >> (TILE_HEIGHT * level), end >> (TILE_HEIGHT * level)
+        if after > before:
+            for tile in range(before // TILE_WIDTH, (after - 1) // TILE_WIDTH + 1):
+                stop = min((tile + 1) * TILE_WIDTH, after)
+                nodes = view.tree.nodes(TILE_HEIGHT * level, tile * TILE_WIDTH, stop)
+                files.append((tile_path(level, tile, stop - tile * TILE_WIDTH), nodes))
+        level += 1
+    return files

@@ -1,0 +1,133 @@
+"""Start of the log: the tree from stored leaves, compared with every promise that was made about it.
+
+Read-only towards the log: it may complete missing tile files, and signs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from sqlalchemy import Connection
+
+from chain.checkpoint import open_checkpoint
+from chain.errors import NotaryError
+from chain.hashing import EMPTY_ROOT, hash_leaf
+from chain.merkle.tree import Tree
+from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
+from chain.types import NodeHash
+from gateway.db import Database, fetch_all, insert_rows
+from gateway.ledger.append import Leaf
+from gateway.ledger.faults import LedgerFault
+from gateway.ledger.identity import LogIdentity
+from gateway.ledger.tile_files import TileFiles
+
+_PART = 8192
+
+
+def recover_tree(
+    database: Database, identity: LogIdentity, files: TileFiles, tree: Tree
+) -> tuple[int, NodeHash, bytes | None]:
+    """Fill ``tree`` up to the last signed size; return (size, root, note), note None before the first.
+
+    1. the database's tree row is made when there is none; 2. the published checkpoint is ours and not ahead
+    of the database; 3. there are enough entries; 4. they give the signed root; 5. missing tiles are written
+    again.
+
+    Raises LedgerFault for 2, 3 and 4.
+    """
+    with database.writer() as connection:
+        size, root = _tree_row(connection, identity.origin)
+    published = files.checkpoint()
+    if published is not None:
+        _check_published(published, identity, size, root)
+    with database.reader() as connection:
+        for part in _leaf_parts(connection, size):
+            tree.append(map(hash_leaf, part))
+        note = _stored_note(connection, size)
+    if tree.size != size:
+        raise LedgerFault("fewer entries than the last checkpoint", got=tree.size, want=size)
+    if tree.root() != root:
+        raise LedgerFault("entries do not give the last signed root", got=tree.root().hex(), want=root.hex())
+    _restore_files(database, files, tree)
+    return size, root, note
+
+
+def _tree_row(connection: Connection, origin: str) -> tuple[int, NodeHash]:
+    rows = fetch_all(connection, "SELECT size, root FROM log_trees WHERE origin = ?", origin)
+    if rows:
+        return cast("tuple[int, NodeHash]", rows[0])
+    insert_rows(connection, "log_trees", "origin,size,root", [(origin, 0, EMPTY_ROOT)])
+    return 0, EMPTY_ROOT
+
+
+def _check_published(note: bytes, identity: LogIdentity, size: int, root: bytes) -> None:
+    """A published checkpoint ahead of the database means the database was rolled back."""
+    try:
+        checkpoint = open_checkpoint(note, [identity.vkey])
+    except NotaryError:
+        raise LedgerFault(
+            "the published checkpoint is not ours", got="a note", want=identity.origin
+        ) from None
+    if checkpoint.size > size:
+        raise LedgerFault("the database is behind the published checkpoint", got=size, want=checkpoint.size)
+    if checkpoint.size == size and checkpoint.root != root:
+        raise LedgerFault(
+            "the published checkpoint has another root", got=checkpoint.root.hex(), want=root.hex()
+        )
+
+
+def _stored_note(connection: Connection, size: int) -> bytes | None:
+    rows = fetch_all(connection, "SELECT note FROM checkpoints WHERE size = ?", size)
+    if not rows and size:
+        raise LedgerFault("the last checkpoint is missing", got=None, want=size)
+    return cast("bytes", rows[0][0]) if rows else None
+
+
+def _leaf_parts(connection: Connection, size: int) -> Iterator[list[bytes]]:
+    for start in range(0, size, _PART):
+        yield stored_leaves(connection, start, min(start + _PART, size))
+
+
+def stored_leaves(connection: Connection, start: int, end: int) -> list[bytes]:
+    """Return the leaf data of ``[start, end)`` as far as stored, in order. Raises LedgerFault at a gap."""
+    rows = fetch_all(
+        connection,
+        "SELECT log_index, leaf_data FROM entries WHERE log_index >= ? AND log_index < ? ORDER BY log_index",
+        start,
+        end,
+    )
+    for position, row in enumerate(rows):
+        if row[0] != start + position:
+            raise LedgerFault("an entry is missing", got=row[0], want=start + position)
+    return [cast("bytes", row[1]) for row in rows]
+
+
+def read_committed(connection: Connection, start: int, end: int) -> list[Leaf]:
+    """Return the leaves of ``[start, end)`` as a committed batch. Raises LedgerFault when one is missing."""
+    stored = stored_leaves(connection, start, end)
+    if len(stored) != end - start:
+        raise LedgerFault("an entry is missing", got=start + len(stored), want=end)
+    return [Leaf(start + place, data, hash_leaf(data)) for place, data in enumerate(stored)]
+
+
+def _restore_files(database: Database, files: TileFiles, tree: Tree) -> None:
+    """Write again the files of the last signed size that a crash, or somebody, took away."""
+    missing: list[tuple[str, bytes]] = []
+    size = tree.size
+    with database.reader() as connection:
+        for first in range(0, size, TILE_WIDTH):
+            width = min(TILE_WIDTH, size - first)
+            name = entries_path(first // TILE_WIDTH, width)
+            if not files.has(name):
+                missing.append((name, encode_entry_bundle(stored_leaves(connection, first, first + width))))
+    level = 0
+    while size >> (TILE_HEIGHT * level):
+        count = size >> (TILE_HEIGHT * level)
+        for first in range(0, count, TILE_WIDTH):
+            width = min(TILE_WIDTH, count - first)
+            name = tile_path(level, first // TILE_WIDTH, width)
+            if not files.has(name):
+                missing.append((name, tree.nodes(TILE_HEIGHT * level, first, first + width)))
+        level += 1
+    files.write(missing)

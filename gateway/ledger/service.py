@@ -1,0 +1,111 @@
+"""One log, whole: sequencer, integrator and view together, with the one rule that any fault stops all
+writing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from chain.tiles import TilePath
+from gateway.db import Database
+from gateway.ledger.authorization import CreditDomain
+from gateway.ledger.drafts import Answer, Submission
+from gateway.ledger.faults import LedgerFault
+from gateway.ledger.genesis import Clock
+from gateway.ledger.group import ChainPlanner
+from gateway.ledger.identity import LogIdentity
+from gateway.ledger.integrator import Integrator
+from gateway.ledger.log_view import LogView
+from gateway.ledger.sequencer import OutcomeUndo, Sequencer
+from gateway.ledger.tile_files import TileFiles
+from gateway.ledger.vault import Entropy, Vault
+
+
+def system_clock() -> int:
+    """Return Unix milliseconds of the system's clock."""
+    return time.time_ns() // 1_000_000
+
+
+class Ledger:
+    """The running ledger of one log. Requires `gateway.ledger.genesis.open_log` to have been called once.
+
+    ``folder`` holds the log's static files. A fault found at start leaves the ledger readable and refuses
+    writes.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        identity: LogIdentity,
+        vault: Vault,
+        folder: Path,
+        *,
+        clock: Clock = system_clock,
+        entropy: Entropy = os.urandom,
+        interval: float = 0.25,
+        domain: CreditDomain | None = None,
+        planner: ChainPlanner | None = None,
+        outcomes: OutcomeUndo | None = None,
+        queue_limit: int = 20_000,
+    ) -> None:
+        self.vkey = identity.vkey
+        self._files = TileFiles(folder)
+        self.integrator = Integrator(
+            database, identity, self._files, clock=clock, interval=interval, on_fault=self._stop_writes
+        )
+        self.sequencer = Sequencer(
+            database, identity, vault, clock=clock, entropy=entropy, on_commit=self.integrator.offer,
+            domain=domain, planner=planner, outcomes=outcomes, queue_limit=queue_limit,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Recover, then take writes; a fault leaves the ledger read-only with `fault` set."""
+        try:
+            self.integrator.recover()
+            self.sequencer.start()
+        except LedgerFault as fault:
+            self.sequencer.stop_writes(fault.check)
+            return
+        self.integrator.start()
+
+    def stop(self) -> None:
+        """Answer and publish what waits, then end."""
+        self.sequencer.stop()
+        self.integrator.stop()
+
+    def _stop_writes(self, reason: str) -> None:
+        self.sequencer.stop_writes(reason)
+
+    @property
+    def fault(self) -> str | None:
+        """Why the ledger takes no writes, None while it does."""
+        return self.sequencer.fault
+
+    @property
+    def view(self) -> LogView:
+        """The published log."""
+        return self.integrator.view
+
+    def submit(self, submission: Submission) -> Future[Answer]:
+        """Queue one submission; its future gives the answer once durable."""
+        return self.sequencer.submit(submission)
+
+    def submit_many(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Submit in order, wait, and return the answers in the same order."""
+        return self.sequencer.submit_many(submissions)
+
+    def checkpoint(self) -> bytes | None:
+        """Return the newest signed checkpoint."""
+        return self._files.checkpoint()
+
+    def published_size(self) -> int:
+        """Return the size of the newest signed checkpoint."""
+        return self.view.size
+
+    def tile(self, path: TilePath) -> bytes | None:
+        """Return a tile's or entry bundle's bytes, None when there is no such file."""
+        return self._files.tile(path)

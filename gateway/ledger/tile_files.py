@@ -1,0 +1,116 @@
+"""The log's static files: written once, never changed, durable before anything that speaks of them is
+signed.
+
+Each file is written beside its place, flushed, renamed, and its folder flushed: a reader sees it whole or
+not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from chain.errors import FormatError
+from chain.tiles import TILE_WIDTH, TilePath, entries_path, parse_tile_path, tile_path
+from gateway.ledger.faults import LedgerFault
+
+CHECKPOINT_NAME = "checkpoint"
+"""File of the newest signed checkpoint."""
+
+
+class TileFiles:
+    """Files under one folder, by their paths of tlog-tiles."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write tiles durably. One that is there already must have the same bytes.
+
+        Raises LedgerFault when a file of that name has other bytes, OSError when the disk fails.
+        """
+        folders: set[Path] = set()
+        full: list[Path] = []
+        for name, data in files:
+            place = self.folder / name
+            if place.exists():
+                if place.read_bytes() != data:
+                    raise LedgerFault("a published tile would change", got=name, want="the same bytes")
+                continue
+            folders |= self._replace(place, data)
+            if parse_tile_path(name).width == TILE_WIDTH:
+                full.append(place)
+        for folder in folders:
+            _flush_folder(folder)
+        # If we crash here, partial files stay beside full ones: readers may use either.
+        for place in full:
+            shutil.rmtree(place.with_name(place.name + ".p"), ignore_errors=True)
+
+    def write_checkpoint(self, note: bytes) -> None:
+        """Publish a signed checkpoint. Requires it to be stored in SQL and its tiles to be written."""
+        for folder in self._replace(self.folder / CHECKPOINT_NAME, note):
+            _flush_folder(folder)
+
+    def checkpoint(self) -> bytes | None:
+        """Return the published checkpoint's bytes, None before the first."""
+        return self._read(CHECKPOINT_NAME)
+
+    def tile(self, path: TilePath) -> bytes | None:
+        """Return the bytes of a tile or bundle; of a partial one also when only the full one is kept."""
+        data = self._read(_name(path))
+        if data is None and path.width < TILE_WIDTH and path.level is not None:
+            whole = self._read(_name(TilePath(path.level, path.index, TILE_WIDTH)))
+            data = None if whole is None else whole[: path.width * 32]
+        return data
+
+    def has(self, name: str) -> bool:
+        """Say whether the file is there."""
+        return (self.folder / name).exists()
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return (self.folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _replace(self, place: Path, data: bytes) -> set[Path]:
+        """Put ``data`` at ``place`` in one step; return the folders that must be flushed for it to last."""
+        changed = {place.parent}
+        missing = place.parent
+        while not missing.exists():
+            missing = missing.parent
+            changed.add(missing)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = place.with_name(f".{place.name}.new")
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # If we crash here, the file beside is rubbish that the next write of this name replaces.
+        aside.rename(place)
+        return changed
+
+
+def _name(path: TilePath) -> str:
+    if path.level is None:
+        return entries_path(path.index, path.width)
+    return tile_path(path.level, path.index, path.width)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def parse_name(name: str) -> TilePath | None:
+    """Return what a requested name means, None when it is not the one name of a file."""
+    try:
+        return parse_tile_path(name)
+    except FormatError:
+        return None
