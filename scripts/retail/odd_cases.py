@@ -108,10 +108,10 @@ def show_frozen(client: Client, town: Town, member: str, other: str, run: str) -
     """Freeze a member, see that it cannot send, and lift the freeze."""
     order = {"order": "f0" * 32, "reason": LABEL}
     rights = {**order, "may_send": False, "may_receive": False}
-    client.post(f"/v1/members/{member}/freeze", rights, f"{run}-freeze").require("freeze")
+    client.post(f"/v1/members/{member}/rights", rights, f"{run}-freeze").require("freeze")
     tried = client.post("/v1/entries", gift(town, member, other, "1"), f"{run}-while-frozen")
     rights = {**order, "may_send": True, "may_receive": True}
-    client.post(f"/v1/members/{member}/unfreeze", rights, f"{run}-unfreeze").require("unfreeze")
+    client.post(f"/v1/members/{member}/rights", rights, f"{run}-unfreeze").require("unfreeze")
     after = client.post("/v1/entries", gift(town, member, other, "1"), f"{run}-after-freeze")
     return [
         Shown("a frozen member sends", "member.frozen", tried.code),

@@ -41,8 +41,8 @@ def format_data_set(data: DataSet, assumptions: Sequence[str]) -> str:
             f"  {coupons:,} baskets used a coupon; the set's own table lists {data.listed_redemptions} "
             "redemptions of targeted coupons in that time",
             *(f"  assumed: {assumption}" for assumption in assumptions),
-            f"  rebate {REBATE_BASIS_POINTS / 100:.0f}%, rounded down to 0.01 coin, the remainder noted in the "
-            f"entry ({share:.0f}% of rebates need rounding)",
+            f"  rebate {REBATE_BASIS_POINTS / 100:.0f}%, rounded down to 0.01 coin, the remainder noted "
+            f"in the entry ({share:.0f}% of rebates need rounding)",
         ]
     )
 
