@@ -116,7 +116,7 @@ class SigningDesk:
         # If we crash here, the stored bytes are sent by whoever starts next.
         return len(signed)
 
-    def _next_nonce(self, signer: Signer) -> Select[tuple[int]]:
+    def _next_nonce(self, signer: Signer) -> Select[int]:
         return select(chain_signers.c.next_nonce).where(
             chain_signers.c.chain_id == self._chain_id, chain_signers.c.address == bytes(signer.address)
         )

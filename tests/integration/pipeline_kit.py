@@ -1,0 +1,157 @@
+"""Outbox, settler, anchorer and mirror around one test network, stepped by hand or run in threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from gateway.anchor.anchorer import Anchorer, AnchorSettings
+from gateway.anchor.evidence import EvidenceKeeper
+from gateway.db import Database
+from gateway.mirror.follower import Follower, MirrorSettings, Progress, Receipts
+from gateway.outbox.settler import Settler, SettleSettings
+from gateway.outbox.submitter import OutboxSettings, Submitter
+from gateway.outbox.tables import chain_transactions
+from tests.integration.chain_kit import LOG_ID, Network
+
+
+def clock() -> str:
+    """A fixed time: no test depends on it."""
+    return "2026-01-01T00:00:00.000Z"
+
+
+@dataclass
+class Pipeline:
+    """The machinery of one gateway on one network and database."""
+
+    network: Network
+    database: Database
+    depth: int = 2
+    rewind_limit: int = 256
+    window_leaves: int = 400
+    resend_after: float = 0.0
+    receipts: Receipts = Receipts.ALL
+    submitter: Submitter = field(init=False)
+    settler: Settler = field(init=False)
+    anchorer: Anchorer = field(init=False)
+    evidence: EvidenceKeeper = field(init=False)
+    follower: Follower = field(init=False)
+
+    def __post_init__(self) -> None:
+        network, database, chain_id = self.network, self.database, self.network.chain_id
+        self.submitter = Submitter(
+            database,
+            network.client,
+            chain_id=chain_id,
+            signers=network.signers,
+            addresses=network.addresses,
+            clock=clock,
+            settings=OutboxSettings(self.depth, self.rewind_limit, resend_after=self.resend_after),
+        )
+        self.settler = Settler(
+            database,
+            network.client,
+            network.log,
+            network.log,
+            chain_id=chain_id,
+            log_id=LOG_ID,
+            credit=network.addresses["TimeCredit"],
+            anchor=network.addresses["LogAnchor"],
+            clock=clock,
+            settings=SettleSettings(window_leaves=self.window_leaves),
+        )
+        self.anchorer = Anchorer(
+            database,
+            network.client,
+            network.log,
+            network.log,
+            network.anchor_keys,
+            chain_id=chain_id,
+            log_id=LOG_ID,
+            contract=network.addresses["LogAnchor"],
+            clock=clock,
+            settings=AnchorSettings(threshold=2),
+        )
+        self.evidence = EvidenceKeeper(
+            database,
+            network.client,
+            chain_id=chain_id,
+            log_id=LOG_ID,
+            contract=network.addresses["LogAnchor"],
+            depth=self.depth,
+        )
+        self.follower = self.new_follower(database)
+
+    def new_follower(self, database: Database, *, rewind_limit: int | None = None) -> Follower:
+        """Return a follower of this network into a database."""
+        limit = self.rewind_limit if rewind_limit is None else rewind_limit
+        return Follower(
+            database,
+            self.network.client,
+            self.network.contracts,
+            chain_id=self.network.chain_id,
+            genesis_hash=self.network.genesis_hash,
+            settings=MirrorSettings(rewind_limit=limit, receipts=self.receipts),
+        )
+
+    def turn(self) -> None:
+        """One step of everything and one block."""
+        self.anchorer.step()
+        while self.settler.step():
+            pass
+        self.submitter.step()
+        self.network.mine()
+        self.submitter.step()
+
+    def settle(self, turns: int = 40) -> None:
+        """Take turns until every published leaf is executed."""
+        for _ in range(turns):
+            if self.network.cursor() == self.network.log.published:
+                return
+            self.turn()
+        raise AssertionError(f"cursor is {self.network.cursor()} of {self.network.log.published}: {self.states()}")
+
+    def finish(self) -> None:
+        """Settle, bury everything under enough blocks, and mirror it."""
+        self.settle()
+        self.network.mine(self.depth + 1)
+        self.submitter.step()
+        self.submitter.step()
+        self.mirror()
+
+    def mirror(self, follower: Follower | None = None) -> list[Progress]:
+        """Step the follower until it is at the head."""
+        done = []
+        for _ in range(500):
+            progress = (follower or self.follower).step()
+            done.append(progress)
+            if progress in (Progress.CURRENT, Progress.BEHIND):
+                return done
+        raise AssertionError("the mirror never reached the head")
+
+    def states(self) -> list[tuple[str, str, str | None]]:
+        """Return kind, state and error of every row, in order."""
+        rows = chain_transactions.c
+        with self.database.reader() as connection:
+            found = connection.execute(select(rows.kind, rows.state, rows.error).order_by(rows.id))
+            return [(row.kind, row.state, row.error) for row in found]
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    """Wait until ``condition`` holds; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.02)
+
+
+def run_threads(stop: threading.Event, *loops: Callable[[threading.Event], None]) -> list[threading.Thread]:
+    """Start each loop in a thread that ends with ``stop``."""
+    threads = [threading.Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
+    for thread in threads:
+        thread.start()
+    return threads
