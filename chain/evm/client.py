@@ -64,7 +64,11 @@ class EvmClient:
         self._expected_chain_id = expected_chain_id
         self._expected_genesis = expected_genesis
         self._has_block_receipts = True
-        self.check_chain()
+        try:
+            self.check_chain()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def url(self) -> str:

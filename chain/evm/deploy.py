@@ -200,14 +200,13 @@ def _send_all(
     client: EvmClient, steps: Sequence[_Step], raws: Sequence[bytes], timeout: float
 ) -> list[Receipt]:
     hashes = [transaction_hash(raw) for raw in raws]
-    for raw, found in zip(raws, client.receipts(hashes), strict=True):
+    for raw, tx_hash, found in zip(raws, hashes, client.receipts(hashes), strict=True):
         if found is None:
             try:
                 client.send_raw(raw)
-            except NodeRefused as refused:
-                # Already known, or mined a moment ago: the receipt decides. Anything else shows as no
-                # receipt.
-                if "known" not in refused.message.lower() and "nonce" not in refused.message.lower():
+            except NodeRefused:
+                # Nodes word "I have it already" in many ways, so the node is asked whether it does.
+                if client.call("eth_getTransactionByHash", "0x" + tx_hash.hex()) is None:
                     raise
     receipts = []
     for step, tx_hash in zip(steps, hashes, strict=True):

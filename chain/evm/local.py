@@ -73,7 +73,8 @@ class NodeProcess:
         )
         self._url = ""
         self._listening = threading.Event()
-        threading.Thread(target=self._drain, name="node output", daemon=True).start()
+        self._reader = threading.Thread(target=self._drain, name="node output", daemon=True)
+        self._reader.start()
         if not self._listening.wait(60.0) or not self._url:
             self.end()
             raise LocalChainError("node did not start: " + " | ".join(self._last_words))
@@ -106,6 +107,9 @@ class NodeProcess:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.process.wait()
+        self._reader.join(5.0)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 class LocalChain:
@@ -178,7 +182,7 @@ class LocalChain:
         if self._clock is not None:
             # First the clock, which would send its own signal when it sees us leave.
             self._clock.kill()
-            self._clock.wait()
+            self._clock.communicate()
             self._clock = None
         if self._node is not None:
             self._node.end()
