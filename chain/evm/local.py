@@ -124,14 +124,19 @@ class LocalChain:
         chain_id: int = CHAIN_ID,
         kept_states: int = 128,
         dump_interval: int = 30,
+        patience: float = 30.0,
     ) -> None:
-        """``block_time`` and ``dump_interval`` are seconds; ``kept_states`` bounds memory."""
+        """Bound memory by ``kept_states``, about 2 MB each; times are in seconds.
+
+        ``patience`` is how long ``start`` waits for a folder that is still in use.
+        """
         self._dir = state_dir
         self._block_time = block_time
         self._gas_limit = gas_limit
         self._chain_id = chain_id
         self._kept_states = kept_states
         self._dump_interval = dump_interval
+        self._patience = patience
         self._node: NodeProcess | None = None
         self._clock: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
@@ -193,9 +198,9 @@ class LocalChain:
             os.close(self._lock)
             self._lock = None
 
-    def _take_lock(self, patience: float = 30.0) -> int:
+    def _take_lock(self) -> int:
         lock = os.open(self._dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
