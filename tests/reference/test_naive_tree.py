@@ -13,8 +13,7 @@ from tests.reference import naive_tree as naive
 SIZES = range(65)
 LEAVES = [naive.leaf(number.to_bytes(2, "big")) for number in SIZES]
 
-# Roots of the trees over the first leaves of the Certificate Transparency test data, published with RFC 6962's
-# reference implementation: d(0) is the empty string.
+# Leaves and roots of Certificate Transparency's test data, as published with RFC 6962's implementation.
 CT_LEAVES = [
     "",
     "00",
