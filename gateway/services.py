@@ -69,7 +69,6 @@ class Services:
     directory: Directory
     feed: Feed
     bundles: BundleAssembler
-    states: Callable[[int], str]
     receipt: Callable[[int, bytes, str], JsonValue]
     chain_id: int
     log_id: bytes

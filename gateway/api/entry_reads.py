@@ -117,7 +117,7 @@ def _view(record: Record) -> dict[str, JsonValue]:
 
 
 def _full_view(services: Services, record: Record) -> dict[str, JsonValue]:
-    state = services.states(record.index)
+    state = services.records.state(record.index)
     outcome, tx_hash = services.records.outcome(record.index)
     return {
         **_view(record),

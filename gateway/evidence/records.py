@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from chain.canonical import JsonValue
 from chain.hashing import hash_leaf
 from chain.types import LeafIndex
 from gateway.db import Database
 from gateway.errors import Refusal
-from gateway.ledger.tables import entries, operations
-from gateway.mirror.tables import mirror_operations, mirror_settlements
+from gateway.ledger.tables import checkpoints, entries, operations
+from gateway.mirror.tables import (
+    mirror_anchors,
+    mirror_cursor,
+    mirror_operations,
+    mirror_settlements,
+)
 
 REASONS = (
     "none",
@@ -83,10 +88,12 @@ class Outcome:
 class Records:
     """Reads one log's entries and their outcomes on one chain."""
 
-    def __init__(self, database: Database, *, chain_id: int, log_id: bytes) -> None:
+    def __init__(self, database: Database, *, chain_id: int, log_id: bytes, depth: int) -> None:
+        """``depth`` blocks on top make a block final."""
         self._database = database
         self._chain_id = chain_id
         self._log_id = log_id
+        self._depth = depth
 
     def get(self, entry_id: str, chapter: int | None) -> Record:
         """Return the entry. ``chapter`` None sees every chapter.
@@ -119,6 +126,36 @@ class Records:
         with self._database.reader() as connection:
             return self._outcome(connection, index), self._transaction(connection, index)
 
+    def state(self, index: int) -> str:
+        """Return where a leaf stands: accepted, logged, anchored, settled or final; each only adds.
+
+        Derived from checkpoints and the mirror each time, never stored, so it cannot go stale. ``cosigned``
+        stands between logged and anchored where a trust root requires witnesses; here none does.
+        """
+        with self._database.reader() as connection:
+            settled_in = self._settled_in(connection, index)
+            if settled_in is not None:
+                head = connection.execute(
+                    select(mirror_cursor.c.block_number).where(mirror_cursor.c.chain_id == self._chain_id)
+                ).scalar()
+                return "final" if head is not None and settled_in <= head - self._depth else "settled"
+            if (self._anchored(connection) or 0) > index:
+                return "anchored"
+            published = connection.execute(select(func.max(checkpoints.c.size))).scalar() or 0
+        return "logged" if published > index else "accepted"
+
+    def _anchored(self, connection: Connection) -> int | None:
+        return connection.execute(
+            select(func.max(mirror_anchors.c.size)).where(
+                mirror_anchors.c.chain_id == self._chain_id, mirror_anchors.c.log_id == self._log_id
+            )
+        ).scalar()
+
+    def _settled_in(self, connection: Connection, index: int) -> int | None:
+        """Return the block whose window consumed the leaf."""
+        window = self._window(connection, index)
+        return None if window is None else window[1]
+
     def _outcome(self, connection: Connection, index: int) -> Outcome | None:
         done = mirror_operations.c
         row = connection.execute(
@@ -129,14 +166,19 @@ class Records:
         return None if row is None else Outcome(row.reason, row.moved, row.block_number)
 
     def _transaction(self, connection: Connection, index: int) -> bytes | None:
+        window = self._window(connection, index)
+        return None if window is None else window[0]
+
+    def _window(self, connection: Connection, index: int) -> tuple[bytes, int] | None:
+        """Return (transaction hash, block) of the settlement window that consumed the leaf."""
         windows = mirror_settlements.c
         row = connection.execute(
-            select(windows.tx_hash, windows.end)
+            select(windows.tx_hash, windows.end, windows.block_number)
             .where(windows.chain_id == self._chain_id, windows.log_id == self._log_id, windows.start <= index)
             .order_by(windows.start.desc())
             .limit(1)
         ).one_or_none()
-        return None if row is None or row.end <= index else row.tx_hash
+        return None if row is None or row.end <= index else (row.tx_hash, row.block_number)
 
 
 _SELECT = select(

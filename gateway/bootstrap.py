@@ -1,0 +1,127 @@
+"""First start: contracts, roles, policies, the log's registration, and the development trust root.
+
+Later starts check instead: chain, genesis and the code at every address must be what the record says.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from chain.evm.client import EvmClient
+from chain.evm.deploy import DeploymentPlan, LogPlan, PolicyPlan, RoleGrant, deploy
+from chain.evm.deployment import Deployment, check_deployment, load_deployment
+from chain.evm.errors import WrongChain
+from chain.evm.roles import CANCEL_POLICY, NETWORK, PASS_POLICY, REVERSE_POLICY, RoleKind
+from chain.trust_root import (
+    CONTRACTS,
+    ChainPin,
+    ContractPin,
+    LogKey,
+    Requirements,
+    SignerSet,
+    TrustRoot,
+    format_trust_root,
+    parse_trust_root,
+)
+from chain.types import BlockNumber, NodeHash
+from gateway.data_folder import DataFolder, write_durably
+from gateway.keys import KeyFolder
+from gateway.ledger.identity import LogIdentity
+
+_log = structlog.get_logger("bootstrap")
+
+MAX_GROWTH = 1_000_000
+"""Leaves one anchor may add at most."""
+ANCHOR_ROLES = ("operator", "witness")
+"""Keys that sign anchors; both must."""
+DEVELOPMENT = "development root: nobody independent has witnessed or sealed this log"
+"""Name of the trust root made here; every verdict shows it."""
+_GRANTS = {
+    "hq": RoleKind.HQ,
+    "operator": RoleKind.OPERATOR,
+    "issuer": RoleKind.ISSUER,
+    "freezer": RoleKind.FREEZER,
+    "recoverer": RoleKind.RECOVERER,
+    "president": RoleKind.PRESIDENT,
+    "secretary": RoleKind.SECRETARY,
+    "regulator": RoleKind.REGULATOR,
+}
+
+
+def build_plan(keys: KeyFolder, identity: LogIdentity, genesis_root: NodeHash) -> DeploymentPlan:
+    """Return the set-up of a single-machine gateway: network-wide roles, one key each."""
+    grants = tuple(RoleGrant(kind, NETWORK, keys.signer(role).address) for role, kind in _GRANTS.items())
+    two_officers = (RoleKind.PRESIDENT, RoleKind.SECRETARY)
+    policies = (
+        PolicyPlan(REVERSE_POLICY, two_officers, 2),
+        PolicyPlan(CANCEL_POLICY, two_officers, 2),
+        PolicyPlan(PASS_POLICY, (RoleKind.HQ, RoleKind.REGULATOR), 2),
+    )
+    signers = tuple(keys.signer(role).address for role in ANCHOR_ROLES)
+    log = LogPlan(identity.log_id, genesis_root, MAX_GROWTH, signers, len(signers))
+    return DeploymentPlan(grants, policies, (log,))
+
+
+def ensure_deployment(
+    folder: DataFolder, client: EvmClient, keys: KeyFolder, identity: LogIdentity, genesis_root: NodeHash
+) -> Deployment:
+    """Return the contracts of this gateway, deploying them on first start.
+
+    Raises:
+        WrongChain: the node is on another chain, or other code stands at an address.
+        FatalChainError: a set-up step failed on chain.
+        TransientChainError: the node did not answer.
+    """
+    progress = folder.root / "deployment.progress"
+    if folder.deployment.exists():
+        deployment = load_deployment(folder.deployment)
+        try:
+            check_deployment(client, deployment)
+            return deployment
+        except WrongChain as wrong:
+            # An embedded chain that was killed may have lost the blocks of its first seconds. The same
+            # signed bytes give the same contracts at the same addresses; any other difference is an error.
+            if wrong.got != "none" or not progress.exists():
+                raise
+            _log.warning("contracts are gone, deploying the same again")
+    plan = build_plan(keys, identity, genesis_root)
+    _log.info("deploying contracts")
+    deployment = deploy(client, keys.signer("deployer"), plan, progress=progress)
+    # If we crash here, the next start finds the receipts of the stored bytes and writes the same record.
+    deployment.save(folder.deployment)
+    return deployment
+
+
+def ensure_trust_root(
+    folder: DataFolder, identity: LogIdentity, deployment: Deployment, depth: int
+) -> TrustRoot:
+    """Return the trust root in the data folder, writing the development one where there is none.
+
+    An existing file is read and never changed: whoever put a better one there keeps it.
+    """
+    if not folder.trust_root.exists():
+        root = development_root(identity, deployment, depth)
+        write_durably(folder.trust_root, format_trust_root(root) + b"\n")
+    return parse_trust_root(folder.trust_root.read_bytes())
+
+
+def development_root(identity: LogIdentity, deployment: Deployment, depth: int) -> TrustRoot:
+    """Return the root of a chain that nobody seals and a log that nobody witnesses."""
+    pins = tuple(
+        ContractPin(name, found.address, found.code_hash, BlockNumber(found.block), None)
+        for name, found in ((name, deployment.contracts[name]) for name in CONTRACTS)
+    )
+    chain = ChainPin(
+        deployment.chain_id,
+        deployment.genesis_hash,
+        pins,
+        (SignerSet("none", (), BlockNumber(0), None),),
+    )
+    return TrustRoot(
+        name=DEVELOPMENT,
+        replaces=(),
+        logs=(LogKey(identity.origin, identity.vkey, 0, None),),
+        witnesses=(),
+        chains=(chain,),
+        required=Requirements(anchor=True, outcome=True, seals="none", depth=depth, witness_quorum=0),
+    )
