@@ -29,16 +29,18 @@ from chain.events import (
     RightsChanged,
     Settled,
     SignersSet,
-    Transfer,
     decode,
 )
 from chain.operation import OperationKind
 from gateway.db import Row
 from gateway.mirror.movements import Movements, quota_period
+from gateway.mirror.operation_rows import DONE, REFUSED, Operands, read_operation
 from gateway.mirror.tables import OUT_OF_RANGE
 
 _MAX = 2**63 - 1
 _ISSUE, _LOCK, _RECOVER = int(OperationKind.ISSUE), int(OperationKind.LOCK), int(OperationKind.RECOVER)
+_PLAIN = frozenset({int(OperationKind.TRANSFER), int(OperationKind.REDEEM), int(OperationKind.BURN)})
+_TRANSFER = next(topic for topic, rule in TOPICS.items() if rule.signature.startswith("Transfer("))
 _ENDING = frozenset({int(OperationKind.RELEASE), int(OperationKind.CANCEL)})
 
 
@@ -77,16 +79,15 @@ class Derived:
         """
         chain_id, raw_rows, counts = self.chain_id, self._logs, self.log_counts
         for log in logs:
-            event = decode(log)
-            kind = type(event)
-            if kind is Transfer:
+            topic, block = log.topics[0], log.block_number
+            if topic == _TRANSFER:
                 # Restates the `moved` of the operation that caused it.
                 continue
-            counts[log.block_number] = counts.get(log.block_number, 0) + 1
+            counts[block] = counts.get(block, 0) + 1
             raw_rows.append(
                 (
                     chain_id,
-                    log.block_number,
+                    block,
                     log.log_index,
                     log.tx_hash,
                     log.tx_index,
@@ -95,50 +96,52 @@ class Derived:
                     log.data,
                 )
             )
-            if kind is OperationDone:
-                self._done(event, log)  # type: ignore[arg-type]
-            elif kind is OperationRefused:
-                self._operation(event, log, 0, 0, event.reason)  # type: ignore[union-attr,arg-type]
+            if topic == DONE or topic == REFUSED:
+                self._operation(log, is_done=topic == DONE)
             else:
-                self._other(event, log)
+                self._other(decode(log), log)
 
-    def _operation(
-        self, event: OperationDone | OperationRefused, log: RawLog, moved: int, locked: int, reason: int
-    ) -> None:
+    def _operation(self, log: RawLog, *, is_done: bool) -> None:
+        operands = read_operation(log) or _read_slowly(log)
+        index, kind, sender, receiver, amount, valid_until, ref, op_salt, last = operands
+        block, locked = log.block_number, 0
+        if is_done:
+            if kind not in _PLAIN:
+                locked = self._special(kind, sender, receiver, ref, last, log)
+            self.movements.add(kind, sender, receiver, last, locked)
         self._operations.append(
             (
                 self.chain_id,
-                event.log_id,
-                event.index,
-                event.leaf_hash,
-                event.kind,
-                event.sender,
-                event.receiver,
-                event.amount if event.amount <= _MAX else OUT_OF_RANGE,
-                event.valid_until if event.valid_until <= _MAX else OUT_OF_RANGE,
-                event.ref,
-                event.op_salt,
-                moved,
+                log.topics[1],
+                index,
+                log.topics[3],
+                kind,
+                sender,
+                receiver,
+                amount,
+                valid_until,
+                ref,
+                op_salt,
+                last if is_done else 0,
                 locked,
-                reason,
-                log.block_number,
+                0 if is_done else last,
+                block,
                 log.log_index,
             )
         )
 
-    def _done(self, event: OperationDone, log: RawLog) -> None:
-        kind, moved, locked = event.kind, event.moved, 0
+    def _special(self, kind: int, sender: bytes, receiver: bytes, ref: bytes, moved: int, log: RawLog) -> int:
+        """Note what a done operation means beyond balances; return the locked amount that moves with it."""
         if kind == _RECOVER:
-            locked = self._lookups.locked(event.sender) + self.movements.locked_change(event.sender)
-        elif kind == _LOCK:
-            self._row("mirror_locks", event.leaf_hash, event.sender, moved, event.ref, 0, log.block_number)
+            return self._lookups.locked(sender) + self.movements.locked_change(sender)
+        if kind == _LOCK:
+            self._row("mirror_locks", log.topics[3], sender, moved, ref, 0, log.block_number)
         elif kind in _ENDING:
-            self.ended[event.ref] = self.ended.get(event.ref, 0) + moved
+            self.ended[ref] = self.ended.get(ref, 0) + moved
         elif kind == _ISSUE:
-            key = (self._chapter(event.receiver), quota_period(self._timestamps[log.block_number]))
+            key = (self._chapter(receiver), quota_period(self._timestamps[log.block_number]))
             self.quotas[key] = self.quotas.get(key, 0) + moved
-        self.movements.add(kind, event.sender, event.receiver, moved, locked)
-        self._operation(event, log, moved, locked, 0)
+        return 0
 
     def _chapter(self, address: bytes) -> int:
         chapter = self._chapters.get(address)
@@ -221,11 +224,25 @@ class Derived:
         )
 
 
+def _read_slowly(log: RawLog) -> Operands:
+    """Return the operands of an outcome event with values out of range marked as such."""
+    event = decode(log)
+    if isinstance(event, OperationDone):
+        last = event.moved
+    elif isinstance(event, OperationRefused):
+        last = event.reason
+    else:
+        raise FatalChainError(f"event {type(event).__name__} is no outcome")
+    if last > _MAX:
+        raise FatalChainError(f"leaf {event.index}: more moved than can exist")
+    amount, valid_until = _bounded(event.amount), _bounded(event.valid_until)
+    parties = (event.sender, event.receiver)
+    return (event.index, event.kind, *parties, amount, valid_until, event.ref, event.op_salt, last)
+
+
 def _bounded(amount: int) -> int:
     return amount if amount <= _MAX else OUT_OF_RANGE
 
 
-FOLLOWED: tuple[bytes, ...] = tuple(
-    topic for topic, rule in TOPICS.items() if not rule.signature.startswith("Transfer(")
-)
+FOLLOWED: tuple[bytes, ...] = tuple(topic for topic in TOPICS if topic != _TRANSFER)
 """First topics that the mirror asks a node for."""

@@ -1,44 +1,66 @@
 """What the mirror reads from a node, checked as far as the node's own commitments allow.
 
 1. Headers hash to their hash and follow each other by parent hash (``EvmClient.headers`` and `check_links`).
-2. Every log names the hash of the header at its height; duplicates are dropped, order is restored.
-3. A block whose header bloom holds none of our contracts has no log of ours; one whose bloom does but that
-   came without logs is looked at again through its receipts.
-4. With `verify_receipts`, a block's receipts give the header's receipts root and hold exactly these logs.
+2. A block whose header bloom holds none of our contracts has no log of ours: that much the header proves.
+3. Logs of a proven block come from its receipts, which give the header's receipts root.
+4. Logs asked for as such are a hint: each must name the hash of the header at its height; duplicates are
+   dropped and order is restored; a block whose bloom holds our contracts may not come without logs unless its
+   receipts say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from itertools import pairwise
 
 from chain.errors import FatalChainError, TransientChainError
 from chain.events import RawLog
-from chain.evidence.rlp import format_number, format_rlp
-from chain.evidence.tries_build import Trie
-from chain.evm.blocks import Header, Receipt, as_list, encode_receipt, parse_log
+from chain.evm.blocks import Header, as_list, parse_log
 from chain.evm.client import EvmClient
 from chain.evm.errors import MalformedAnswer, NodeRefused
 from chain.evm.transport import Json
 from chain.hashing import keccak256
 from gateway.mirror.derive import FOLLOWED
+from gateway.mirror.receipts import load_proven_logs
 
 _BLOOM_OFFSET = 5 * 33 + 21 + 3
 """Bytes from a header's first field to its logs bloom: five hashes, an address, a string prefix."""
+
+HEAVY_GAS = 50_000_000
+"""Gas from which a block counts as heavy: about two thousand operations."""
+
+
+class Receipts(StrEnum):
+    """Which blocks' logs are proven by their receipts before they are stored."""
+
+    ALL = "all"
+    """Every one."""
+    LIGHT = "light"
+    """All but heavy blocks, which are checked afterwards, when there is time."""
+    NONE = "none"
+    """None: hashes and blooms only."""
 
 
 class LogSource:
     """Headers and logs of some contracts on one node."""
 
-    def __init__(self, client: EvmClient, contracts: Sequence[bytes], *, most_logs: int = 20_000) -> None:
+    def __init__(
+        self, client: EvmClient, contracts: Iterable[bytes], *, receipts: Receipts, most_logs: int = 20_000
+    ) -> None:
         """Ask for about ``most_logs`` logs at a time."""
         self.client = client
-        self._contracts = tuple(sorted(contracts))
-        self._wanted = frozenset(contracts)
+        self._receipts = receipts
+        self._contracts = frozenset(contracts)
         self._topics = frozenset(FOLLOWED)
         self._bits = [_bloom_bits(address) for address in self._contracts]
         self._most_logs = most_logs
         self._span = 64
+
+    @property
+    def span(self) -> int:
+        """How many blocks to ask for next, from how many logs the last ones held."""
+        return self._span
 
     def headers(self, first: int, end: int) -> list[Header]:
         """Return the checked headers ``[first, end)``, linked to each other by parent hash.
@@ -50,45 +72,67 @@ class LogSource:
         check_links(headers)
         return headers
 
-    def span(self) -> int:
-        """Return how many blocks to ask for next, from how many logs the last ones held."""
-        return self._span
-
-    def logs(self, headers: Sequence[Header]) -> list[RawLog]:
+    def load(self, headers: Sequence[Header]) -> list[RawLog]:
         """Return the followed logs of consecutive blocks, in chain order, each bound to its header.
 
         Raises:
-            TransientChainError: the node's logs and headers are not of one chain, or logs are missing.
+            TransientChainError: logs and headers are not of one chain, or the node leaves logs out.
+            FatalChainError: a block's receipts contradict its header.
         """
+        if self._receipts is Receipts.NONE:
+            logs = self._hinted(headers)
+        else:
+            logs = []
+            for header in headers:
+                if not self.may_hold_logs(header):
+                    continue
+                is_hint = self._receipts is Receipts.LIGHT and is_heavy(header)
+                logs += self._hinted([header]) if is_hint else self.proven(header)
+        if len(logs) > self._most_logs:
+            self._span = max(1, self._span // 2)
+        elif len(logs) < self._most_logs // 4:
+            self._span = min(256, self._span * 2)
+        return logs
+
+    def proven(self, header: Header) -> list[RawLog]:
+        """Return the followed logs of a block as its receipts root commits to them."""
+        return load_proven_logs(self.client, header, self._contracts, self._topics)
+
+    def may_hold_logs(self, header: Header) -> bool:
+        """Return whether the header's bloom (committed to by its hash) admits a log of our contracts."""
+        start = 1 + header.raw[0] - 0xF7 + _BLOOM_OFFSET
+        bloom = int.from_bytes(header.raw[start : start + 256], "big")
+        return any(bloom & bits == bits for bits in self._bits)
+
+    def _hinted(self, headers: Sequence[Header]) -> list[RawLog]:
         logs = self._fetch(headers[0].number, headers[-1].number)
         known = {header.number: header.hash for header in headers}
-        seen: dict[tuple[int, int], RawLog] = {}
         for log in logs:
             if known.get(log.block_number) != log.block_hash:
                 raise TransientChainError(
                     f"block {log.block_number}: a log is of another block than its header"
                 )
-            if seen.setdefault((log.block_number, log.log_index), log) != log:
-                raise MalformedAnswer("eth_getLogs", f"block {log.block_number} has two logs at one position")
-        ordered = [seen[key] for key in sorted(seen)] if not _is_sorted(logs) else logs
-        self._check_silent_blocks(headers, {log.block_number for log in ordered})
-        if len(ordered) > self._most_logs:
-            self._span = max(1, self._span // 2)
-        elif len(ordered) < self._most_logs // 4:
-            self._span = min(256, self._span * 2)
+        ordered = _in_order(logs)
+        spoken = {log.block_number for log in ordered}
+        for header in headers:
+            if header.number not in spoken and self.may_hold_logs(header):
+                left_out = self.proven(header)
+                if left_out:
+                    raise TransientChainError(
+                        f"block {header.number}: the node left out all {len(left_out)} logs"
+                    )
         return ordered
 
     def _fetch(self, first: int, last: int) -> list[RawLog]:
         query: dict[str, Json] = {
             "fromBlock": hex(first),
             "toBlock": hex(last),
-            "address": ["0x" + address.hex() for address in self._contracts],
+            "address": ["0x" + address.hex() for address in sorted(self._contracts)],
             "topics": [["0x" + topic.hex() for topic in FOLLOWED]],
         }
         try:
-            logs = [
-                parse_log(item) for item in as_list(self.client.call("eth_getLogs", query), "eth_getLogs")
-            ]
+            answer = as_list(self.client.call("eth_getLogs", query), "eth_getLogs")
+            logs = [parse_log(item) for item in answer]
         except (NodeRefused, MalformedAnswer):
             # Too many for one answer, most likely: ask for halves, down to single blocks.
             if first == last:
@@ -97,64 +141,14 @@ class LogSource:
             middle = (first + last) // 2
             return self._fetch(first, middle) + self._fetch(middle + 1, last)
         for log in logs:
-            if log.address not in self._wanted or not first <= log.block_number <= last:
+            if log.address not in self._contracts or not first <= log.block_number <= last:
                 raise MalformedAnswer("eth_getLogs", "a log is not of the range and contracts asked for")
         return logs
 
-    def _check_silent_blocks(self, headers: Sequence[Header], spoken: set[int]) -> None:
-        for header in headers:
-            if header.number not in spoken and self.may_hold_logs(header):
-                found = self._followed(self._proven_receipts(header))
-                if found:
-                    raise TransientChainError(f"block {header.number}: the node left out {len(found)} logs")
 
-    def may_hold_logs(self, header: Header) -> bool:
-        """Return whether the header's bloom (committed to by its hash) admits a log of our contracts."""
-        start = _list_prefix(header.raw) + _BLOOM_OFFSET
-        bloom = int.from_bytes(header.raw[start : start + 256], "big")
-        return any(bloom & bits == bits for bits in self._bits)
-
-    def verify_receipts(self, header: Header, logs: Sequence[RawLog]) -> None:
-        """Check that ``logs`` are exactly the followed logs of the block.
-
-        1. The trie of the block's receipts has the header's receipts root.
-        2. The followed logs in them equal ``logs``.
-
-        Raises:
-            TransientChainError: a log is missing or the node gave receipts of another block.
-            FatalChainError: the block's receipts contradict its header.
-        """
-        found = self._followed(self._proven_receipts(header))
-        if found != list(logs):
-            raise TransientChainError(
-                f"block {header.number}: the node served {len(logs)} logs, its receipts hold {len(found)}"
-            )
-
-    def _proven_receipts(self, header: Header) -> list[Receipt]:
-        receipts = self.client.block_receipts(header.number)
-        if any(receipt.block_hash != header.hash for receipt in receipts):
-            raise TransientChainError(f"block {header.number}: the node gave receipts of another block")
-        got = receipts_root(receipts)
-        if got != header.receipts_root:
-            raise FatalChainError(
-                f"block {header.number}: receipts give {got.hex()}, header has {header.receipts_root.hex()}"
-            )
-        return receipts
-
-    def _followed(self, receipts: Sequence[Receipt]) -> list[RawLog]:
-        return [
-            log
-            for receipt in receipts
-            for log in receipt.logs
-            if log.address in self._wanted and log.topics and log.topics[0] in self._topics
-        ]
-
-
-def receipts_root(receipts: Sequence[Receipt]) -> bytes:
-    """Return the root of the receipt trie of a block's receipts, in transaction order."""
-    return Trie(
-        {format_rlp(format_number(at)): encode_receipt(item) for at, item in enumerate(receipts)}
-    ).root
+def is_heavy(header: Header) -> bool:
+    """Return whether a block is so full that proving its logs is put off under `Receipts.LIGHT`."""
+    return header.gas_used > HEAVY_GAS
 
 
 def check_links(headers: Sequence[Header]) -> None:
@@ -164,14 +158,30 @@ def check_links(headers: Sequence[Header]) -> None:
             raise TransientChainError(f"block {header.number}: the node changed its chain while it was read")
 
 
-def _is_sorted(logs: Sequence[RawLog]) -> bool:
-    last = (-1, -1)
-    for log in logs:
-        here = (log.block_number, log.log_index)
-        if here <= last:
-            return False
-        last = here
-    return True
+def check_same(header: Header, stored: Sequence[RawLog], proven: Sequence[RawLog]) -> None:
+    """Check that the logs stored of a block are the proven ones; transaction hashes are not compared.
+
+    Raises:
+        FatalChainError: what is stored is not what the chain holds; the mirror must be built again.
+    """
+    got = [(log.log_index, log.address, log.topics, log.data) for log in stored]
+    want = [(log.log_index, log.address, log.topics, log.data) for log in proven]
+    if got != want:
+        raise FatalChainError(
+            f"block {header.number}: {len(got)} logs are mirrored, its receipts hold {len(want)} or others"
+        )
+
+
+def _in_order(logs: list[RawLog]) -> list[RawLog]:
+    """Return the logs in chain order, each once."""
+    keys = [(log.block_number, log.log_index) for log in logs]
+    if all(before < after for before, after in pairwise(keys)):
+        return logs
+    seen: dict[tuple[int, int], RawLog] = {}
+    for key, log in zip(keys, logs, strict=True):
+        if seen.setdefault(key, log) != log:
+            raise MalformedAnswer("eth_getLogs", f"block {log.block_number} has two logs at one position")
+    return [seen[key] for key in sorted(seen)]
 
 
 def _bloom_bits(value: bytes) -> int:
@@ -181,8 +191,3 @@ def _bloom_bits(value: bytes) -> int:
     for start in (0, 2, 4):
         bits |= 1 << (int.from_bytes(digest[start : start + 2], "big") & 2047)
     return bits
-
-
-def _list_prefix(raw: bytes) -> int:
-    """Return the length of an RLP list's own prefix. Requires a list of 56 bytes or more, as headers are."""
-    return 1 + raw[0] - 0xF7

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, and_, select
 
 from chain.errors import FatalChainError
+from chain.events import RawLog
+from chain.evm.blocks import Header
+from chain.types import Address, Digest
 from gateway.db import execute, execute_many, insert_rows
 from gateway.mirror.derive import Derived, Lookups
 from gateway.mirror.movements import Movements, quota_period
@@ -17,6 +20,7 @@ from gateway.mirror.tables import (
     mirror_accounts,
     mirror_blocks,
     mirror_cursor,
+    mirror_logs,
     mirror_operations,
     mirror_recoveries,
     mirror_rights,
@@ -69,6 +73,29 @@ def load_block(connection: Connection, chain_id: int, number: int) -> Block | No
         )
     ).one_or_none()
     return None if row is None else Block(number, row.hash, row.parent_hash, row.timestamp)
+
+
+def load_logs(connection: Connection, chain_id: int, header: Header) -> list[RawLog]:
+    """Return the mirrored logs of a block, in order."""
+    logs = mirror_logs.c
+    rows = connection.execute(
+        select(logs.log_index, logs.tx_hash, logs.tx_index, logs.address, logs.topics, logs.data)
+        .where(logs.chain_id == chain_id, logs.block_number == header.number)
+        .order_by(logs.log_index)
+    )
+    return [
+        RawLog(
+            header.number,
+            header.hash,
+            Digest(row.tx_hash),
+            row.tx_index,
+            row.log_index,
+            Address(row.address),
+            tuple(row.topics[at : at + 32] for at in range(0, len(row.topics), 32)),
+            row.data,
+        )
+        for row in rows
+    ]
 
 
 def lookups(connection: Connection, chain_id: int) -> Lookups:

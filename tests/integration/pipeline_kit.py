@@ -12,7 +12,8 @@ from sqlalchemy import select
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
 from gateway.anchor.evidence import EvidenceKeeper
 from gateway.db import Database
-from gateway.mirror.follower import Follower, MirrorSettings, Progress, Receipts
+from gateway.mirror.follower import Follower, MirrorSettings, Progress
+from gateway.mirror.source import Receipts
 from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
 from gateway.outbox.tables import chain_transactions
