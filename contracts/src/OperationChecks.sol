@@ -52,13 +52,11 @@ abstract contract OperationChecks is AccountBook {
         _coSignature = coSignature_;
     }
 
-    /// @dev Whatever becomes of the operation, its evidence is taken, so that the count is known beforehand.
-    function _takeEvidence(Window memory window, uint8 kind, PackedAccount source, bytes[] calldata evidence)
+    function _takeEvidence(Window memory window, bytes[] calldata evidence)
         internal
         pure
         returns (bytes memory proof)
     {
-        if (kind != Kind.REVERSE && !_needsAuthorization(kind, source)) return proof;
         uint256 position = window.evidenceUsed++;
         // A missing one is told by the count at the end of the window, with both numbers.
         if (position < evidence.length) proof = evidence[position];
@@ -68,7 +66,7 @@ abstract contract OperationChecks is AccountBook {
         return kind >= Kind.TRANSFER && kind <= Kind.LOCK && source.isSelfCustody();
     }
 
-    function _checkForm(Operation calldata op) internal view returns (uint8) {
+    function _checkForm(Operation memory op) internal view returns (uint8) {
         uint8 kind = op.kind;
         if (kind < Kind.ISSUE || kind > Kind.RECOVER) return Reason.UNKNOWN_KIND;
         if (op.validUntil != 0 && block.timestamp >= op.validUntil) return Reason.EXPIRED;
@@ -86,7 +84,7 @@ abstract contract OperationChecks is AccountBook {
 
     function _checkStanding(
         Window memory window,
-        Operation calldata op,
+        Operation memory op,
         PackedAccount source,
         PackedAccount target
     ) internal view returns (uint8) {
@@ -107,7 +105,7 @@ abstract contract OperationChecks is AccountBook {
         return false;
     }
 
-    function _useAuthorization(Operation calldata op, bytes memory proof) internal returns (uint8) {
+    function _useAuthorization(Operation memory op, bytes memory proof) internal returns (uint8) {
         if (proof.length == 0) return Reason.BAD_AUTHORIZATION;
         (bytes32 nonce, bytes memory signature) = abi.decode(proof, (bytes32, bytes));
         bytes32 digest = _authorizationDigest(op.kind, op.from, op.to, op.amount, nonce, op.validUntil);
@@ -118,7 +116,7 @@ abstract contract OperationChecks is AccountBook {
         return Reason.NONE;
     }
 
-    function _isApproved(bytes32 policy, Operation calldata op, PackedAccount source)
+    function _isApproved(bytes32 policy, Operation memory op, PackedAccount source)
         internal
         view
         returns (bool)

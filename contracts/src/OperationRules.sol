@@ -62,33 +62,37 @@ abstract contract OperationRules is OperationChecks {
     /// @dev Carries out `op`, or returns the reason for which nothing changed.
     function _execute(
         Window memory window,
-        Operation calldata op,
+        Operation memory op,
         bytes32 leafHash,
         uint64 index,
         bytes[] calldata evidence
     ) internal returns (uint8 reason, uint128 moved) {
+        uint8 kind = op.kind;
         PackedAccount source = _accounts[op.from];
-        bytes memory proof = _takeEvidence(window, op.kind, source, evidence);
+        bytes memory proof;
+        bool signed = _needsAuthorization(kind, source);
+        // Whatever becomes of the operation, its evidence is taken, so that the count is known beforehand.
+        if (signed || kind == Kind.REVERSE) proof = _takeEvidence(window, evidence);
         reason = _checkForm(op);
         if (reason != Reason.NONE) return (reason, 0);
         PackedAccount target = _accounts[op.to];
         reason = _checkStanding(window, op, source, target);
         if (reason != Reason.NONE) return (reason, 0);
-        if (_needsAuthorization(op.kind, source)) {
+        if (signed) {
             reason = _useAuthorization(op, proof);
             if (reason != Reason.NONE) return (reason, 0);
         }
-        if (op.kind == Kind.TRANSFER || op.kind == Kind.REDEEM) return _transfer(op, source, target);
-        if (op.kind == Kind.ISSUE) return _issue(op, target);
-        if (op.kind == Kind.BURN) return _burnFree(op, source);
-        if (op.kind == Kind.LOCK) return _lock(op, source, leafHash);
-        if (op.kind == Kind.RELEASE) return _release(op, source);
-        if (op.kind == Kind.CANCEL) return _cancel(op, source);
-        if (op.kind == Kind.REVERSE) return _reverse(window, op, index, proof);
+        if (kind == Kind.TRANSFER || kind == Kind.REDEEM) return _transfer(op, source, target);
+        if (kind == Kind.ISSUE) return _issue(op, target);
+        if (kind == Kind.BURN) return _burnFree(op, source);
+        if (kind == Kind.LOCK) return _lock(op, source, leafHash);
+        if (kind == Kind.RELEASE) return _release(op, source);
+        if (kind == Kind.CANCEL) return _cancel(op, source);
+        if (kind == Kind.REVERSE) return _reverse(window, op, index, proof);
         return _recover(op, source, target);
     }
 
-    function _transfer(Operation calldata op, PackedAccount source, PackedAccount target)
+    function _transfer(Operation memory op, PackedAccount source, PackedAccount target)
         private
         returns (uint8, uint128)
     {
@@ -109,7 +113,7 @@ abstract contract OperationRules is OperationChecks {
         return (Reason.NONE, amount);
     }
 
-    function _issue(Operation calldata op, PackedAccount target) private returns (uint8, uint128) {
+    function _issue(Operation memory op, PackedAccount target) private returns (uint8, uint128) {
         uint64 amount = uint64(op.amount);
         uint8 kind = target.kind();
         if (kind != AccountKind.MEMBER && kind != AccountKind.POOL) return (Reason.WRONG_PARTIES, 0);
@@ -130,13 +134,13 @@ abstract contract OperationRules is OperationChecks {
     }
 
     /// @dev Rights do not matter: what a blocked account holds can still expire or be forfeited.
-    function _burnFree(Operation calldata op, PackedAccount source) private returns (uint8, uint128) {
+    function _burnFree(Operation memory op, PackedAccount source) private returns (uint8, uint128) {
         if (source.unlocked() < op.amount) return (Reason.INSUFFICIENT_BALANCE, 0);
         _burn(op.from, source, uint64(op.amount));
         return (Reason.NONE, op.amount);
     }
 
-    function _lock(Operation calldata op, PackedAccount source, bytes32 leafHash)
+    function _lock(Operation memory op, PackedAccount source, bytes32 leafHash)
         private
         returns (uint8, uint128)
     {
@@ -147,14 +151,14 @@ abstract contract OperationRules is OperationChecks {
         return (Reason.NONE, op.amount);
     }
 
-    function _release(Operation calldata op, PackedAccount source) private returns (uint8, uint128) {
+    function _release(Operation memory op, PackedAccount source) private returns (uint8, uint128) {
         uint8 reason = _takeFromLock(op);
         if (reason != Reason.NONE) return (reason, 0);
         _accounts[op.from] = source.unlock(uint64(op.amount)).count();
         return (Reason.NONE, op.amount);
     }
 
-    function _cancel(Operation calldata op, PackedAccount source) private returns (uint8, uint128) {
+    function _cancel(Operation memory op, PackedAccount source) private returns (uint8, uint128) {
         if (!_isApproved(CANCEL_POLICY, op, source)) return (Reason.NOT_APPROVED, 0);
         uint8 reason = _takeFromLock(op);
         if (reason != Reason.NONE) return (reason, 0);
@@ -163,7 +167,7 @@ abstract contract OperationRules is OperationChecks {
         return (Reason.NONE, op.amount);
     }
 
-    function _takeFromLock(Operation calldata op) private returns (uint8) {
+    function _takeFromLock(Operation memory op) private returns (uint8) {
         Lock storage held = _locks[op.ref];
         address holder = held.holder;
         if (holder == address(0)) return Reason.UNKNOWN_LOCK;
@@ -174,7 +178,7 @@ abstract contract OperationRules is OperationChecks {
     }
 
     /// @dev Gives back, from who holds what the original gave to who gave it, at most what is there.
-    function _reverse(Window memory window, Operation calldata op, uint64 index, bytes memory proof)
+    function _reverse(Window memory window, Operation memory op, uint64 index, bytes memory proof)
         private
         returns (uint8, uint128)
     {
@@ -193,7 +197,7 @@ abstract contract OperationRules is OperationChecks {
         return (Reason.NONE, moved);
     }
 
-    function _checkOriginal(Window memory window, Operation calldata op, uint64 index, bytes memory proof)
+    function _checkOriginal(Window memory window, Operation memory op, uint64 index, bytes memory proof)
         private
         view
         returns (uint8)
@@ -202,7 +206,7 @@ abstract contract OperationRules is OperationChecks {
             abi.decode(proof, (Operation, uint64, bytes32[]));
         uint8 kind = original.kind;
         if (kind != Kind.ISSUE && kind != Kind.TRANSFER && kind != Kind.REDEEM) return Reason.BAD_ORIGINAL;
-        bytes32 leafHash = Rfc9162.hashLeaf(original.commitment, original.digestOf());
+        bytes32 leafHash = Rfc9162.hashLeaf(original.commitment, original.digest());
         if (leafHash != op.ref) return Reason.BAD_ORIGINAL;
         // The account that acted is the sender, or the receiver of an issue; its logs tell whether it did.
         address actor = kind == Kind.ISSUE ? original.to : original.from;
@@ -234,7 +238,7 @@ abstract contract OperationRules is OperationChecks {
     }
 
     /// @dev Moves the whole balance with its locked part; the locks themselves follow through `_movedTo`.
-    function _recover(Operation calldata op, PackedAccount source, PackedAccount target)
+    function _recover(Operation memory op, PackedAccount source, PackedAccount target)
         private
         returns (uint8, uint128)
     {

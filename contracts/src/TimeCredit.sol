@@ -10,6 +10,7 @@ import {ICoSignature} from "./interfaces/ICoSignature.sol";
 import {ILogAnchor} from "./interfaces/ILogAnchor.sol";
 import {IMembership} from "./interfaces/IMembership.sol";
 import {ITimeCredit} from "./interfaces/ITimeCredit.sol";
+import {Leaves} from "./libraries/Leaves.sol";
 import {Operation, Operations, Reason} from "./libraries/Ledger.sol";
 import {PackedAccounts} from "./libraries/PackedAccount.sol";
 import {Rfc9162} from "./libraries/Rfc9162.sol";
@@ -64,8 +65,7 @@ contract TimeCredit is CreditViews {
         _requireRole(Roles.OPERATOR, Roles.NETWORK);
         if (count == 0 || count > MAX_WINDOW) revert WindowSizeOutOfRange(count, MAX_WINDOW);
         Window memory window = _openWindow(logId, start, count);
-        _requireMask(mask, count);
-        bytes32[] memory hashes = _leafHashes(count, mask, ops, otherCommitments);
+        bytes32[] memory hashes = Leaves.hashWindow(count, mask, ops, otherCommitments);
         _requireRoot(window, Rfc9162.rootFromWindow(start, hashes, window.size, left, right));
         _cursor[logId] = start + count;
         _executeAll(window, start, mask, ops, hashes, evidence);
@@ -131,16 +131,20 @@ contract TimeCredit is CreditViews {
         bytes32[] memory hashes,
         bytes[] calldata evidence
     ) private {
+        Operation memory op;
         uint256 next = 0;
+        uint256 bits = 0;
         for (uint256 i = 0; i < hashes.length; ++i) {
-            if (!_isOperation(mask, i)) continue;
-            _executeOne(window, ops[next++], hashes[i], start + uint64(i), evidence);
+            bits = i & 255 == 0 ? mask[i >> 8] : bits >> 1;
+            if (bits & 1 == 0) continue;
+            op.load(ops[next++]);
+            _executeOne(window, op, hashes[i], start + uint64(i), evidence);
         }
     }
 
     function _executeOne(
         Window memory window,
-        Operation calldata op,
+        Operation memory op,
         bytes32 leafHash,
         uint64 index,
         bytes[] calldata evidence
@@ -148,14 +152,10 @@ contract TimeCredit is CreditViews {
         bytes32 logId = window.logId;
         (uint8 reason, uint128 moved) = _execute(window, op, leafHash, index, evidence);
         if (reason == Reason.NONE) {
-            emit OperationDone(
-                logId, index, leafHash, op.kind, op.from, op.to, op.amount, op.validUntil, op.ref, op.opSalt, moved
-            );
+            op.report(OperationDone.selector, logId, index, leafHash, moved);
         } else {
             _refused[logId][index] = reason;
-            emit OperationRefused(
-                logId, index, leafHash, op.kind, op.from, op.to, op.amount, op.validUntil, op.ref, op.opSalt, reason
-            );
+            op.report(OperationRefused.selector, logId, index, leafHash, reason);
         }
     }
 
@@ -168,49 +168,11 @@ contract TimeCredit is CreditViews {
         if (end > window.size) revert WindowBeyondAnchor(end, window.size);
     }
 
-    function _leafHashes(
-        uint64 count,
-        uint256[] calldata mask,
-        Operation[] calldata ops,
-        bytes32[] calldata otherCommitments
-    ) private view returns (bytes32[] memory hashes) {
-        hashes = new bytes32[](count);
-        uint256 nextOp = 0;
-        uint256 nextOther = 0;
-        for (uint256 i = 0; i < count; ++i) {
-            if (_isOperation(mask, i)) {
-                if (nextOp == ops.length) revert OperationCountMismatch(ops.length, nextOp + 1);
-                Operation calldata op = ops[nextOp++];
-                hashes[i] = Rfc9162.hashLeaf(op.commitment, op.digest());
-            } else {
-                if (nextOther == otherCommitments.length) {
-                    revert CommitmentCountMismatch(otherCommitments.length, nextOther + 1);
-                }
-                hashes[i] = Rfc9162.hashLeaf(otherCommitments[nextOther++], 0);
-            }
-        }
-        if (nextOp != ops.length) revert OperationCountMismatch(ops.length, nextOp);
-        if (nextOther != otherCommitments.length) {
-            revert CommitmentCountMismatch(otherCommitments.length, nextOther);
-        }
-    }
-
     function _membershipAddress() internal view override returns (address) {
         return address(_membership);
     }
 
-    function _requireMask(uint256[] calldata mask, uint64 count) private pure {
-        uint256 words = (uint256(count) + 255) >> 8;
-        if (mask.length != words) revert MaskLengthMismatch(mask.length, words);
-        uint256 used = count & 255;
-        if (used != 0 && mask[words - 1] >> used != 0) revert MaskBeyondWindow(count);
-    }
-
     function _requireRoot(Window memory window, bytes32 got) private pure {
         if (got != window.root) revert RootMismatch(got, window.root);
-    }
-
-    function _isOperation(uint256[] calldata mask, uint256 position) private pure returns (bool) {
-        return (mask[position >> 8] >> (position & 255)) & 1 == 1;
     }
 }

@@ -15,14 +15,6 @@ interface ITimeCredit {
     error WindowSizeOutOfRange(uint64 got, uint64 limit);
     /// @notice Thrown when a window reaches beyond the anchored tree.
     error WindowBeyondAnchor(uint256 end, uint64 size);
-    /// @notice Thrown when the mask is not one word for each 256 leaves.
-    error MaskLengthMismatch(uint256 got, uint256 want);
-    /// @notice Thrown when the mask has bits beyond the window.
-    error MaskBeyondWindow(uint64 count);
-    /// @notice Thrown when there are not as many operations as the mask has bits.
-    error OperationCountMismatch(uint256 got, uint256 want);
-    /// @notice Thrown when there are not as many commitments as leaves without operation.
-    error CommitmentCountMismatch(uint256 got, uint256 want);
     /// @notice Thrown when there are not as many evidences as operations that need one.
     error EvidenceCountMismatch(uint256 got, uint256 want);
     /// @notice Thrown when the window does not lead to the anchored root.

@@ -18,8 +18,6 @@ library Rfc9162 {
 
     /// @dev First byte of the data of a leaf, see chain/FORMATS.md section 3.
     uint256 private constant LEAF_DATA_VERSION = 1;
-    /// @dev A tree of fewer than 2^64 leaves has at most 64 subtrees in its compact range.
-    uint256 private constant MAX_DEPTH = 64;
 
     /// @notice Returns SHA-256(0x00 || 0x01 || commitment || operation digest).
     function hashLeaf(bytes32 commitment, bytes32 digest) internal view returns (bytes32 hash) {
@@ -93,67 +91,80 @@ library Rfc9162 {
         return whole && hash1 == root1 && hash2 == root2;
     }
 
-    /// @notice Returns the root of the tree of `size` leaves that holds `hashes` from `start` on.
+    /// @notice Returns the root of the tree of `size` leaves that holds `nodes` from `start` on.
+    /// @param nodes Leaf hashes of the window; their memory is used up.
     /// @param left Compact range of [0, start), largest subtree first.
-    /// @param right Aligned perfect subtrees of [start + hashes.length, size), left to right.
-    /// @dev Requires start + hashes.length <= size and at least one hash. Reverts ProofLengthMismatch.
+    /// @param right Aligned perfect subtrees of [start + nodes.length, size), left to right.
+    /// @dev Climbs level by level from the leaves [first, end) to the root, the only node [0, 1). A first node
+    /// that is a right child takes its sibling from the end of `left`, a last node that is a left child takes
+    /// its own from the front of `right`, until the window reaches the tree's edge.
+    /// Requires start + nodes.length <= size and at least one node. Reverts ProofLengthMismatch.
     function rootFromWindow(
         uint64 start,
-        bytes32[] memory hashes,
+        bytes32[] memory nodes,
         uint64 size,
         bytes32[] calldata left,
         bytes32[] calldata right
     ) internal view returns (bytes32) {
-        bytes32[] memory stack = new bytes32[](MAX_DEPTH + 1);
-        uint256 depth = _popCount(start);
-        if (depth != left.length) revert ProofLengthMismatch(left.length, depth);
-        for (uint256 i = 0; i < depth; ++i) stack[i] = left[i];
-        depth = _pushLeaves(stack, depth, start, hashes);
-        depth = _pushSubtrees(stack, depth, uint256(start) + hashes.length, size, right);
-        bytes32 root = stack[depth - 1];
-        for (uint256 i = depth - 1; i > 0; --i) root = hashNode(stack[i - 1], root);
-        return root;
+        uint256 unusedLeft = _popCount(start);
+        if (left.length != unusedLeft) revert ProofLengthMismatch(left.length, unusedLeft);
+        (uint256 first, uint256 end, uint256 usedRight) = (start, uint256(start) + nodes.length, 0);
+        bool atEdge = end == size;
+        for (uint256 level = 0; first != 0 || end != 1 || !atEdge; ++level) {
+            uint256 count = end - first;
+            bool joinsRight = end & 1 == 1 && !atEdge;
+            if (joinsRight) {
+                bytes32 sibling;
+                (sibling, usedRight, atEdge) = _rightSibling(end, level, size, right, usedRight);
+                nodes[count - 1] = hashNode(nodes[count - 1], sibling);
+            }
+            bool joinsLeft = first & 1 == 1;
+            if (joinsLeft) nodes[0] = hashNode(left[--unusedLeft], nodes[0]);
+            first >>= 1;
+            _joinPairs(nodes, joinsLeft ? 1 : 0, count);
+            end = (end + 1) >> 1;
+        }
+        if (usedRight != right.length) revert ProofLengthMismatch(right.length, usedRight);
+        return nodes[0];
     }
 
-    /// @dev Appends leaves one by one: a position's trailing ones say how many complete subtrees it closes.
-    function _pushLeaves(bytes32[] memory stack, uint256 depth, uint256 start, bytes32[] memory hashes)
+    /// @dev Returns node `index` of `level`, right of the window: a perfect subtree from the front of `right`, or
+    /// the ragged edge of the tree folded from all that remains there. Also whether the edge is reached by it.
+    function _rightSibling(uint256 index, uint256 level, uint256 size, bytes32[] calldata right, uint256 used)
         private
         view
-        returns (uint256)
+        returns (bytes32 hash, uint256 usedNow, bool atEdge)
     {
-        uint256 end = start + hashes.length;
-        // No arithmetic here can overflow: positions are below 2^64 + 2^16, the depth is the number of set bits
-        // of the position. Checked arithmetic costs a tenth of the whole window.
-        unchecked {
-            for (uint256 position = start; position < end; ++position) {
-                bytes32 hash = hashes[position - start];
-                for (uint256 bits = position; bits & 1 == 1; bits >>= 1) hash = hashNode(stack[--depth], hash);
-                stack[depth++] = hash;
-            }
+        uint256 end = (index + 1) << level;
+        uint256 want = used + (end <= size ? 1 : _popCount(size - (index << level)));
+        if (right.length < want || (end > size && right.length > want)) {
+            revert ProofLengthMismatch(right.length, want);
         }
-        return depth;
+        hash = right[want - 1];
+        for (uint256 i = want - 1; i > used; --i) hash = hashNode(right[i - 1], hash);
+        return (hash, want, end >= size);
     }
 
-    /// @dev Appends the perfect subtrees right of the window, each as large as alignment and size allow.
-    function _pushSubtrees(
-        bytes32[] memory stack,
-        uint256 depth,
-        uint256 position,
-        uint256 size,
-        bytes32[] calldata right
-    ) private view returns (uint256) {
-        uint256 used = 0;
-        while (position < size) {
-            uint256 level = 0;
-            while ((position >> level) & 1 == 0 && (uint256(2) << level) <= size - position) ++level;
-            if (used == right.length) revert ProofLengthMismatch(right.length, used + 1);
-            bytes32 hash = right[used++];
-            for (uint256 bits = position >> level; bits & 1 == 1; bits >>= 1) hash = hashNode(stack[--depth], hash);
-            stack[depth++] = hash;
-            position += uint256(1) << level;
+    /// @dev Replaces the nodes [done, count) of one level by their parents, in place behind the `done` (0 or 1)
+    /// parents already there. A last node without partner is a parent already or rises as it is.
+    function _joinPairs(bytes32[] memory nodes, uint256 done, uint256 count) private view {
+        uint256 pairs = (count - done) >> 1;
+        // Half of a window's gas would go into bounds checks here. Reads stay below done + 2 * pairs <= count
+        // <= nodes.length, and each parent is written at or before the place of its left child, so no node is
+        // overwritten before it was read. The 65 bytes to hash are put together past the free pointer.
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore8(data, 1)
+            let source := add(add(nodes, 32), shl(5, done))
+            let target := source
+            for { let last := add(source, shl(6, pairs)) } lt(source, last) { source := add(source, 64) } {
+                mstore(add(data, 1), mload(source))
+                mstore(add(data, 33), mload(add(source, 32)))
+                if iszero(staticcall(gas(), 2, data, 65, target, 32)) { revert(0, 0) }
+                target := add(target, 32)
+            }
         }
-        if (used != right.length) revert ProofLengthMismatch(right.length, used);
-        return depth;
+        if (done + 2 * pairs < count) nodes[done + pairs] = nodes[count - 1];
     }
 
     /// @dev Steps 4 to 6 of RFC 9162 section 2.1.4.2: both roots from one path, and whether it was used up.
@@ -187,7 +198,7 @@ library Rfc9162 {
         return (fn, sn);
     }
 
-    function _popCount(uint64 value) private pure returns (uint256 count) {
+    function _popCount(uint256 value) private pure returns (uint256 count) {
         for (; value != 0; value &= value - 1) ++count;
     }
 }
