@@ -230,16 +230,13 @@ def make(
     leaf = leaf_data(entry_commitment(SALT, entry), digest)
     log, log_root = make_log(leaf, witnesses=witnesses, index=index)
     anchor_side, credit = make_contracts(refused, index=index)
-    accounts = chain_maker.state([anchor_side, credit])
-    state_root = naive_trie.root(accounts)
-    values = [
-        chain_maker.receipt([], typed=False),
-        anchor_receipt(log_root),
-        chain_maker.receipt([], status=0),
-    ]
-    items = chain_maker.receipts(values)
-    empty = (state_root, naive_trie.EMPTY)
-    run = make_headers(kind, validators, [(state_root, naive_trie.root(items)), *[empty] * (1 + depth)])
+    # Every block has a state of its own, so that a proof of one block is none of another.
+    before, accounts = (chain_maker.state([anchor_side, credit], others=count) for count in (39, 40))
+    first, last = chain_maker.receipt([], typed=False), chain_maker.receipt([], status=0)
+    items = chain_maker.receipts([first, anchor_receipt(log_root), last])
+    roots = [(naive_trie.root(before), naive_trie.root(items)), (naive_trie.root(accounts), naive_trie.EMPTY)]
+    roots += [(keccak(b"later %d" % number), naive_trie.EMPTY) for number in range(depth)]
+    run = make_headers(kind, validators, roots)
     block = BlockNumber(ANCHOR_BLOCK + 1)
     credit_proof = tuple(naive_trie.prove(accounts, keccak(TIME_CREDIT)))
     bundle = Bundle(
@@ -256,7 +253,7 @@ def make(
             tx_index=1,
             log_index=1,
             receipt_proof=tuple(naive_trie.prove(items, naive_trie.rlp.encode(1))),
-            account_proof=tuple(naive_trie.prove(accounts, keccak(LOG_ANCHOR))),
+            account_proof=tuple(naive_trie.prove(before, keccak(LOG_ANCHOR))),
         ),
         outcome=OutcomeEvidence(
             block=block,

@@ -115,8 +115,6 @@ def test_refuses_and_names_the_member(change: Callable[[Json], object], where: s
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b"{}", b"\xff", b'{"v":1,"v":1}', b" " * (MAX_TRUST_ROOT_SIZE + 1)]
 )
-    "data", [b"", b"[]", b"{}", b"\xff", b'{"v":1,"v":1}', b" " * (MAX_TRUST_ROOT_SIZE + 1)]
-)
 def test_refuses_other_files(data: bytes) -> None:
     with pytest.raises(FormatError):
         parse_trust_root(data)

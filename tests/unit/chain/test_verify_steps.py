@@ -34,8 +34,8 @@ from tests.reference.bundle_maker import (
 
 FULL = make()
 NAMES = (
-    "format trust_root commitment operation disclosures inclusion checkpoint witnesses anchor contract blocks "
-    "seals outcome state"
+    "format trust_root commitment operation disclosures inclusion checkpoint witnesses "
+    "anchor contract blocks seals outcome state"
 ).split()
 
 
@@ -301,9 +301,9 @@ def anchored(receipt: bytes, **changes: Any) -> Made:
     """A bundle whose anchor block holds ``receipt`` at index 1, all its proofs right."""
     items = chain_maker.receipts([chain_maker.receipt([]), receipt])
     sides = bundle_maker.make_contracts()
-    state_root = naive_trie.root(chain_maker.state(list(sides)))
-    empty = (state_root, naive_trie.EMPTY)
-    run = bundle_maker.make_headers("clique", 4, [(state_root, naive_trie.root(items)), *[empty] * 3])
+    before, after = (naive_trie.root(chain_maker.state(list(sides), others=count)) for count in (39, 40))
+    later = [(after, naive_trie.EMPTY)] * 3
+    run = bundle_maker.make_headers("clique", 4, [(before, naive_trie.root(items)), *later])
     proof = tuple(naive_trie.prove(items, naive_trie.rlp.encode(1)))
     anchor = replace(FULL.bundle.anchor, receipt_proof=proof, **changes)  # type: ignore[type-var]
     chain = ChainEvidence(bundle_maker.CHAIN_ID, (run,))
