@@ -19,7 +19,7 @@ from gateway.schemas import ChapterCapsIn, ChapterIn, ChapterQuotaIn
 router = APIRouter(prefix="/v1/chapters", tags=["chapters"])
 
 
-@router.post("", operation_id="chapters_open", status_code=201)
+@router.post("", response_model=None, operation_id="chapters_open", status_code=201)
 async def open_chapter(request: Request, body: ChapterIn, principal: ChapterWriter) -> Response:
     """Open a chapter and register its pool account."""
     accepted = await submit(request, principal, draft_chapter(body, os.urandom))
@@ -28,28 +28,28 @@ async def open_chapter(request: Request, body: ChapterIn, principal: ChapterWrit
     return created(accepted, chapter=body.code, pool=pool)
 
 
-@router.post("/{code}/quotas", operation_id="chapters_set_quota", status_code=201)
+@router.post("/{code}/quotas", response_model=None, operation_id="chapters_set_quota", status_code=201)
 async def set_quota(request: Request, code: str, body: ChapterQuotaIn, principal: ChapterWriter) -> Response:
     """Set how much the chapter may issue in one month."""
     draft = draft_quota(_checked(code), body)
     return created(await submit(request, principal, draft), chapter=code)
 
 
-@router.post("/{code}/caps", operation_id="chapters_set_cap", status_code=201)
+@router.post("/{code}/caps", response_model=None, operation_id="chapters_set_cap", status_code=201)
 async def set_cap(request: Request, code: str, body: ChapterCapsIn, principal: ChapterWriter) -> Response:
     """Set one cap of the chapter's accounts."""
     draft = draft_caps(_checked(code), body)
     return created(await submit(request, principal, draft), chapter=code)
 
 
-@router.get("", operation_id="chapters_list")
+@router.get("", response_model=None, operation_id="chapters_list")
 async def list_chapters(principal: MemberReader, services: Shared) -> dict[str, JsonValue]:
     """Return the chapters this key sees, with their figures."""
     found = await asyncio.to_thread(services.directory.chapters, principal.chapter)
     return {"chapters": list(found)}
 
 
-@router.get("/{code}", operation_id="chapters_get")
+@router.get("/{code}", response_model=None, operation_id="chapters_get")
 async def get_chapter(code: str, principal: MemberReader, services: Shared) -> dict[str, JsonValue]:
     """Return one chapter's pool, caps, quotas and figures."""
     if not CHAPTER_PATTERN.match(code) or not principal.may_see(code):

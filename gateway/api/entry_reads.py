@@ -29,7 +29,7 @@ ALL = "*"
 """``disclose=*`` shows every private field."""
 
 
-@router.get("/entries", operation_id="entries_list")
+@router.get("/entries", response_model=None, operation_id="entries_list")
 async def list_entries(
     principal: EntryReader, services: Shared, after: After = -1, limit: Limit = 50
 ) -> dict[str, JsonValue]:
@@ -39,14 +39,16 @@ async def list_entries(
     return {"entries": views, "next": found[-1].index if len(found) == limit else None}
 
 
-@router.get("/entries/{entry_id}", operation_id="entries_get")
+@router.get("/entries/{entry_id}", response_model=None, operation_id="entries_get")
 async def get_entry(entry_id: str, principal: EntryReader, services: Shared) -> dict[str, JsonValue]:
     """Return an entry with its state, outcome, settling transaction and receipt."""
     record = await _record(services, principal, entry_id)
     return await asyncio.to_thread(_full_view, services, record)
 
 
-@router.get("/entries/{entry_id}/proof", operation_id="entries_proof", response_class=Response)
+@router.get(
+    "/entries/{entry_id}/proof", response_model=None, operation_id="entries_proof", response_class=Response
+)
 async def get_proof(
     entry_id: str,
     principal: EntryReader,
@@ -64,14 +66,14 @@ async def get_proof(
     return Response(bundle, headers=headers, media_type=MEDIA_TYPE)
 
 
-@router.get("/anchors", operation_id="anchors_list")
+@router.get("/anchors", response_model=None, operation_id="anchors_list")
 async def list_anchors(services: Shared, after: After = 0, limit: Limit = 50) -> dict[str, JsonValue]:
     """Return anchored sizes and roots in order of size; public, as the chain and the log are."""
     found = await asyncio.to_thread(services.feed.anchors, after, limit)
     return {"anchors": list(found), "next": found[-1]["size"] if len(found) == limit else None}
 
 
-@router.get("/events", operation_id="events_list")
+@router.get("/events", response_model=None, operation_id="events_list")
 async def list_events(
     principal: EventReader,
     services: Shared,

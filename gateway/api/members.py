@@ -33,7 +33,7 @@ After = Annotated[int, Query(ge=-1, lt=2**53)]
 _KINDS = {kind.label: kind for kind in OperationKind}
 
 
-@router.post("/members", operation_id="members_join", status_code=201)
+@router.post("/members", response_model=None, operation_id="members_join", status_code=201)
 async def join_member(request: Request, body: MemberIn, principal: MemberWriter) -> Response:
     """Register a member, merchant or pool account; an operator-held one gets its account here."""
     accepted = await submit(request, principal, draft_member(body, os.urandom))
@@ -42,7 +42,7 @@ async def join_member(request: Request, body: MemberIn, principal: MemberWriter)
     return created(accepted, account=account)
 
 
-@router.get("/members", operation_id="members_list")
+@router.get("/members", response_model=None, operation_id="members_list")
 async def list_members(
     principal: MemberReader,
     services: Shared,
@@ -61,13 +61,15 @@ async def list_members(
     return {"members": list(found), "next": last}
 
 
-@router.get("/members/{account}", operation_id="members_get")
+@router.get("/members/{account}", response_model=None, operation_id="members_get")
 async def get_member(account: str, principal: MemberReader, services: Shared) -> dict[str, JsonValue]:
     """Return one account: kind, custody, rights, chapter."""
     return await _member(services, principal, account)
 
 
-@router.post("/members/{account}/rights", operation_id="members_set_rights", status_code=201)
+@router.post(
+    "/members/{account}/rights", response_model=None, operation_id="members_set_rights", status_code=201
+)
 async def set_rights(
     request: Request, account: str, body: RightsIn, principal: MemberWriter, services: Shared
 ) -> Response:
@@ -76,7 +78,9 @@ async def set_rights(
     return created(await submit(request, principal, draft_rights(AccountId(account), chapter, body)))
 
 
-@router.post("/members/{account}/recovery", operation_id="members_recover", status_code=201)
+@router.post(
+    "/members/{account}/recovery", response_model=None, operation_id="members_recover", status_code=201
+)
 async def recover(
     request: Request, account: str, body: RecoveryIn, principal: MemberWriter, services: Shared
 ) -> Response:
@@ -93,7 +97,7 @@ async def recover(
     return created(accepted, account=new, credits=credits.entry_id)
 
 
-@router.post("/credits/{kind}", operation_id="credits_create", status_code=201)
+@router.post("/credits/{kind}", response_model=None, operation_id="credits_create", status_code=201)
 async def create_credit(request: Request, kind: str, body: CreditIn, principal: CreditWriter) -> Response:
     """Record one credit operation; it acts on chain when its window is settled."""
     if kind not in _KINDS:
@@ -101,14 +105,14 @@ async def create_credit(request: Request, kind: str, body: CreditIn, principal: 
     return created(await submit(request, principal, draft_credit(_KINDS[kind], body)))
 
 
-@router.get("/accounts/{account}/balance", operation_id="accounts_balance")
+@router.get("/accounts/{account}/balance", response_model=None, operation_id="accounts_balance")
 async def balance(account: str, principal: AccountReader, services: Shared) -> dict[str, JsonValue]:
     """Return what the account holds by the chain's events, and what accepted operations leave to spend."""
     await _member(services, principal, account)
     return await asyncio.to_thread(services.directory.balance, account)
 
 
-@router.get("/accounts/{account}/statement", operation_id="accounts_statement")
+@router.get("/accounts/{account}/statement", response_model=None, operation_id="accounts_statement")
 async def statement(
     account: str, principal: AccountReader, services: Shared, after: After = 0, limit: Limit = 50
 ) -> dict[str, JsonValue]:
@@ -122,7 +126,9 @@ async def statement(
     }
 
 
-@router.get("/accounts/{account}/proof", operation_id="accounts_proof", response_class=Response)
+@router.get(
+    "/accounts/{account}/proof", response_model=None, operation_id="accounts_proof", response_class=Response
+)
 async def account_proof(account: str, principal: AccountReader, services: Shared) -> Response:
     """Return a bundle of the account's newest final entry with its balance on chain."""
     await _member(services, principal, account)
