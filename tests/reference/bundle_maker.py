@@ -285,3 +285,9 @@ def make(
 def for_root(made: Made, root: TrustRoot) -> Made:
     """The same bundle, made out to another trust root."""
     return Made(replace(made.bundle, trust_root=trust_root_id(root)), root)
+
+
+def require_nothing(made: Made, depth: int = 0) -> Made:
+    """The same bundle for a root that can do without anything but the log, and ``depth`` blocks."""
+    required = Requirements(anchor=False, outcome=False, seals="none", depth=depth, witness_quorum=0)
+    return for_root(made, replace(made.root, required=required))
