@@ -75,6 +75,7 @@ class _DriverConnection(Protocol):
     isolation_level: str | None
 
     def cursor(self) -> _DriverCursor: ...
+    def rollback(self) -> None: ...
 
 
 class Database:
@@ -206,6 +207,8 @@ def _check_postgres(connection: _DriverConnection, _record: ConnectionPoolEntry)
     if got in ("off", "local"):
         raise DatabaseError("synchronous_commit", got=got, want="on")
     cursor.close()
+    # The queries began a transaction; isolation can only be set outside one.
+    connection.rollback()
 
 
 @lru_cache(maxsize=512)

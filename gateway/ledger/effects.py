@@ -39,12 +39,13 @@ def check_effects(
 ) -> dict[bytes, Account]:
     """Return the accounts the draft would register, not yet in the registers. Raises Refusal."""
     opened = {effect.chapter for effect in draft.effects if isinstance(effect, OpenChapter)}
+    if any(registers.chapter(connection, number) is not None for number in opened):
+        raise Refusal("chapter.exists")
     new: dict[bytes, Account] = {}
     for effect in draft.effects:
         if isinstance(effect, OpenChapter):
-            if registers.chapter(connection, effect.chapter) is not None:
-                raise Refusal("chapter.exists")
-        elif isinstance(effect, RegisterAccount):
+            continue
+        if isinstance(effect, RegisterAccount):
             _check_new(registers, new, effect.account)
             new[effect.account] = Account(
                 effect.account, effect.chapter, effect.kind, effect.custody, effect.commitment

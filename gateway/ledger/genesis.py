@@ -62,7 +62,7 @@ def _create(
     batch.add(batch.build(draft, (), None), draft, 0, ())
     batch.insert(connection)
     insert_rows(connection, "log_heads", "origin,epoch,next_index,at", [(identity.origin, 0, 1, batch.at)])
-    insert_rows(connection, "outcome_cursors", "origin,next_index", [(identity.origin, 1)])
+    insert_rows(connection, "outcome_cursors", "origin,next_index", [(identity.origin, 0)])
 
 
 def take_epoch(connection: Connection, origin: str) -> Head:

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from chain.hashing import EMPTY_ROOT
@@ -28,6 +29,9 @@ from gateway.ledger.recompute import recompute_leaf_hashes, recompute_root
 from gateway.ledger.recovery import read_committed, recover_tree, stored_leaves
 from gateway.ledger.tile_files import TileFiles
 from gateway.rules.calendar import format_timestamp
+from gateway.telemetry import fault_place
+
+_log = structlog.get_logger("integrator")
 
 PRESSED = 2048
 """Waiting leaves at which a checkpoint is made at once, whatever the interval."""
@@ -120,17 +124,21 @@ class Integrator:
         try:
             self.integrate()
         except LedgerFault as fault:
+            _log.error("integrator stopped", error=fault.check, got=fault.got, want=fault.want)
             self._on_fault(fault.check)
             return False
         except OSError as error:
+            _log.error("tiles not written", error=type(error).__name__, number=error.errno)
             # No room is the one failure after which the same files may be written again. After any other,
             # what the disk holds is unknown: stop, restart, derive everything anew.
             if error.errno not in _NO_SPACE or self._pause():
                 self._on_fault("storage")
                 return False
-        except DBAPIError:
+        except DBAPIError as error:
+            _log.warning("checkpoint not stored", error=type(error).__name__, place=fault_place(error))
             return not self._pause()
-        except Exception:
+        except Exception as error:
+            _log.error("integrator stopped", error=type(error).__name__, place=fault_place(error))
             self._on_fault("internal")
             return False
         return True

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -34,6 +35,9 @@ from gateway.ledger.identity import LogIdentity
 from gateway.ledger.recovery import read_committed
 from gateway.ledger.registers import Registers
 from gateway.ledger.vault import Entropy, Vault
+from gateway.telemetry import fault_place
+
+_log = structlog.get_logger("sequencer")
 
 GROUP_LIMIT = 4096
 """Submissions of one transaction at most."""
@@ -195,11 +199,14 @@ class Sequencer:
         try:
             recorded = self._commit_twice(submissions)
         except LedgerFault as fault:
+            _log.error("sequencer stopped", error=fault.check, got=fault.got, want=fault.want)
             self.stop_writes(fault.check)
             return [Refusal("ledger.read_only", reason=fault.check)] * len(submissions)
         except (DBAPIError, OSError) as error:
+            _log.warning("group not stored", error=type(error).__name__, place=fault_place(error))
             return [_refusal_of(error)] * len(submissions)
-        except Exception:
+        except Exception as error:
+            _log.error("sequencer stopped", error=type(error).__name__, place=fault_place(error))
             # A defect: the state is unknown, so nothing more is written until a restart has read it again.
             self.stop_writes("internal")
             return [Refusal("internal")] * len(submissions)

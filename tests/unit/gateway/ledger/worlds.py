@@ -174,7 +174,9 @@ def operated(
     )  # fmt: skip
 
 
-def recorded(*names: str, chapter: int = CHAPTER, private: Mapping[str, JsonValue] | None = None) -> Draft:
+def recorded(
+    *names: str, chapter: int = CHAPTER, private: Mapping[str, JsonValue] | None = None
+) -> Draft:
     """Return the draft of a purchase that concerns the named accounts and moves nothing."""
     subjects = tuple(account_id(address(name)) for name in names)
     return Draft(
