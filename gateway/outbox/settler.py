@@ -47,7 +47,7 @@ class SettleSettings:
 
     window_leaves: int = 400
     window_gas: int = 15_000_000
-    windows: int = 48
+    windows: int = 96
     step_windows: int = 12
     pause: float = 0.05
     signer: str = "operator"
