@@ -111,13 +111,14 @@ def load_story(run: Run, client: Client, data: DataSet) -> tuple[Town, Tally]:
 
 def show_odd_cases(
     run: Run, client: Client, town: Town, data: DataSet, tally: Tally, addresses: Addresses
-) -> None:
-    """Step 2, second half: generated cases of what the data set does not have."""
+) -> str:
+    """Step 2, second half: generated cases of what the data set does not have; returns the reversal's entry."""
     name = f"demo-{SEED}"
     with run.step("generated cases (not in the data set)"):
-        ordered = [town.members[house] for house in sorted(town.members)]
-        giver, receiver, frozen = ordered[0], ordered[1], ordered[2]
         chapter = town.chapters[0]
+        homes = town.chapter_of_household
+        neighbours = [town.members[house] for house in sorted(homes) if homes[house] == chapter]
+        giver, receiver, frozen = neighbours[:3]
         gift = {"chapter": chapter, "from": town.pools[chapter], "to": giver, "amount": "500"}
         client.post("/v1/credits/transfer", gift, f"{name}-seed-1").require("coins for the odd cases")
         gift["to"] = frozen
@@ -134,6 +135,7 @@ def show_odd_cases(
         tell(report.format_odd_cases(shown))
         wrong = [case for case in shown if not case.as_expected]
         run.require("odd cases", not wrong, "; ".join(f"{c.what}: {c.got}, not {c.want}" for c in wrong))
+        return odd_cases.send_reversal(client, town, name)
 
 
 def show_figures(run: Run, client: Client, node: EvmClient, town: Town, data: DataSet, tally: Tally) -> Books:
@@ -209,8 +211,11 @@ def tell_story(run: Run, service: Service, serve: bool) -> None:
         node = EvmClient(addresses.rpc, expected_chain_id=addresses.chain_id)
         with Client(addresses.gateway, addresses.platform_key) as client:
             town, tally = load_story(run, client, data)
-            show_odd_cases(run, client, town, data, tally, addresses)
+            reversal = show_odd_cases(run, client, town, data, tally, addresses)
             show_figures(run, client, node, town, data, tally)
+            refused = odd_cases.show_reversal(client, reversal)
+            tell(report.format_odd_cases([refused]))
+            run.require("an unapproved reversal", refused.as_expected, f"ended as {refused.got}")
             check_offline(run, client, tally, addresses)
         node.close()
         if serve:

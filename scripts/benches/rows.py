@@ -114,7 +114,8 @@ def print_table(rows: Sequence[Row], title: str) -> None:
         table.add_column(heading, justify="left" if heading in ("what", "peer", "reach") else "right")
     for row in rows:
         table.add_row(*row_cells(row))
-    Console().print(table)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 120)
 
 
 def format_markdown(rows: Sequence[Row]) -> str:

@@ -147,7 +147,7 @@ def clawback_line(town: Town, basket: Basket, refund: str, run: str) -> Line | N
     chapter = town.chapter_of_store[basket.store]
     return {
         "type": "credit.transferred",
-        "chapter": chapter,
+        "chapter": town.chapter_of_household[basket.household],
         "op": {
             "kind": "transfer",
             "from": town.members[basket.household],
@@ -181,6 +181,26 @@ def show_refunds(client: Client, town: Town, refunded: Sequence[tuple[Basket, st
             f"{returned + spent} answered",
         ),
     ]
+
+
+def send_reversal(client: Client, town: Town, run: str) -> str:
+    """Ask for a reversal that no second officer approves; returns its entry. The chain must refuse it."""
+    chapter = town.chapters[0]
+    homes = town.chapter_of_household
+    member = next(town.members[house] for house in sorted(homes) if homes[house] == chapter)
+    parties = {"chapter": chapter, "amount": "100", "public": {"source": LABEL}}
+    grant = {**parties, "from": town.pools[chapter], "to": member}
+    given = client.post("/v1/credits/transfer", grant, f"{run}-reversed").require("a transfer to reverse")
+    back = {**parties, "from": member, "to": town.pools[chapter], "ref": given["leaf_hash"]}
+    asked = client.post("/v1/credits/reverse", back, f"{run}-reversal").require("a reversal")
+    return str(asked["id"])
+
+
+def show_reversal(client: Client, entry: str) -> Shown:
+    """How the chain ended the reversal. Requires it to be settled."""
+    outcome = client.get(f"/v1/entries/{entry}").require("the reversal")["outcome"]
+    reason = str(outcome["reason"]) if isinstance(outcome, dict) else "no outcome"
+    return Shown("on the chain: a reversal without a second approver", "not_approved", reason)
 
 
 def write_over_precise(path: Path, town: Town, member: str, store: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.rules.amounts import format_hundredths
@@ -16,6 +16,11 @@ from scripts.retail.service import Addresses
 from scripts.retail.settling import Books, number
 from scripts.retail.town import REBATE_BASIS_POINTS, Town
 from scripts.retail.traffic import Tally
+
+
+DONE = "none"
+"""The reason of an operation that was done."""
+PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +64,24 @@ def format_odd_cases(shown: Sequence[Shown]) -> str:
 
 def read_outcomes(client: Client) -> Outcomes:
     """Count outcomes from the gateway's events, page by page."""
-    counted = Counter[str]()
-    refused = Counter[str]()
-    after = ""
+    reasons = Counter(
+        str(event["outcome"]["reason"]) for event in read_pages(client, "/v1/events", "events", "0:0")
+    )
+    anchors = sum(1 for _ in read_pages(client, "/v1/anchors", "anchors", "0"))
+    done = reasons.pop(DONE, 0)
+    return Outcomes(done, reasons, number(client.status(), "mirror_block"), anchors)
+
+
+def read_pages(client: Client, path: str, name: str, first: str) -> Iterator[dict[str, dict[str, object]]]:
+    """Everything a paged route holds, in order."""
+    after: object = first
     while True:
-        query: dict[str, str | int] = {"limit": 1000, **({"after": after} if after else {})}
-        page = client.get("/v1/events", **query).require("events")
-        events = page["events"]
-        if not isinstance(events, list) or not events:
-            break
-        for event in events:
-            counted[str(event["event"])] += 1
-            if event["event"] == "OperationRefused":
-                refused[str(event.get("reason"))] += 1
-        after = str(page["next"])
-    head = number(client.status(), "mirror_block")
-    return Outcomes(counted["OperationDone"], refused, head, counted["Anchored"])
+        page = client.get(path, after=str(after), limit=PAGE).require(name)
+        items = page[name]
+        yield from items if isinstance(items, list) else ()
+        after = page["next"]
+        if after is None or not isinstance(items, list) or len(items) < PAGE:
+            return
 
 
 def format_figures(

@@ -91,7 +91,8 @@ def redemption_line(town: Town, basket: Basket, purchase: str, run: str) -> Line
     member, merchant = town.members[basket.household], town.merchants[basket.store]
     return {
         "type": "redemption.recorded",
-        "chapter": town.chapter_of_store[basket.store],
+        # Whoever pays, it is the payer's chapter that records it.
+        "chapter": town.chapter_of_household[basket.household],
         "actor": member,
         "op": _operation("redeem", member, merchant, basket.coupon),
         "public": {"purchase": purchase, "store": f"store-{basket.store}"},
