@@ -147,6 +147,16 @@ def test_drafts_may_leave_out_what_is_nothing() -> None:
     assert parse_operation(recover, defaults=True).amount == 0
 
 
+@pytest.mark.parametrize(("kind", "name"), [("issue", "from"), ("burn", "to")])
+def test_nobody_is_spelt_null_only(kind: str, name: str) -> None:
+    parties = {"from": account_id(A), "to": account_id(B), name: None}
+    draft = {"kind": kind, "amount": "5", **parties}
+    assert parse_operation(draft, defaults=True).kind.label == kind
+    with pytest.raises(FieldError) as caught:
+        parse_operation({**draft, name: "acct_" + "0" * 40}, defaults=True)
+    assert (caught.value.where, caught.value.reason) == (f"op.{name}", "not an account")
+
+
 def test_no_operation_is_null_not_missing() -> None:
     assert operation_from_entry({"op": None}) is None
     with pytest.raises(FieldError) as caught:

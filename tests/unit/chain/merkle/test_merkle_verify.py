@@ -65,6 +65,14 @@ def test_proofs_that_are_not_lists(nodes: Any) -> None:
     assert step_of(root_from_window, 0, [LEAF], [], nodes, 1) == "window"
 
 
+def test_true_is_not_one() -> None:
+    one: Any = True
+    proof = inclusion_proof(TREE, 1, 2)
+    verify_inclusion(1, 2, TREE.leaf_hash(1), proof, TREE.root(2))
+    assert step_of(verify_inclusion, one, 2, TREE.leaf_hash(1), proof, TREE.root(2)) == "inclusion"
+    assert step_of(verify_inclusion, 0, one, LEAF, [], LEAF) == "inclusion"
+
+
 @given(anything, anything, anything, anything, anything)
 def test_nothing_else_is_ever_raised(a: Any, b: Any, c: Any, d: Any, e: Any) -> None:
     for check in (verify_inclusion, verify_consistency, root_from_window):
