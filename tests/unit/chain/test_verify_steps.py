@@ -318,15 +318,18 @@ def test_step_9_anchor() -> None:
     good = bundle_maker.anchor_receipt(root_of_log())
     assert check(anchored(good)).outcome == "pass"
     settled = chain_maker.log(bundle_maker.TIME_CREDIT, [b"t" * 32], b"")
+    unknown = chain_maker.log(bundle_maker.LOG_ANCHOR, [b"t" * 32], b"")
+    topic = chain_maker.keccak(b"LogRegistered(bytes32,bytes32,uint64)")
+    words = root_of_log() + chain_maker.word(SIZE)
+    registered = chain_maker.log(bundle_maker.LOG_ANCHOR, [topic, bundle_maker.LOG_ID], words)
     bad = {
         "another root": bundle_maker.anchor_receipt(bytes(32)),
         "another size": bundle_maker.anchor_receipt(root_of_log(), size=SIZE - 1),
         "another log": bundle_maker.anchor_receipt(root_of_log(), log_id=bytes(32)),
         "another contract": bundle_maker.anchor_receipt(root_of_log(), emitter=bundle_maker.TIME_CREDIT),
         "no second event": chain_maker.receipt([settled]),
-        "unknown event": chain_maker.receipt(
-            [settled, chain_maker.log(bundle_maker.LOG_ANCHOR, [b"t" * 32], b"")]
-        ),
+        "unknown event": chain_maker.receipt([settled, unknown]),
+        "an event of another kind": chain_maker.receipt([settled, registered]),
         "no receipt": b"\x01",
     }
     for receipt in bad.values():
