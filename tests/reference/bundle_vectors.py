@@ -1,8 +1,8 @@
 """Bundle vectors: whole bundles and named edits of them, for every implementation of the verifier.
 
-``python -m tests.reference.bundle_vectors`` writes ``tests/vectors/bundle/v1``; a test compares. A case takes a
-base, sets the members that its JSON pointers name (``null`` included), writes the result as canonical JSON, and
-must end with the outcome and the failed step given.
+``python -m tests.reference.bundle_vectors`` writes ``tests/vectors/bundle/v1``; a test compares. A case takes
+a base, sets the members that its JSON pointers name (``null`` included), writes the result as canonical JSON,
+and must end with the outcome and the failed step given.
 """
 
 from __future__ import annotations

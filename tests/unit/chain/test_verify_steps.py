@@ -285,6 +285,7 @@ def bare(made: Made = FULL) -> Made:
 
 def test_step_9_absent_anchor_waits_unless_it_is_not_required() -> None:
     assert_step(check(bare()), 9, "not_present", "not_anchored", "pending")
+    assert_step(check(bare(require(outcome=False))), 9, "not_present", "not_anchored", "pending")
     assert_step(check(bare(require(anchor=False))), 9, "not_present", "not_anchored", "pending")
     lax = bare(require(anchor=False, outcome=False))
     assert_step(check(lax), 9, "not_present", "not_anchored", "pass")
