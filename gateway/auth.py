@@ -171,9 +171,11 @@ class Keyring:
         self._cache.clear()
         return key_id
 
-    def revoke(self, key_id: str) -> bool:
-        """End a key; return whether there was one to end."""
+    def revoke(self, key_id: str, chapter: str | None = None) -> bool:
+        """End a key, one of ``chapter`` where given; return whether there was one to end."""
         change = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        if chapter is not None:
+            change = change.where(api_keys.c.chapter == chapter)
         with self._database.writer() as connection:
             ended = connection.execute(change.values(revoked_at=_now())).rowcount
         self._cache.clear()

@@ -360,6 +360,14 @@ CODES: dict[str, CodeRule] = {
         "没有空间保存记录。",
         retry_after_s=60,
     ),
+    "not_ready": CodeRule(
+        503,
+        "Not ready",
+        "尚未就绪",
+        "These checks fail: {checks}.",
+        "以下检查未通过：{checks}。",
+        retry_after_s=2,
+    ),
     "chain.unavailable": CodeRule(
         503,
         "Chain node unavailable",

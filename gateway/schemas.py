@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from chain.operation import FieldError, parse_amount
+from gateway.auth import Scope
 
 Account = Annotated[str, StringConstraints(pattern=r"^acct_[0-9a-f]{40}$")]
 ChapterName = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{4}$")]
@@ -46,6 +47,17 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     idempotencyKey: str | None = None
+
+
+class KeyIn(BaseModel):
+    """Make an API key; without a chapter it acts for all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    name: Code
+    # Not strict: JSON has only text for them.
+    scopes: Annotated[list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=16)]
+    chapter: ChapterName | None = None
 
 
 class ChapterIn(Body):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from gateway.api.context import Shared, services_of
+from gateway.errors import Refusal
 from gateway.services import Services
 from gateway.web.page import CSP, render_page
 
@@ -26,12 +26,13 @@ async def livez() -> dict[str, str]:
 
 
 @router.get("/readyz", operation_id="readyz")
-async def readyz(services: Shared) -> Response:
-    """Say whether requests are served as they should be: 200 with every check, 503 when one fails."""
+async def readyz(services: Shared) -> dict[str, str | dict[str, bool]]:
+    """Say whether requests are served as they should be: 200 with every check, 503 naming those that fail."""
     checks = await asyncio.to_thread(readiness, services)
-    ready = all(checks.values())
-    body = {"status": "ok" if ready else "unready", "checks": checks}
-    return Response(json.dumps(body), 200 if ready else 503, media_type="application/json")
+    failing = [name for name, holds in checks.items() if not holds]
+    if failing:
+        raise Refusal("not_ready", checks=", ".join(failing))
+    return {"status": "ok", "checks": checks}
 
 
 def readiness(services: Services) -> dict[str, bool]:

@@ -1,0 +1,41 @@
+"""API keys: make, list, end them. A secret is shown once, when it is made."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from gateway.api.context import Administrator, Shared
+from gateway.errors import Refusal
+from gateway.schemas import KeyIn
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+
+
+@router.post("", operation_id="keys_create", status_code=201)
+async def create_key(body: KeyIn, principal: Administrator, services: Shared) -> dict[str, str]:
+    """Make a key with scopes, for one chapter or all. A key of one chapter makes keys of that one alone."""
+    chapter = body.chapter if principal.chapter is None else principal.chapter
+    if not principal.may_see(body.chapter) and body.chapter is not None:
+        raise Refusal("chapter.forbidden")
+    scopes = frozenset(body.scopes)
+    key_id, secret = await asyncio.to_thread(services.keyring.create, body.name, scopes, chapter)
+    return {"id": key_id, "secret": secret}
+
+
+@router.get("", operation_id="keys_list")
+async def list_keys(principal: Administrator, services: Shared) -> dict[str, list[dict[str, str | None]]]:
+    """Return what is kept of every key this one may manage; never a secret."""
+    found = await asyncio.to_thread(services.keyring.list_keys)
+    return {"keys": [key for key in found if principal.may_see(key["chapter"])]}
+
+
+@router.delete("/{key_id}", operation_id="keys_revoke", status_code=204)
+async def revoke_key(key_id: str, principal: Administrator, services: Shared) -> Response:
+    """End a key at once."""
+    ended = await asyncio.to_thread(services.keyring.revoke, key_id, principal.chapter)
+    if not ended:
+        raise Refusal("not_found")
+    return Response(status_code=204)
