@@ -127,18 +127,16 @@ def deploy(
 
     ``progress`` keeps the signed bytes; running again with the same file goes on where a crash left off.
     The deployer needs HQ for policies, logs and caps: it is granted for the time, and taken back where the
-    plan does not grant it. ``gas_price`` (wei) defaults to twice what the node asks. Raises
-    FatalChainError, naming the step, where one fails on chain, and TransientChainError where the node does
-    not mine in ``timeout`` seconds.
+    plan does not grant it. ``gas_price`` (wei) defaults to twice what the node asks, nothing where its base
+    fee is zero. Raises FatalChainError, naming the step, where one fails on chain, and TransientChainError
+    where the node does not mine in ``timeout`` seconds.
     """
     chain_id, genesis = client.chain_id(), client.genesis_hash()
     stored = _load_progress(progress, chain_id, genesis, deployer.address)
     nonce = client.transaction_count(deployer.address) if stored is None else stored[0]
     steps = _plan_steps(deployer.address, nonce, plan)
     if stored is None:
-        price = (
-            2 * parse_number(client.call("eth_gasPrice"), "eth_gasPrice") if gas_price is None else gas_price
-        )
+        price = _ask_price(client) if gas_price is None else gas_price
         raws = [_sign(deployer, chain_id, nonce + i, step, price) for i, step in enumerate(steps)]
         if progress is not None:
             _save_progress(progress, chain_id, genesis, deployer.address, nonce, raws)
@@ -148,6 +146,14 @@ def deploy(
     # If we crash here or anywhere below, the next run sends the same bytes.
     receipts = _send_all(client, steps, raws, timeout)
     return Deployment(chain_id, genesis, _read_contracts(client, deployer.address, nonce, receipts))
+
+
+def _ask_price(client: EvmClient) -> int:
+    """Return twice the node's gas price; 0 where the base fee is zero, whatever tip the node suggests."""
+    block = client.call("eth_getBlockByNumber", "latest", False)
+    if isinstance(block, dict) and block.get("baseFeePerGas") == "0x0":
+        return 0
+    return 2 * parse_number(client.call("eth_gasPrice"), "eth_gasPrice")
 
 
 def _plan_steps(deployer: Address, nonce: int, plan: DeploymentPlan) -> list[_Step]:

@@ -14,14 +14,16 @@ _TIP = 1_000_000_000
 
 
 def load_fees(client: EvmClient) -> Fees:
-    """Return fees that stay enough for long: EIP-1559 where the chain charges a base fee, else its gas price.
+    """Return fees that stay enough for long: EIP-1559 where the chain charges a base fee, nothing where that
+    fee is zero (nobody holds gas money there), the node's gas price on chains from before base fees.
 
     Raises:
         TransientChainError: the node did not answer.
     """
     latest = as_object(client.call("eth_getBlockByNumber", "latest", False), "eth_getBlockByNumber")
     base = latest.get("baseFeePerGas")
-    base_fee = 0 if base is None else parse_number(base, "eth_getBlockByNumber")
-    if base_fee:
-        return Fees(max_fee=base_fee * _HEADROOM + _TIP, priority_fee=_TIP)
-    return Fees(gas_price=parse_number(client.call("eth_gasPrice"), "eth_gasPrice"))
+    if base is None:
+        return Fees(gas_price=parse_number(client.call("eth_gasPrice"), "eth_gasPrice"))
+    base_fee = parse_number(base, "eth_getBlockByNumber")
+    # Hardhat suggests a tip even where gas is free, which accounts without funds could never pay.
+    return Fees(max_fee=base_fee * _HEADROOM + _TIP, priority_fee=_TIP) if base_fee else Fees(gas_price=0)
