@@ -11,6 +11,7 @@ from typing import cast
 from sqlalchemy import Connection
 
 from chain.checkpoint import open_checkpoint
+from chain.entry import LEAF_SIZE
 from chain.errors import NotaryError
 from chain.hashing import EMPTY_ROOT, hash_leaf
 from chain.merkle.tree import Tree
@@ -97,10 +98,14 @@ def stored_leaves(connection: Connection, start: int, end: int) -> list[bytes]:
         start,
         end,
     )
-    for position, row in enumerate(rows):
-        if row[0] != start + position:
-            raise LedgerFault("an entry is missing", got=row[0], want=start + position)
-    return [cast("bytes", row[1]) for row in rows]
+    leaves: list[bytes] = []
+    for position, (index, data) in enumerate(rows):
+        if index != start + position:
+            raise LedgerFault("an entry is missing", got=index, want=start + position)
+        if not isinstance(data, bytes) or len(data) != LEAF_SIZE:
+            raise LedgerFault("an entry has no leaf data", got=index, want=f"{LEAF_SIZE} bytes")
+        leaves.append(data)
+    return leaves
 
 
 def read_committed(connection: Connection, start: int, end: int) -> list[Leaf]:
