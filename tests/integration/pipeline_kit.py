@@ -114,7 +114,9 @@ class Pipeline:
             if self.network.cursor() == self.network.log.published:
                 return
             self.turn()
-        raise AssertionError(f"cursor is {self.network.cursor()} of {self.network.log.published}: {self.states()}")
+        raise AssertionError(
+            f"cursor is {self.network.cursor()} of {self.network.log.published}: {self.states()}"
+        )
 
     def finish(self) -> None:
         """Settle, bury everything under enough blocks, and mirror it."""
