@@ -157,6 +157,8 @@ def parse_log(value: Json) -> RawLog:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise MalformedAnswer("eth_getLogs", "a log lacks a field or has one of another form") from error
+    if type(item["topics"]) is not list or len(b"".join(log.topics)) != 32 * len(log.topics):
+        raise MalformedAnswer("eth_getLogs", "topics of a log are not 32 bytes each")
     if len(log.block_hash) != 32 or len(log.tx_hash) != 32 or len(log.address) != 20:
         raise MalformedAnswer("eth_getLogs", "a hash or address of a log has another size")
     if as_object(value, "eth_getLogs").get("removed"):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NoReturn, cast
 
 import httpx2
 
@@ -108,9 +108,8 @@ class Transport:
         FatalChainError for an HTTP status that will not change. Reads are tried up to ``attempts`` times.
         """
         request_id = next(self._ids)
-        body = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
-        answer = self._ask(method, json.dumps(body).encode(), retry=method not in _NEVER_TWICE)
-        result = _result(answer, method, {request_id: method})
+        body: dict[str, Json] = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
+        (result,) = self._ask(method, [body], json.dumps(body).encode())
         if isinstance(result, NodeRefused):
             raise result
         return result
@@ -123,29 +122,22 @@ class Transport:
         """
         if not calls:
             return []
-        methods = {next(self._ids): method for method, _ in calls}
-        body = [
-            {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
-            for request_id, (method, params) in zip(methods, calls, strict=True)
+        bodies: list[dict[str, Json]] = [
+            {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
+            for method, params in calls
         ]
-        name = calls[0][0] if len(set(methods.values())) == 1 else "batch"
-        answers = self._ask(name, json.dumps(body).encode(), retry=_NEVER_TWICE.isdisjoint(methods.values()))
-        if not isinstance(answers, list) or len(answers) != len(calls):
-            if isinstance(answers, dict) and "error" in answers:
-                return [_refusal(answers["error"], method) for method in methods.values()]
-            raise MalformedAnswer(name, f"batch of {len(calls)} was not answered by as many")
-        by_id = {}
-        for answer in answers:
-            by_id[answer.get("id") if isinstance(answer, dict) else None] = answer
-        if by_id.keys() != methods.keys():
-            raise MalformedAnswer(name, "ids of the answers are not those of the calls")
-        return [_result(by_id[request_id], method, methods) for request_id, method in methods.items()]
+        return self._ask("batch", bodies, json.dumps(bodies).encode())
 
-    def _ask(self, method: str, body: bytes, *, retry: bool) -> Json:
-        attempts = self._attempts if retry else 1
+    def _ask(
+        self, name: str, bodies: Sequence[Mapping[str, Json]], content: bytes
+    ) -> list[Json | NodeRefused]:
+        """Send ``content``, return the results of ``bodies``; try again where that does nothing twice."""
+        methods = {cast(int, body["id"]): cast(str, body["method"]) for body in bodies}
+        attempts = self._attempts if _NEVER_TWICE.isdisjoint(methods.values()) else 1
         for attempt in range(1, attempts + 1):
             try:
-                return parse_answer(self._post(method, body), method)
+                answer = parse_answer(self._post(name, content), name)
+                return _results(answer, name, methods)
             except TransientChainError:
                 if attempt == attempts:
                     raise
@@ -176,12 +168,24 @@ class Transport:
         return b"".join(parts)
 
 
-def _result(answer: Json, method: str, ids: dict[int, str]) -> Json | NodeRefused:
-    if not isinstance(answer, dict) or answer.get("id") not in ids:
-        error = answer.get("error") if isinstance(answer, dict) and answer.get("id") is None else None
-        if error is not None:
-            return _refusal(error, method)
-        raise MalformedAnswer(method, "id of the answer is not that of the call")
+def _results(answer: Json, name: str, methods: Mapping[int, str]) -> list[Json | NodeRefused]:
+    """Return the results in the order of ``methods`` (id to method). Raises MalformedAnswer."""
+    if isinstance(answer, dict) and answer.get("id") is None and answer.get("error") is not None:
+        # A node that does not even read a request refuses all of it and names no id.
+        return [_refusal(answer["error"], method) for method in methods.values()]
+    answers = answer if isinstance(answer, list) and name == "batch" else [answer]
+    by_id: dict[int, dict[str, Json]] = {}
+    for item in answers:
+        request_id = item.get("id") if isinstance(item, dict) else None
+        if not isinstance(item, dict) or not isinstance(request_id, int) or isinstance(request_id, bool):
+            raise MalformedAnswer(name, "an answer is no object with the number of its call")
+        by_id[request_id] = item
+    if by_id.keys() != methods.keys() or len(answers) != len(methods):
+        raise MalformedAnswer(name, "ids of the answers are not those of the calls")
+    return [_result(by_id[request_id], method) for request_id, method in methods.items()]
+
+
+def _result(answer: Mapping[str, Json], method: str) -> Json | NodeRefused:
     if answer.get("error") is not None:
         return _refusal(answer["error"], method)
     if "result" not in answer:
