@@ -112,7 +112,7 @@ def load_story(run: Run, client: Client, data: DataSet) -> tuple[Town, Tally]:
 def show_odd_cases(
     run: Run, client: Client, town: Town, data: DataSet, tally: Tally, addresses: Addresses
 ) -> str:
-    """Step 2, second half: generated cases of what the data set does not have; returns the reversal's entry."""
+    """Step 2, second half: generated cases the data set does not have; returns the reversal's entry."""
     name = f"demo-{SEED}"
     with run.step("generated cases (not in the data set)"):
         chapter = town.chapters[0]

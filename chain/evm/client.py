@@ -34,7 +34,7 @@ BlockTag = Literal["earliest", "latest", "pending", "safe", "finalized"]
 BlockRef = int | BlockTag
 """A height or a tag."""
 
-_NO_SUCH_METHOD = frozenset({-32601, -32004})
+NO_SUCH_METHOD = frozenset({-32601, -32004})
 """JSON-RPC's own code, and the one of EIP-1474 that Hardhat answers with."""
 
 
@@ -194,7 +194,7 @@ class EvmClient:
             try:
                 answer = self.call("eth_getBlockReceipts", hex(block))
             except NodeRefused as refused:
-                if refused.code not in _NO_SUCH_METHOD:
+                if refused.code not in NO_SUCH_METHOD:
                     raise
                 self._has_block_receipts = False
             else:

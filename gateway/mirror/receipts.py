@@ -18,13 +18,12 @@ from chain.events import RawLog
 from chain.evidence.rlp import format_number, format_rlp
 from chain.evidence.tries_build import Trie
 from chain.evm.blocks import Header, as_list, encode_receipt
-from chain.evm.client import EvmClient
+from chain.evm.client import NO_SUCH_METHOD, EvmClient
 from chain.evm.errors import MalformedAnswer, NodeRefused
 from chain.evm.transport import Json
 from chain.types import Address, Digest
 
 _METHOD = "eth_getBlockReceipts"
-_NOT_FOUND = -32601
 
 JsonLog = Mapping[str, str | list[str]]
 """One log as the node writes it."""
@@ -66,7 +65,7 @@ def _load_receipts(client: EvmClient, header: Header) -> list[Mapping[str, Json]
     try:
         answer = client.call(_METHOD, hex(header.number))
     except NodeRefused as refused:
-        if refused.code == _NOT_FOUND:
+        if refused.code in NO_SUCH_METHOD:
             return None
         raise
     if answer is None:

@@ -17,7 +17,6 @@ from scripts.retail.settling import Books, number
 from scripts.retail.town import REBATE_BASIS_POINTS, Town
 from scripts.retail.traffic import Tally
 
-
 DONE = "none"
 """The reason of an operation that was done."""
 PAGE = 200

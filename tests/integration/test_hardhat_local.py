@@ -59,12 +59,19 @@ def running(script: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield child
     finally:
-        os.killpg(child.pid, signal.SIGINT)
-        try:
-            child.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        end_group(child)
+
+
+def end_group(child: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C for one terminal; what does not end by that is killed."""
+    if child.poll() is not None:
+        return
+    os.killpg(child.pid, signal.SIGINT)
+    try:
+        child.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def wait_for(log: Path, wanted: str, child: subprocess.Popen[bytes], patience: float) -> str:
@@ -78,11 +85,12 @@ def wait_for(log: Path, wanted: str, child: subprocess.Popen[bytes], patience: f
     raise AssertionError(f"no line with {wanted!r}:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def run_block(script: str) -> str:
+def run_block(script: str, log: Path | None = None) -> str:
     done = subprocess.run(
         ["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = log.read_text(errors="replace")[-3000:] if log is not None else ""
+    assert done.returncode == 0, done.stdout + done.stderr + said
     return done.stdout
 
 
@@ -114,7 +122,7 @@ def test_the_steps_of_the_page_work_on_a_real_node() -> None:
                 ready = json.loads(wait_for(logs / "gateway.log", '"platform_key"', gateway_process, 90))
                 assert ready["gateway"] == f"http://127.0.0.1:{gateway_port}"
                 assert (ready["rpc"], ready["chain_id"]) == (f"http://127.0.0.1:{rpc_port}", 20261)
-                shown = run_block(use)
+                shown = run_block(use, logs / "gateway.log")
                 assert "gift" in shown and "balances ['1300', '700']" in shown, shown
                 assert '"done"' in shown or "done" in shown.split("outcome")[1], shown
         assert "0.0.0.0" not in (logs / "node.log").read_text()
