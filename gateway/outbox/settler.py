@@ -42,7 +42,8 @@ class SettleSettings:
     """How to cut and pace windows.
 
     ``window_gas`` must fit the node's block limit (half of it at most, for others' sake); ``windows`` is how
-    many may be unmined at once, ``step_windows`` how many one step plans. ``pause`` is in seconds.
+    many may be unmined at once, ``step_windows`` how many one step plans. ``pause`` is in seconds,
+    ``blocked_pause`` that between two looks at a leaf that waits for its co-signature.
     """
 
     window_leaves: int = 400
@@ -50,6 +51,7 @@ class SettleSettings:
     windows: int = 96
     step_windows: int = 12
     pause: float = 0.05
+    blocked_pause: float = 1.0
     signer: str = "operator"
 
 
@@ -233,9 +235,7 @@ class Settler:
         else:
             self._blocked_at = None
         if not calls:
-            if start < size:
-                self._block(start)
-            return 0
+            return self._pass_blocked(plan, start, size) if start < size else 0
         # If we crash here, nothing is queued and the next step plans the same windows again.
         with self._database.writer() as connection:
             lock_order(connection, self._chain_id)
@@ -274,10 +274,18 @@ class Settler:
             window, TreeSize(size), run, lambda leaf: 2 <= leaf.kind <= 5 and leaf.sender in holders
         )
 
-    def _block(self, index: int) -> None:
+    def _pass_blocked(self, plan: Plan, index: int, size: int) -> int:
+        """A leaf cannot be opened: go on behind it once the contract passed it by co-signature."""
         if self._blocked_at != index:
             _log.error("a leaf cannot be opened; settlement waits for its co-signature", index=index)
         self._blocked_at = index
+        if plan.queued or plan.on_their_way or time.monotonic() < self._not_before:
+            return 0
+        self._not_before = time.monotonic() + self._settings.blocked_pause
+        cursor = load_cursor(self._client, self._credit, self._log_id)
+        if cursor <= index:
+            return 0
+        return self._extend(plan, plan.run + 1, cursor, size, self._settings.step_windows)
 
 
 def _has_evidence(leaf: Leaf) -> bool:

@@ -136,7 +136,7 @@ class SigningDesk:
             .order_by(rows.id)
             .limit(room)
         )
-        calls = [Queued(*row) for row in connection.execute(query).tuples()]
+        calls = [Queued(*row) for row in connection.execute(query)]
         return calls[: self._before_barrier(connection, role, calls)]
 
     def _before_barrier(self, connection: Connection, role: str, calls: Sequence[Queued]) -> int:
