@@ -1,4 +1,4 @@
-"""From commit to published checkpoint: tiles, second computation, restarts after every step, and what stops signing."""
+"""From commit to published checkpoint: tiles, second computation, restarts after every step, faults."""
 
 from __future__ import annotations
 
@@ -45,7 +45,12 @@ def world(database: Database, tmp_path: Path) -> Iterator[World]:
 
 def fill(world: World) -> None:
     """Record a chapter, two members and an issue."""
-    for draft in (opened(), joined("a"), joined("b"), operated(K.ISSUE, receiver=address("a"), amount=10_000)):
+    for draft in (
+        opened(),
+        joined("a"),
+        joined("b"),
+        operated(K.ISSUE, receiver=address("a"), amount=10_000),
+    ):
         world.accept(draft)
 
 
@@ -54,7 +59,9 @@ def record_many(world: World, count: int) -> None:
     drafts = [
         recorded("a") if n % 3 else operated(K.TRANSFER, address("a"), address("b"), 1) for n in range(count)
     ]
-    assert not [a for a in world.ledger.submit_many(list(map(world.submission, drafts))) if isinstance(a, Refusal)]
+    assert not [
+        a for a in world.ledger.submit_many(list(map(world.submission, drafts))) if isinstance(a, Refusal)
+    ]
 
 
 def leaf_data(database: Database) -> list[bytes]:
@@ -145,10 +152,22 @@ def test_waiting_for_a_newer_checkpoint_times_out(world: World) -> None:
 
 TAMPERED = [
     ("UPDATE entries SET body = ? WHERE log_index = 5", b"{}", "a stored entry cannot be read"),
-    ("UPDATE entries SET salt = ? WHERE log_index = 5", b"\x01" * 32, "a stored entry does not give its leaf"),
-    ("UPDATE entries SET leaf_data = ? WHERE log_index = 5", b"\x01" * 65, "a stored entry does not give its leaf"),
+    (
+        "UPDATE entries SET salt = ? WHERE log_index = 5",
+        b"\x01" * 32,
+        "a stored entry does not give its leaf",
+    ),
+    (
+        "UPDATE entries SET leaf_data = ? WHERE log_index = 5",
+        b"\x01" * 65,
+        "a stored entry does not give its leaf",
+    ),
     ("UPDATE operations SET amount = ? WHERE log_index = 5", 7, "an entry and its operands differ"),
-    ("UPDATE operations SET op_salt = ? WHERE log_index = 5", b"\x02" * 16, "a stored entry does not give its leaf"),
+    (
+        "UPDATE operations SET op_salt = ? WHERE log_index = 5",
+        b"\x02" * 16,
+        "a stored entry does not give its leaf",
+    ),
     ("UPDATE operations SET log_index = ? WHERE log_index = 5", 99, "an entry and its operands differ"),
     ("DELETE FROM entries WHERE log_index = ?", 5, "an entry is missing"),
 ]

@@ -44,7 +44,9 @@ def world(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         yield world
 
 
-def mirror(world: World, end: int, refused: dict[int, int], *, block: int, moved: dict[int, int] | None = None) -> None:
+def mirror(
+    world: World, end: int, refused: dict[int, int], *, block: int, moved: dict[int, int] | None = None
+) -> None:
     """Mirror the settlement of all leaves up to ``end``: ``refused`` maps index to reason."""
     moved = moved or {}
     log_id = bytes(IDENTITY.log_id)
@@ -106,7 +108,9 @@ def cursor(world: World) -> int:
         return int(fetch_all(connection, "SELECT next_index FROM outcome_cursors")[0][0])  # type: ignore[call-overload]
 
 
-def settle(world: World, last: Accepted, refused: dict[int, int], moved: dict[int, int] | None = None) -> None:
+def settle(
+    world: World, last: Accepted, refused: dict[int, int], moved: dict[int, int] | None = None
+) -> None:
     """Mirror and finalise everything up to ``last`` and wait until the ledger saw it."""
     mirror(world, last.index + 1, refused, block=10, moved=moved)
     set_head(world, 10 + DEPTH)
@@ -150,7 +154,9 @@ def test_every_kind_is_undone(world: World) -> None:
     settle(world, reversed_, {entry.index: 7 for entry in undone})
     assert (held(world, A), held(world, B), held(world, M)) == ((9_000, 1_000), (10_000, 0), (0, 0))
     world.accept(operated(K.RELEASE, A, A, 1_000, ref=kept.leaf_hash))
-    assert world.refuse(operated(K.RELEASE, B, B, 1, ref=refused_lock.leaf_hash)).code == "operation.unknown_ref"
+    assert (
+        world.refuse(operated(K.RELEASE, B, B, 1, ref=refused_lock.leaf_hash)).code == "operation.unknown_ref"
+    )
     assert world.refuse(operated(K.REVERSE, M, B, 1, ref=redeemed.leaf_hash)).code == "operation.unknown_ref"
     with world.database.reader() as connection:
         assert fetch_all(connection, "SELECT used FROM quotas WHERE period = ?", MONTH) == [(20_000,)]

@@ -1,4 +1,4 @@
-"""The sequencer: places, idempotency, refusals without trace, concurrency, restarts, unknown commits, fencing."""
+"""The sequencer: places, idempotency, refusals without trace, concurrency, restarts, fencing."""
 
 from __future__ import annotations
 
@@ -248,7 +248,9 @@ def test_32_threads_on_one_account_lose_nothing(world: World) -> None:
     assert chains[account_id(address("a"))] == len(accepted) + 2
     with world.database.reader() as connection:
         held = dict(fetch_all(connection, "SELECT account, available FROM balances"))  # type: ignore[arg-type]
-        moved = fetch_all(connection, "SELECT sender, sum(amount) FROM operations WHERE kind = 2 GROUP BY sender")
+        moved = fetch_all(
+            connection, "SELECT sender, sum(amount) FROM operations WHERE kind = 2 GROUP BY sender"
+        )
     sent = {bytes(sender): int(total) for sender, total in moved}  # type: ignore[call-overload]
     a, b = sent.get(address("a"), 0), sent.get(address("b"), 0)
     assert held[address("a")] == 100_000 - a + b >= 0

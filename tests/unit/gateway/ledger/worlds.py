@@ -165,8 +165,8 @@ def operated(
 ) -> Draft:
     """Return the draft of a ``credit.*`` entry with this operation."""
     suffix = {
-        "issue": "issued", "transfer": "transferred", "redeem": "redeemed", "burn": "burned", "lock": "locked",
-        "release": "released", "cancel": "cancelled", "reverse": "reversed", "recover": "recovered",
+        "issue": "issued", "transfer": "transferred", "redeem": "redeemed", "burn": "burned",
+        "lock": "locked", "release": "released", "cancel": "cancelled", "reverse": "reversed", "recover": "recovered",
     }[kind.label]  # fmt: skip
     return Draft(
         f"credit.{suffix}", chapter_code(chapter), None, (),
@@ -174,9 +174,7 @@ def operated(
     )  # fmt: skip
 
 
-def recorded(
-    *names: str, chapter: int = CHAPTER, private: Mapping[str, JsonValue] | None = None
-) -> Draft:
+def recorded(*names: str, chapter: int = CHAPTER, private: Mapping[str, JsonValue] | None = None) -> Draft:
     """Return the draft of a purchase that concerns the named accounts and moves nothing."""
     subjects = tuple(account_id(address(name)) for name in names)
     return Draft(
