@@ -40,6 +40,7 @@ MAX_NODES = 65
 
 MAX_BLOB = 1 << 18
 _MAX_NOTE = 65_536
+_MEMBERS = "v trust_root entry salt op_salt disclosures log chain anchor outcome state".split()
 _MAX_DISCLOSURE = 8_192
 _MAX_ORIGIN = 256
 
@@ -140,20 +141,7 @@ def parse_bundle(data: bytes) -> Bundle:
     if len(data) > MAX_BUNDLE_SIZE:
         raise FormatError("bundle", f"longer than {MAX_BUNDLE_SIZE} bytes")
     value = parse_json(data)
-    names = (
-        "v",
-        "trust_root",
-        "entry",
-        "salt",
-        "op_salt",
-        "disclosures",
-        "log",
-        "chain",
-        "anchor",
-        "outcome",
-        "state",
-    )
-    members = read_object(value, "bundle", names)
+    members = read_object(value, "bundle", _MEMBERS)
     if canonicalize(value) != data:
         raise FormatError("bundle", "not canonical JSON")
     read_integer(members["v"], "v", least=BUNDLE_VERSION, most=BUNDLE_VERSION)

@@ -110,6 +110,15 @@ def test_no_mutated_proof_is_accepted_for_another_answer() -> None:
     assert accepted == 0
 
 
+def test_a_key_that_leaves_the_path_of_an_extension_is_absent_and_never_its_neighbour() -> None:
+    items = {b"\x11\x11": b"one" * 20, b"\x11\x22": b"two" * 20}
+    trie, stranger = Trie(items), b"\x21\x11"
+    assert verify_trie_proof(trie.root, stranger, trie.proof(stranger)) is None
+    with pytest.raises(VerificationError) as caught:
+        verify_trie_proof(trie.root, stranger, trie.proof(b"\x11\x11"))
+    assert caught.value.reason == "unused nodes"
+
+
 def test_empty_trie_in_both_spellings_of_nodes_and_never_for_another_root() -> None:
     for proof in ([], [b"\x80"]):
         assert verify_trie_proof(EMPTY_TRIE_ROOT, b"k", proof) is None
