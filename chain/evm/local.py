@@ -174,6 +174,7 @@ class LocalChain:
         self._lock = self._take_lock()
         try:
             self._adopt_dump()
+            self._keep_one_genesis()
             self._node = NodeProcess(self._command(), keep_open=(self._lock,))
             self._silence(self._node.url)
             self._clock = self._start_clock(self._node)
@@ -223,6 +224,26 @@ class LocalChain:
             dump.unlink()
         else:
             dump.replace(state)
+
+    def _keep_one_genesis(self) -> None:
+        """Drop the block 0 that every later start adds to the stored state: the oldest is the chain's own.
+
+        anvil makes a new one each time it starts, keeps all of them in its dump, and serves any of them.
+        """
+        state = self._dir / "state.json"
+        if not state.exists():
+            return
+        content = json.loads(state.read_bytes())
+        blocks = content["blocks"]
+        genesis = [block for block in blocks if int(block["header"]["number"], 16) == 0]
+        if len(genesis) < 2:
+            return
+        own = min(genesis, key=lambda block: int(block["header"]["timestamp"], 16))
+        content["blocks"] = [block for block in blocks if block is own or block not in genesis]
+        part = state.with_suffix(".part")
+        part.write_text(json.dumps(content))
+        # If we crash here, the old state still stands and the next start does the same.
+        part.replace(state)
 
     def _command(self) -> list[str]:
         command = [
@@ -287,9 +308,17 @@ class HardhatChain:
     @property
     def pid(self) -> int:
         """Process id of the node. Raises LocalChainError where it is not started."""
+        return self._started().process.pid
+
+    @property
+    def url(self) -> str:
+        """Address of the node. Raises LocalChainError where it is not started."""
+        return self._started().url
+
+    def _started(self) -> NodeProcess:
         if self._node is None:
             raise LocalChainError("not started")
-        return self._node.process.pid
+        return self._node
 
     def stop(self) -> None:
         """Stop the node; its chain is gone."""
