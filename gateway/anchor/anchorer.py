@@ -18,7 +18,7 @@ from typing import Protocol
 import structlog
 from sqlalchemy import Connection, select
 
-from chain.errors import FatalChainError, TransientChainError
+from chain.errors import FatalChainError
 from chain.evm.calldata import encode_anchor
 from chain.evm.client import EvmClient
 from chain.evm.signers.base import Signer
@@ -30,6 +30,7 @@ from gateway.outbox.credit_views import load_anchored
 from gateway.outbox.queue import enqueue
 from gateway.outbox.rows import lock_order
 from gateway.outbox.tables import chain_transactions
+from gateway.outbox.trouble import WAIT_OUT
 
 _log = structlog.get_logger("anchor")
 _rows = chain_transactions.c
@@ -123,7 +124,7 @@ class Anchorer:
         while not stop.is_set():
             try:
                 self.step()
-            except TransientChainError as error:
+            except WAIT_OUT as error:
                 _log.warning("anchor waits", error=type(error).__name__)
                 stop.wait(1.0)
             stop.wait(self._settings.pause)

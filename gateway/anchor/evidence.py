@@ -20,18 +20,21 @@ from chain.evidence.rlp import format_rlp
 from chain.evidence.tries_build import build_receipt_proof
 from chain.evm.blocks import Header, Receipt, encode_receipt
 from chain.evm.client import EvmClient
+from chain.evm.errors import NodeRefused
 from chain.types import Address
 from gateway.anchor.tables import anchor_evidence, anchor_headers
 from gateway.db import Database
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.tables import chain_transactions
+from gateway.outbox.trouble import WAIT_OUT
 
 _log = structlog.get_logger("anchor")
 _rows = chain_transactions.c
 _held = anchor_evidence.c
 _headers = anchor_headers.c
 _DONE = (TransactionState.MINED.value, TransactionState.FINAL.value)
-_MOST = 64
+_MOST = 256
+"""Newest anchors looked at; the state that proves older ones is gone from most nodes anyway."""
 
 
 class EvidenceKeeper:
@@ -56,6 +59,7 @@ class EvidenceKeeper:
         self._contract = contract
         self._depth = depth
         self._pause = pause
+        self._lost: set[tuple[int, bytes]] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Capture until ``stop`` is set; node trouble is waited out.
@@ -66,7 +70,7 @@ class EvidenceKeeper:
         while not stop.is_set():
             try:
                 self.step()
-            except TransientChainError as error:
+            except WAIT_OUT as error:
                 _log.warning("evidence waits for the node", error=type(error).__name__)
             stop.wait(self._pause)
 
@@ -77,27 +81,37 @@ class EvidenceKeeper:
             TransientChainError: the node did not answer or changed its chain meanwhile.
         """
         for size, block_number, block_hash, tx_hash in self._missing():
-            self._capture(size, block_number, block_hash, tx_hash)
+            try:
+                self._capture(size, block_number, block_hash, tx_hash)
+            except NodeRefused as refused:
+                # The node keeps that state no more. Leaves below are proven by the next anchor as well.
+                _log.warning("an anchor stays without evidence", size=size, reason=refused.message)
+                self._lost.add((size, block_hash))
         return self._complete()
 
     def _missing(self) -> list[tuple[int, int, bytes, bytes]]:
-        """Return mined anchors without evidence, or with that of another block."""
-        own = and_(_held.chain_id == _rows.chain_id, _held.log_id == _rows.log_id)
-        query = (
-            select(_rows.anchored_size, _rows.block_number, _rows.block_hash, _rows.tx_hash)
-            .outerjoin(anchor_evidence, and_(own, _held.size == _rows.anchored_size))
-            .where(
-                _rows.chain_id == self._chain_id,
-                _rows.log_id == self._log_id,
-                _rows.kind == "anchor",
-                _rows.state.in_(_DONE),
-                or_(_held.size.is_(None), _held.block_hash != _rows.block_hash),
-            )
-            .order_by(_rows.id)
+        """Return the newest anchors that are mined and have no evidence, or that of another block."""
+        newest = (
+            select(_rows.anchored_size, _rows.block_number, _rows.block_hash, _rows.tx_hash, _rows.state)
+            .where(_rows.chain_id == self._chain_id, _rows.kind == "anchor", _rows.log_id == self._log_id)
+            .order_by(_rows.id.desc())
             .limit(_MOST)
+            .subquery()
+        )
+        mine = newest.c
+        held = and_(
+            _held.chain_id == self._chain_id,
+            _held.log_id == self._log_id,
+            _held.size == mine.anchored_size,
+        )
+        query = (
+            select(mine.anchored_size, mine.block_number, mine.block_hash, mine.tx_hash)
+            .select_from(newest.outerjoin(anchor_evidence, held))
+            .where(mine.state.in_(_DONE), or_(_held.size.is_(None), _held.block_hash != mine.block_hash))
+            .order_by(mine.anchored_size)
         )
         with self._database.reader() as connection:
-            return [
+            found = [
                 (
                     int(row.anchored_size or 0),
                     int(row.block_number or 0),
@@ -106,6 +120,7 @@ class EvidenceKeeper:
                 )
                 for row in connection.execute(query)
             ]
+        return [anchor for anchor in found if (anchor[0], anchor[2]) not in self._lost]
 
     def _capture(self, size: int, block_number: int, block_hash: bytes, tx_hash: bytes) -> None:
         header = self._client.header(block_number)
@@ -191,7 +206,7 @@ class EvidenceKeeper:
             .limit(_MOST)
         )
         with self._database.reader() as connection:
-            waiting = connection.execute(query).tuples().all()
+            waiting = connection.execute(query).all()
         done = 0
         for size, number, block_hash in waiting:
             headers = self._client.headers(number, number + self._depth + 1)

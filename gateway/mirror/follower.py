@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from chain.errors import FatalChainError, TransientChainError
 from chain.evm.blocks import Header
 from chain.evm.client import EvmClient
+from chain.evm.errors import NodeRefused
 from gateway.db import Database, execute
 from gateway.mirror.derive import Derived
-from gateway.mirror.source import LogSource, Receipts, check_same, is_heavy
+from gateway.mirror.source import HEAVY_GAS, LogSource, Receipts, check_same
 from gateway.mirror.write import (
     Block,
     Cursor,
@@ -35,6 +37,9 @@ from gateway.mirror.write import (
 )
 
 _log = structlog.get_logger("mirror")
+
+_WAIT_OUT = (TransientChainError, NodeRefused, OperationalError)
+"""Trouble of node or database that passes: nothing was stored, the next try starts from the cursor."""
 
 _MOST_UNPROVEN = 10_000
 """Heavy blocks remembered for checking; beyond it the oldest are forgotten."""
@@ -61,6 +66,7 @@ class MirrorSettings:
     rewind_limit: int
     first_block: int = 0
     receipts: Receipts = Receipts.LIGHT
+    heavy_gas: int = HEAVY_GAS
     pause: float = 0.25
 
 
@@ -79,7 +85,7 @@ class Follower:
     ) -> None:
         self._database = database
         self._client = client
-        self._source = LogSource(client, contracts, receipts=settings.receipts)
+        self._source = LogSource(client, contracts, receipts=settings.receipts, heavy_gas=settings.heavy_gas)
         self._chain_id = chain_id
         self._genesis = genesis_hash
         self._settings = settings
@@ -102,7 +108,7 @@ class Follower:
         while not stop.is_set():
             try:
                 progress = self.step()
-            except TransientChainError as error:
+            except _WAIT_OUT as error:
                 _log.warning("mirror waits for the node", error=type(error).__name__)
                 pause = min(pause * 2, 5.0)
                 stop.wait(pause)
@@ -162,9 +168,9 @@ class Follower:
             derived = Derived(self._chain_id, by_block, lookups(connection, self._chain_id))
             derived.add(logs)
             write_blocks(connection, cursor, blocks, derived, self._genesis)
-        self._is_busy = any(is_heavy(header) for header in headers)
-        if self._settings.receipts is Receipts.LIGHT:
-            self._unproven.extend(header for header in headers if is_heavy(header))
+        put_off = [header for header in headers if self._source.is_put_off(header)]
+        self._is_busy = bool(put_off)
+        self._unproven.extend(put_off)
 
     def scrub(self) -> bool:
         """Check one heavy block, stored unproven, against its receipts. Returns whether there was one.

@@ -100,13 +100,13 @@ def _load(database: Database, chain_id: int) -> _Mirrored:
             select(windows.log_id, func.max(windows.end))
             .where(windows.chain_id == chain_id)
             .group_by(windows.log_id)
-        ).tuples():
+        ):
             cursors[log] = end
         for log, index in connection.execute(
             select(passed.log_id, func.max(passed.leaf_index))
             .where(passed.chain_id == chain_id)
             .group_by(passed.log_id)
-        ).tuples():
+        ):
             cursors[log] = max(cursors.get(log, 0), index + 1)
     return _Mirrored(cursor.number, held, cursors)
 

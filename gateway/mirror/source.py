@@ -31,6 +31,10 @@ HEAVY_GAS = 50_000_000
 """Gas from which a block counts as heavy: about two thousand operations."""
 
 
+_MOST_LOGS = 20_000
+"""Logs to aim at in one answer."""
+
+
 class Receipts(StrEnum):
     """Which blocks' logs are proven by their receipts before they are stored."""
 
@@ -46,15 +50,15 @@ class LogSource:
     """Headers and logs of some contracts on one node."""
 
     def __init__(
-        self, client: EvmClient, contracts: Iterable[bytes], *, receipts: Receipts, most_logs: int = 20_000
+        self, client: EvmClient, contracts: Iterable[bytes], *, receipts: Receipts, heavy_gas: int = HEAVY_GAS
     ) -> None:
-        """Ask for about ``most_logs`` logs at a time."""
+        """Prove blocks as ``receipts`` says; under `Receipts.LIGHT` those below ``heavy_gas`` at once."""
         self.client = client
         self._receipts = receipts
         self._contracts = frozenset(contracts)
         self._topics = frozenset(FOLLOWED)
         self._bits = [_bloom_bits(address) for address in self._contracts]
-        self._most_logs = most_logs
+        self._heavy_gas = heavy_gas
         self._span = 64
 
     @property
@@ -86,17 +90,21 @@ class LogSource:
             for header in headers:
                 if not self.may_hold_logs(header):
                     continue
-                is_hint = self._receipts is Receipts.LIGHT and is_heavy(header)
+                is_hint = self.is_put_off(header)
                 logs += self._hinted([header]) if is_hint else self.proven(header)
-        if len(logs) > self._most_logs:
+        if len(logs) > _MOST_LOGS:
             self._span = max(1, self._span // 2)
-        elif len(logs) < self._most_logs // 4:
+        elif len(logs) < _MOST_LOGS // 4:
             self._span = min(256, self._span * 2)
         return logs
 
     def proven(self, header: Header) -> list[RawLog]:
         """Return the followed logs of a block as its receipts root commits to them."""
         return load_proven_logs(self.client, header, self._contracts, self._topics)
+
+    def is_put_off(self, header: Header) -> bool:
+        """Return whether the block is so full that its logs are stored first and proven later."""
+        return self._receipts is Receipts.LIGHT and header.gas_used > self._heavy_gas
 
     def may_hold_logs(self, header: Header) -> bool:
         """Return whether the header's bloom (committed to by its hash) admits a log of our contracts."""
@@ -144,11 +152,6 @@ class LogSource:
             if log.address not in self._contracts or not first <= log.block_number <= last:
                 raise MalformedAnswer("eth_getLogs", "a log is not of the range and contracts asked for")
         return logs
-
-
-def is_heavy(header: Header) -> bool:
-    """Return whether a block is so full that proving its logs is put off under `Receipts.LIGHT`."""
-    return header.gas_used > HEAVY_GAS
 
 
 def check_links(headers: Sequence[Header]) -> None:

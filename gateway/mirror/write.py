@@ -291,7 +291,7 @@ def _undo_operations(connection: Connection, chain_id: int, number: int) -> None
     )
     movements, quotas, reopened = Movements(), dict[tuple[int, int], int](), dict[bytes, int]()
     known = lookups(connection, chain_id)
-    for kind, sender, receiver, moved, locked, ref, timestamp in rows.tuples():
+    for kind, sender, receiver, moved, locked, ref, timestamp in rows:
         movements.add(kind, sender, receiver, moved, locked, sign=-1)
         if kind == _ISSUE:
             key = (known.chapter(receiver), quota_period(timestamp))

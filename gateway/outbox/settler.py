@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlalchemy import Connection, func, select, update
 
-from chain.errors import TransientChainError
 from chain.evm.client import EvmClient
 from chain.types import Address, TreeSize
 from gateway.db import Database
@@ -26,6 +25,7 @@ from gateway.outbox.queue import enqueue
 from gateway.outbox.rows import lock_order
 from gateway.outbox.sources import Leaf, LeafSource, TreeProofs
 from gateway.outbox.tables import chain_transactions
+from gateway.outbox.trouble import WAIT_OUT
 from gateway.outbox.windows import PlannedWindow, WindowEncoder, WindowLimits, cut_window
 
 _log = structlog.get_logger("settler")
@@ -118,7 +118,7 @@ class Settler:
         while not stop.is_set():
             try:
                 planned = self.step()
-            except TransientChainError as error:
+            except WAIT_OUT as error:
                 _log.warning("settler waits for the node", error=type(error).__name__)
                 stop.wait(1.0)
                 continue
@@ -167,7 +167,7 @@ class Settler:
             return int(connection.execute(query).scalar_one())
 
         failed = select(func.count()).where(windows, _rows.state.in_(_ENDED_BADLY), _rows.run == run)
-        good = select(func.max(_rows.run)).where(windows, _rows.state.in_(_DONE))
+        good = select(_rows.run).where(windows, _rows.state.in_(_DONE)).order_by(_rows.id.desc()).limit(1)
         run_failed = connection.execute(failed).scalar_one() > 0
         return Plan(
             run=run,
@@ -177,7 +177,7 @@ class Settler:
             run_failed=run_failed,
             queued=count(_QUEUED),
             on_their_way=count(*_ON_THEIR_WAY),
-            failed_runs=run - (connection.execute(good).scalar_one() or 0) if run_failed else 0,
+            failed_runs=run - (connection.execute(good).scalar_one_or_none() or 0) if run_failed else 0,
             anchor_id=0 if anchor is None else anchor.id,
             anchor_size=0 if anchor is None else anchor.anchored_size,
             anchor_on_its_way=anchor is not None and anchor.state not in _DONE,

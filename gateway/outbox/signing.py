@@ -81,10 +81,13 @@ class SigningDesk:
         """
         address = bytes(self._signers[role].address)
         own = (chain_signers.c.chain_id == self._chain_id) & (chain_signers.c.address == address)
+        query = select(chain_signers.c.next_nonce).where(own)
+        with self._database.reader() as connection:
+            seen: int | None = connection.execute(query).scalar_one_or_none()
+        if seen is not None and chain_nonce <= seen:
+            return seen
         with self._database.writer() as connection:
-            known: int | None = connection.execute(
-                select(chain_signers.c.next_nonce).where(own)
-            ).scalar_one_or_none()
+            known: int | None = connection.execute(query).scalar_one_or_none()
             if known is None:
                 connection.execute(
                     insert(chain_signers).values(

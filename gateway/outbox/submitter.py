@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
-from chain.errors import TransientChainError
 from chain.evm.client import EvmClient
 from chain.evm.signers.base import Signer
 from chain.types import Address
@@ -30,12 +29,13 @@ from gateway.outbox.reverts import explain_failure
 from gateway.outbox.rows import Move, Sent, load_raw, load_sent, move_rows, requeue
 from gateway.outbox.signing import NoncesTaken, SigningDesk
 from gateway.outbox.tables import chain_transactions
+from gateway.outbox.trouble import WAIT_OUT
 
 _log = structlog.get_logger("outbox")
 _rows = chain_transactions.c
 _State = TransactionState
 _IN_FLIGHT = (_State.SIGNED.value, _State.SENT.value)
-_ENDED = (_State.MINED.value, _State.FINAL.value, _State.FAILED.value, _State.REPLACED.value)
+_ENDED = (_State.MINED, _State.FINAL, _State.FAILED, _State.REPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Submitter:
         while not stop.is_set():
             try:
                 busy = self.step()
-            except TransientChainError as error:
+            except WAIT_OUT as error:
                 _log.warning("outbox waits for the node", error=type(error).__name__)
                 # The connection may have come back to a chain that lost blocks.
                 self._look_far_back = True
@@ -208,15 +208,9 @@ class Submitter:
                 rows = load_sent(connection, self._own(role, _IN_FLIGHT), self._settings.max_in_flight)
             used = [row for row in rows if row.nonce < count]
             self._apply(used, self._finder.find(used, head) if used else [], head)
-            if count > self._next_unused(role):
-                self._reconcile(role)
+            # A count above our next nonce means that somebody else used the key.
+            self._desk.register_key(role, count)
         self._check_canonical(head)
-
-    def _next_unused(self, role: str) -> int:
-        query = select(func.max(_rows.nonce)).where(_rows.chain_id == self._chain_id, _rows.signer == role)
-        with self._database.reader() as connection:
-            newest = connection.execute(query).scalar_one_or_none()
-        return 0 if newest is None else newest + 1
 
     def _apply(self, rows: Sequence[Sent], outcomes: Sequence[Outcome], head: int) -> None:
         moves = [self._mined(outcome) for outcome in outcomes]
@@ -257,9 +251,13 @@ class Submitter:
 
     def _check_loss(self, role: str, count: int) -> None:
         """Send again what the chain had and has no more: it lost blocks, or is behind. Both are safe."""
-        on_chain = self._own(role, _ENDED) & (_rows.nonce >= count)
+        address = bytes(self._signers[role].address)
+        above = (
+            (_rows.chain_id == self._chain_id) & (_rows.signer_address == address) & (_rows.nonce >= count)
+        )
         with self._database.reader() as connection:
-            lost = load_sent(connection, on_chain, self._settings.max_in_flight)
+            rows = load_sent(connection, above, self._settings.max_in_flight)
+        lost = [row for row in rows if row.state in _ENDED]
         now = time.monotonic()
         due = [row for row in lost if self._is_due(row, now)]
         if due:
