@@ -130,10 +130,13 @@ class Keyring:
         cached = self._cache.get(digest)
         if cached is not None and cached[0] > time.monotonic():
             return Caller(address, cached[1], sent_key=True)
-        # Unknown keys cost a look-up each, so those who guess are slowed before it.
-        if not self._limiter.test(self._public_rate, address) and cached is None:
+        # Unknown keys cost a look-up each, so those who guess are slowed before the next one.
+        guesses = f"guesses {address}"
+        if cached is None and not self._limiter.test(self._public_rate, guesses):
             raise Refusal("rate.limited", limit=self._public_rate.amount, retry_after_s=1)
         principal = await asyncio.to_thread(self._load, digest)
+        if principal is None:
+            self._limiter.hit(self._public_rate, guesses)
         self._cache[digest] = (time.monotonic() + _CACHE_SECONDS, principal)
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)

@@ -1,0 +1,325 @@
+"""Who may do what, who sees what, and the log as foreign tools read it, against a real gateway."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+
+from chain.checkpoint import open_checkpoint
+from chain.hashing import hash_leaf
+from chain.merkle.tree import Tree
+from chain.tiles import entries_path, parse_entry_bundle, tile_path
+from gateway.app import build_api
+from tests.integration.serving import Serving
+
+POLICY = {
+    "entries_create": "entries:write",
+    "entries_create_batch": "entries:write",
+    "entries_list": "entries:read",
+    "entries_get": "entries:read",
+    "entries_proof": "entries:read",
+    "events_list": "events:read",
+    "chapters_open": "chapters:write",
+    "chapters_set_quota": "chapters:write",
+    "chapters_set_cap": "chapters:write",
+    "chapters_list": "members:read",
+    "chapters_get": "members:read",
+    "members_join": "members:write",
+    "members_list": "members:read",
+    "members_get": "members:read",
+    "members_set_rights": "members:write",
+    "members_recover": "members:write",
+    "credits_create": "credits:write",
+    "accounts_balance": "accounts:read",
+    "accounts_statement": "accounts:read",
+    "accounts_proof": "accounts:read",
+    "keys_create": "admin",
+    "keys_list": "admin",
+    "keys_revoke": "admin",
+}
+"""Scope of every route that needs a key; all others are public. A route missing here fails the test."""
+PUBLIC = {
+    *(
+        "anchors_list",
+        "verify_bundle",
+        "log_checkpoint",
+        "log_vkey",
+        "log_tile",
+        "problems_list",
+        "problems_get",
+    ),
+    *("livez", "readyz", "status_get", "trust_root_get", "metrics", "page"),
+}
+ROUTES = [
+    (operation["operationId"], method.upper(), path)
+    for path, methods in build_api().openapi()["paths"].items()
+    for method, operation in methods.items()
+]
+FILLED = {
+    "entry_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    "account": "acct_" + "77" * 20,
+    "code": "9999-9999",
+    "kind": "issue",
+    "key_id": "key_0",
+    "path": "0/000",
+}
+BODIES: dict[str, object] = {
+    "chapters_open": {"code": "9999-9998"},
+    "chapters_set_quota": {"period": 202611, "amount": "1"},
+    "chapters_set_cap": {"daily": "1"},
+    "members_join": {"chapter": "9999-9999"},
+    "members_set_rights": {"may_send": True, "may_receive": True, "order": "ab" * 32},
+    "members_recover": {"order": "ab" * 32},
+    "credits_create": {"chapter": "9999-9999", "to": "acct_" + "77" * 20, "amount": "1"},
+    "keys_create": {"name": "x", "scopes": ["entries:read"]},
+    "entries_create": {"type": "gift.sent", "chapter": "9999-9999"},
+}
+
+
+def new_key(serving: Serving, scopes: list[str], chapter: str | None = None) -> str:
+    body = {"name": "test", "scopes": scopes, **({} if chapter is None else {"chapter": chapter})}
+    response = serving.client.post("/v1/keys", json=body)
+    assert response.status_code == 201, response.text
+    return str(response.json()["secret"])
+
+
+def ask(client: httpx2.Client, name: str, method: str, path: str) -> httpx2.Response:
+    path = path.format(**FILLED)
+    if name == "entries_create_batch":
+        return client.post(path, content=b"{}", headers={"content-type": "application/x-ndjson"})
+    if method == "POST":
+        headers = {"idempotency-key": '"policy"'}
+        return client.post(path, json=BODIES.get(name, {}), headers=headers)
+    return client.request(method, path)
+
+
+def test_every_route_is_in_the_policy() -> None:
+    assert {name for name, _, _ in ROUTES} == set(POLICY) | PUBLIC
+
+
+@pytest.mark.parametrize(("name", "method", "path"), ROUTES, ids=[name for name, _, _ in ROUTES])
+def test_every_route_asks_for_exactly_its_scope(serving: Serving, name: str, method: str, path: str) -> None:
+    with serving.new_client(None) as nobody:
+        answer = ask(nobody, name, method, path)
+        if name in PUBLIC:
+            assert answer.status_code not in (401, 403)
+            return
+        assert (answer.status_code, answer.json()["code"]) == (401, "auth.missing")
+    others = sorted(set(POLICY.values()) - {POLICY[name], "admin"})
+    with serving.new_client(new_key(serving, others)) as other:
+        answer = ask(other, name, method, path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "auth.scope")
+        assert answer.json()["scope"] == POLICY[name]
+    with serving.new_client(new_key(serving, [POLICY[name]])) as right:
+        assert ask(right, name, method, path).status_code not in (401, 403)
+
+
+def test_a_regulator_reads_everything_and_writes_nothing(serving: Serving) -> None:
+    with serving.new_client(new_key(serving, ["regulator:read"])) as regulator:
+        for name, method, path in ROUTES:
+            if name in PUBLIC:
+                continue
+            status = ask(regulator, name, method, path).status_code
+            assert (status == 403) == (not POLICY[name].endswith(":read")), name
+
+
+def test_another_chapters_things_are_as_unknown_as_nothing(
+    serving: Serving, new_chapter: Callable[[], str]
+) -> None:
+    mine, theirs = new_chapter(), new_chapter()
+    serving.open_chapter(mine)
+    pool = serving.open_chapter(theirs)
+    member = serving.join(theirs)
+    entry = serving.made("/v1/credits/issue", {"chapter": theirs, "to": member, "amount": "100"})
+    scopes = sorted(set(POLICY.values()) - {"admin"})
+    with serving.new_client(new_key(serving, scopes, mine)) as client:
+
+        def same(path: str, real: str, unknown: str) -> None:
+            found, nothing = client.get(path.format(real)), client.get(path.format(unknown))
+            assert found.status_code == nothing.status_code == 404
+            for document in (one := found.json(), two := nothing.json()):
+                document.pop("trace_id")
+                document.pop("instance")
+            assert one == two
+
+        for path in ("/v1/entries/{}", "/v1/entries/{}/proof"):
+            same(path, entry["id"], FILLED["entry_id"])
+        for path in (
+            "/v1/members/{}",
+            "/v1/accounts/{}/balance",
+            "/v1/accounts/{}/statement",
+            "/v1/accounts/{}/proof",
+        ):
+            same(path, member, FILLED["account"])
+        same("/v1/chapters/{}", theirs, "9999-9999")
+        for chapter in (theirs, "9999-9999"):
+            listed = client.get("/v1/members", params={"chapter": chapter}).json()
+            assert listed == {"members": [], "next": None}
+            refused = serving.post("/v1/members", {"chapter": chapter}, client=client)
+            assert (refused.status_code, refused.json()["code"]) == (403, "chapter.forbidden")
+        everything = "".join(
+            client.get(path).text
+            for path in (
+                "/v1/entries?limit=200",
+                "/v1/members?limit=200",
+                "/v1/chapters",
+                "/v1/events?limit=200",
+            )
+        )
+        for secret in (theirs, pool, member, entry["id"]):
+            assert secret not in everything
+        gift = {"kind": "transfer", "from": member, "to": pool, "amount": "1"}
+        stolen = serving.post(
+            "/v1/entries", {"type": "gift.sent", "chapter": mine, "op": gift}, client=client
+        )
+        assert (stolen.status_code, stolen.json()["code"]) == (422, "member.unknown")
+
+
+def test_a_chapters_own_administrator_manages_its_keys_alone(
+    serving: Serving, new_chapter: Callable[[], str]
+) -> None:
+    mine, theirs = new_chapter(), new_chapter()
+    other = serving.client.post(
+        "/v1/keys", json={"name": "o", "scopes": ["entries:read"], "chapter": theirs}
+    ).json()
+    with serving.new_client(new_key(serving, ["admin"], mine)) as client:
+        made = client.post("/v1/keys", json={"name": "m", "scopes": ["entries:read"]}).json()
+        assert {key["chapter"] for key in client.get("/v1/keys").json()["keys"]} == {mine}
+        refused = client.post("/v1/keys", json={"name": "x", "scopes": ["admin"], "chapter": theirs})
+        assert refused.json()["code"] == "chapter.forbidden"
+        assert client.delete(f"/v1/keys/{other['id']}").status_code == 404
+        assert client.delete(f"/v1/keys/{made['id']}").status_code == 204
+    with serving.new_client(made["secret"]) as ended:
+        assert ended.get("/v1/entries").json()["code"] == "auth.invalid"
+
+
+def test_who_asks_too_often_waits(serving: Serving) -> None:
+    def burst(_: int) -> list[httpx2.Response]:
+        with serving.new_client(None) as client:
+            return [client.get("/livez") for _ in range(80)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [answer for answers in pool.map(burst, range(8)) for answer in answers]
+    limited = [answer for answer in answers if answer.status_code == 429]
+    assert limited and len(limited) < len(answers)
+    assert {answer.json()["code"] for answer in limited} == {"rate.limited"}
+    assert {answer.headers["retry-after"] for answer in limited} == {"1"}
+    assert serving.client.get("/livez").status_code == 200
+    time.sleep(1.1)
+
+
+def test_the_log_over_http_gives_the_signed_root(serving: Serving) -> None:
+    note = serving.client.get("/log/checkpoint")
+    assert note.headers["content-type"] == "text/plain; charset=utf-8"
+    vkey = serving.client.get("/log/vkey").text.strip()
+    assert vkey == serving.ready["vkey"]
+    checkpoint = open_checkpoint(note.content, [vkey])
+    tree = Tree()
+    for index in range(0, checkpoint.size, 256):
+        width = min(256, checkpoint.size - index)
+        bundle = serving.client.get("/log/" + entries_path(index // 256, width))
+        assert bundle.headers["content-type"] == "application/octet-stream"
+        assert "immutable" in bundle.headers["cache-control"]
+        hashes = [hash_leaf(data) for data in parse_entry_bundle(bundle.content, width)]
+        tile = serving.client.get("/log/" + tile_path(0, index // 256, width)).content
+        assert tile == b"".join(hashes)
+        tree.append(hashes)
+    assert tree.root() == checkpoint.root
+    beyond = "/log/" + tile_path(0, checkpoint.size // 256, checkpoint.size % 256 + 1 or 1)
+    assert serving.client.get(beyond).status_code == 404
+
+
+def test_metrics_name_routes_by_template_and_hold_no_ids(serving: Serving) -> None:
+    serving.client.get(f"/v1/entries/{FILLED['entry_id']}")
+    text = serving.client.get("/metrics").text
+    assert 'route="/v1/entries/{entry_id}"' in text
+    assert 'route="/v1/entries"' in text and 'route="/log/tile/{path:path}"' in text
+    assert FILLED["entry_id"] not in text
+    for gauge in ("mirror_lag_blocks", "outbox_oldest_seconds", "anchor_age_seconds", "reconcile_mismatch"):
+        assert f"\ntongyi_{gauge} " in text
+    assert "\ntongyi_reconcile_mismatch 0.0" in text
+
+
+def test_pages_and_health(serving: Serving) -> None:
+    with serving.new_client(None) as anyone:
+        assert anyone.get("/livez").json() == {"status": "ok"}
+        assert anyone.get("/readyz").json()["checks"] == dict.fromkeys(
+            ("schema", "chain", "mirror", "ledger"), True
+        )
+        page = anyone.get("/")
+        assert "同壹社区公证" in page.text and "default-src 'none'" in page.headers["content-security-policy"]
+        assert "Tongyi community notary" in anyone.get("/?lang=en").text
+        status = anyone.get("/v1/status").json()
+        assert status["vkey"] == serving.ready["vkey"] and status["chain_id"] == serving.ready["chain_id"]
+        assert set(status["contracts"]) >= {"LogAnchor", "TimeCredit", "Membership", "CoSignature"}
+        assert anyone.get("/problems/proof.pending").json()["status"] == 409
+
+
+def test_pages_of_a_listing_hold_everything_once(serving: Serving, new_chapter: Callable[[], str]) -> None:
+    chapter = new_chapter()
+    serving.open_chapter(chapter, fill=0)
+    joined = [serving.join(chapter) for _ in range(5)]
+    seen: list[str] = []
+    after: Any = -1
+    while after is not None:
+        query = {"chapter": chapter, "limit": 2, "after": after}
+        page = serving.client.get("/v1/members", params=query).json()
+        seen += [member["account"] for member in page["members"]]
+        after = page["next"]
+    assert seen[1:] == joined
+
+
+def test_an_order_freezes_and_a_recovery_moves_everything(
+    serving: Serving, new_chapter: Callable[[], str]
+) -> None:
+    chapter = new_chapter()
+    serving.open_chapter(chapter)
+    old = serving.join(chapter)
+    issued = serving.made("/v1/credits/issue", {"chapter": chapter, "to": old, "amount": "700"})
+    # A recovery acts on chain at once; what is settled after it no longer reaches the old account.
+    serving.wait_state(issued["id"], "final")
+    key = serving.fresh_key()
+    first = serving.post(f"/v1/members/{old}/recovery", {"order": "cd" * 32}, key=key)
+    again = serving.post(f"/v1/members/{old}/recovery", {"order": "cd" * 32}, key=key)
+    assert first.status_code == 201 and first.json()["account"] == again.json()["account"]
+    assert again.headers["idempotency-replayed"] == "true"
+    new = first.json()["account"]
+    assert serving.wait_state(first.json()["credits"], "final")["outcome"]["status"] == "done"
+    assert serving.client.get(f"/v1/accounts/{new}/balance").json()["balance"] == "700"
+    assert serving.client.get(f"/v1/accounts/{old}/balance").json()["balance"] == "0"
+    assert serving.client.get(f"/v1/members/{old}").json()["recovered_to"] == new
+
+
+def test_events_come_in_order_once(serving: Serving, new_chapter: Callable[[], str]) -> None:
+    chapter = new_chapter()
+    pool = serving.open_chapter(chapter, fill=0)
+    made = [
+        serving.made("/v1/credits/issue", {"chapter": chapter, "to": pool, "amount": str(n)})
+        for n in range(1, 6)
+    ]
+    serving.wait_state(made[-1]["id"], "final")
+    key = new_key(serving, ["events:read"], chapter)
+    with serving.new_client(key) as client:
+        cursor, seen = "0:0", []
+        while True:
+            page = client.get("/v1/events", params={"after": cursor, "limit": 2}).json()
+            if not page["events"]:
+                break
+            seen += page["events"]
+            cursor = page["next"]
+    assert [event["entry"] for event in seen] == [entry["id"] for entry in made]
+    assert {event["type"] for event in seen} == {"operation.done"}
+
+
+def test_a_checkpoints_root_is_base64_of_32_bytes(serving: Serving) -> None:
+    lines = serving.client.get("/log/checkpoint").text.splitlines()
+    assert lines[0] == serving.ready["vkey"].split("+")[0]
+    assert len(base64.b64decode(lines[2])) == 32
+    assert json.dumps(lines[1]).strip('"').isdigit()
