@@ -65,8 +65,9 @@ contract TimeCredit is CreditViews {
         _requireRole(Roles.OPERATOR, Roles.NETWORK);
         if (count == 0 || count > MAX_WINDOW) revert WindowSizeOutOfRange(count, MAX_WINDOW);
         Window memory window = _openWindow(logId, start, count);
-        bytes32[] memory hashes = Leaves.hashWindow(count, mask, ops, otherCommitments);
-        _requireRoot(window, Rfc9162.rootFromWindow(start, hashes, window.size, left, right));
+        (bytes32[] memory nodes, bytes32[] memory hashes) =
+            Leaves.hashWindow(count, mask, ops, otherCommitments);
+        _requireRoot(window, Rfc9162.rootFromWindow(start, nodes, window.size, left, right));
         _cursor[logId] = start + count;
         _executeAll(window, start, mask, ops, hashes, evidence);
         if (window.evidenceUsed != evidence.length) {
@@ -123,6 +124,7 @@ contract TimeCredit is CreditViews {
         return _membership;
     }
 
+    /// @dev `hashes` are those of the operations. The mask's bits have been counted: there are as many.
     function _executeAll(
         Window memory window,
         uint64 start,
@@ -132,13 +134,14 @@ contract TimeCredit is CreditViews {
         bytes[] calldata evidence
     ) private {
         Operation memory op;
-        uint256 next = 0;
         uint256 bits = 0;
-        for (uint256 i = 0; i < hashes.length; ++i) {
-            bits = i & 255 == 0 ? mask[i >> 8] : bits >> 1;
+        uint256 index = start;
+        for (uint256 next = 0; next < ops.length; ++index) {
+            uint256 offset = index - start;
+            bits = offset & 255 == 0 ? mask[offset >> 8] : bits >> 1;
             if (bits & 1 == 0) continue;
-            op.load(ops[next++]);
-            _executeOne(window, op, hashes[i], start + uint64(i), evidence);
+            op.load(ops[next]);
+            _executeOne(window, op, hashes[next++], uint64(index), evidence);
         }
     }
 

@@ -1,7 +1,7 @@
 """Measure what calls cost on an anvil with the rules of Paris and compare with ``contracts/gas.json``.
 
-``python -m tests.contracts.gas --write`` measures and writes; ``--check`` fails where a number has changed. Salts
-and hashes are fixed, so the numbers repeat exactly.
+``python -m tests.contracts.gas --write`` measures and writes; ``--check`` fails where a number has changed.
+Salts and hashes are fixed, so the numbers repeat exactly.
 """
 
 from __future__ import annotations

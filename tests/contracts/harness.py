@@ -1,4 +1,4 @@
-"""The contracts on a throw-away anvil, and a plain Merkle tree of their leaves. For tests of this folder only.
+"""The contracts on a throw-away anvil, and a plain Merkle tree of their leaves. For these tests only.
 
 Everything here is written a second time on purpose, apart from ``chain``: hashing by ``hashlib``, the tree as
 full levels, calls encoded by ``eth_abi``. So agreement with the product's own encoders means something.

@@ -23,16 +23,17 @@ library Leaves {
     /// @notice Thrown when there are not as many commitments as leaves without operation.
     error CommitmentCountMismatch(uint256 got, uint256 want);
 
-    /// @notice Returns the hashes of `count` leaves.
+    /// @notice Returns the hashes of `count` leaves, and those of the operations among them once more.
     /// @dev Reverts MaskLengthMismatch, MaskBeyondWindow, OperationCountMismatch or CommitmentCountMismatch.
     function hashWindow(
         uint64 count,
         uint256[] calldata mask,
         Operation[] calldata operations,
         bytes32[] calldata commitments
-    ) internal view returns (bytes32[] memory hashes) {
+    ) internal view returns (bytes32[] memory hashes, bytes32[] memory operationHashes) {
         _requireCounts(count, mask, operations.length, commitments.length);
         hashes = new bytes32[](count);
+        operationHashes = new bytes32[](operations.length);
         // One pass over calldata without a check of bounds at each step: _requireCounts has shown that the mask
         // covers the window and that it selects exactly as many operations and commitments as there are. With
         // checked indexing a leaf costs four times as much. Two buffers past the free pointer are reused for
@@ -45,6 +46,7 @@ library Leaves {
             let nextOperation := operations.offset
             let nextCommitment := commitments.offset
             let target := add(hashes, 32)
+            let operationTarget := add(operationHashes, 32)
             let bits
             for { let i := 0 } lt(i, count) { i := add(i, 1) } {
                 switch and(i, 255)
@@ -55,14 +57,17 @@ library Leaves {
                     calldatacopy(operands, nextOperation, 256)
                     mstore(add(leaf, 2), mload(add(operands, 224)))
                     mstore(add(leaf, 34), keccak256(operands, 224))
+                    if iszero(staticcall(gas(), 2, leaf, 66, target, 32)) { revert(0, 0) }
+                    mstore(operationTarget, mload(target))
+                    operationTarget := add(operationTarget, 32)
                     nextOperation := add(nextOperation, 256)
                 }
                 default {
                     mstore(add(leaf, 2), calldataload(nextCommitment))
                     mstore(add(leaf, 34), 0)
+                    if iszero(staticcall(gas(), 2, leaf, 66, target, 32)) { revert(0, 0) }
                     nextCommitment := add(nextCommitment, 32)
                 }
-                if iszero(staticcall(gas(), 2, leaf, 66, target, 32)) { revert(0, 0) }
                 target := add(target, 32)
             }
         }

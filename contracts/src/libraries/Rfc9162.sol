@@ -16,6 +16,17 @@ library Rfc9162 {
     /// @notice Thrown when `left` or `right` does not hold exactly the nodes that a window needs.
     error ProofLengthMismatch(uint256 got, uint256 want);
 
+    /// @dev Where a window stands on its way up: its nodes [first, end) of `level`, what of the proof is used, and
+    /// whether its end is the tree's.
+    struct Climb {
+        uint256 first;
+        uint256 end;
+        uint256 level;
+        uint256 unusedLeft;
+        uint256 usedRight;
+        bool atEdge;
+    }
+
     /// @dev First byte of the data of a leaf, see chain/FORMATS.md section 3.
     uint256 private constant LEAF_DATA_VERSION = 1;
 
@@ -106,43 +117,41 @@ library Rfc9162 {
         bytes32[] calldata left,
         bytes32[] calldata right
     ) internal view returns (bytes32) {
-        uint256 unusedLeft = _popCount(start);
-        if (left.length != unusedLeft) revert ProofLengthMismatch(left.length, unusedLeft);
-        (uint256 first, uint256 end, uint256 usedRight) = (start, uint256(start) + nodes.length, 0);
-        bool atEdge = end == size;
-        for (uint256 level = 0; first != 0 || end != 1 || !atEdge; ++level) {
-            uint256 count = end - first;
-            bool joinsRight = end & 1 == 1 && !atEdge;
-            if (joinsRight) {
-                bytes32 sibling;
-                (sibling, usedRight, atEdge) = _rightSibling(end, level, size, right, usedRight);
-                nodes[count - 1] = hashNode(nodes[count - 1], sibling);
+        Climb memory climb;
+        climb.unusedLeft = _popCount(start);
+        if (left.length != climb.unusedLeft) revert ProofLengthMismatch(left.length, climb.unusedLeft);
+        (climb.first, climb.end) = (start, uint256(start) + nodes.length);
+        climb.atEdge = climb.end == size;
+        for (; climb.first != 0 || climb.end != 1 || !climb.atEdge; ++climb.level) {
+            uint256 count = climb.end - climb.first;
+            if (climb.end & 1 == 1 && !climb.atEdge) {
+                nodes[count - 1] = hashNode(nodes[count - 1], _rightSibling(climb, size, right));
             }
-            bool joinsLeft = first & 1 == 1;
-            if (joinsLeft) nodes[0] = hashNode(left[--unusedLeft], nodes[0]);
-            first >>= 1;
-            _joinPairs(nodes, joinsLeft ? 1 : 0, count);
-            end = (end + 1) >> 1;
+            uint256 done = climb.first & 1;
+            if (done == 1) nodes[0] = hashNode(left[--climb.unusedLeft], nodes[0]);
+            _joinPairs(nodes, done, count);
+            climb.first >>= 1;
+            climb.end = (climb.end + 1) >> 1;
         }
-        if (usedRight != right.length) revert ProofLengthMismatch(right.length, usedRight);
+        if (climb.usedRight != right.length) revert ProofLengthMismatch(right.length, climb.usedRight);
         return nodes[0];
     }
 
-    /// @dev Returns node `index` of `level`, right of the window: a perfect subtree from the front of `right`, or
-    /// the ragged edge of the tree folded from all that remains there. Also whether the edge is reached by it.
-    function _rightSibling(uint256 index, uint256 level, uint256 size, bytes32[] calldata right, uint256 used)
+    /// @dev Returns the node right of the window: a perfect subtree from the front of `right`, or the ragged
+    /// edge of the tree folded from all that remains there.
+    function _rightSibling(Climb memory climb, uint256 size, bytes32[] calldata right)
         private
         view
-        returns (bytes32 hash, uint256 usedNow, bool atEdge)
+        returns (bytes32 hash)
     {
-        uint256 end = (index + 1) << level;
-        uint256 want = used + (end <= size ? 1 : _popCount(size - (index << level)));
-        if (right.length < want || (end > size && right.length > want)) {
-            revert ProofLengthMismatch(right.length, want);
-        }
+        uint256 end = (climb.end + 1) << climb.level;
+        uint256 used = climb.usedRight;
+        uint256 want = used + (end <= size ? 1 : _popCount(size - (climb.end << climb.level)));
+        if (right.length < want) revert ProofLengthMismatch(right.length, want);
         hash = right[want - 1];
         for (uint256 i = want - 1; i > used; --i) hash = hashNode(right[i - 1], hash);
-        return (hash, want, end >= size);
+        climb.usedRight = want;
+        climb.atEdge = end >= size;
     }
 
     /// @dev Replaces the nodes [done, count) of one level by their parents, in place behind the `done` (0 or 1)
