@@ -7,9 +7,7 @@ that one which turns out too long leaves no trace.
 
 from __future__ import annotations
 
-import json
-from base64 import b32encode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -27,8 +25,8 @@ from gateway.rules.calendar import format_timestamp
 SALT_SIZE = 32
 _POOL_SIZE = 65_536
 _NO_OPERATION = bytes(32)
-_TO_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_DIGIT_OF_BYTE = _CROCKFORD.encode() * 8
 
 
 class RandomPool:
@@ -53,9 +51,9 @@ class RandomPool:
 
 
 def format_ulid(unix_milliseconds: int, randomness: bytes) -> str:
-    """Return a ULID: 48 bits of time and 80 random bits in Crockford base 32. Requires 10 random bytes."""
+    """Return a ULID: 48 bits of time, then one digit from the low five bits of each of 16 random bytes."""
     time_part = "".join(_CROCKFORD[unix_milliseconds >> shift & 31] for shift in range(45, -1, -5))
-    return time_part + b32encode(randomness).translate(_TO_CROCKFORD).decode("ascii")
+    return time_part + randomness.translate(_DIGIT_OF_BYTE).decode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class Batch:
         self.milliseconds = milliseconds
         self.at = format_timestamp(milliseconds)
         self.leaves: list[Leaf] = []
-        self._ulid_time = format_ulid(milliseconds, bytes(10))[:10]
+        self._ulid_time = format_ulid(milliseconds, b"")
         self._pool = pool
         self._vault = vault
         self._entries: list[tuple[object, ...]] = []
@@ -105,7 +103,7 @@ class Batch:
         long or a private field's name is malformed.
         """
         take = self._pool.take
-        entry_id = self._ulid_time + b32encode(take(10)).translate(_TO_CROCKFORD).decode("ascii")
+        entry_id = self._ulid_time + take(16).translate(_DIGIT_OF_BYTE).decode("ascii")
         told: list[str] = []
         if draft.private:
             told = [
@@ -187,19 +185,3 @@ class Batch:
 _OPERATION_COLUMNS = (
     "log_index,leaf_hash,kind,sender,receiver,amount,valid_until,ref,op_salt,evidence,moved,outcome"
 )
-
-
-def make_receipt(origin: str, sign: Callable[[int, bytes, str], bytes]) -> Callable[[int, bytes, str], bytes]:
-    """Return a function (index, leaf hash, at) -> receipt JSON bytes, equal to
-    `chain.receipt.format_receipt` encoded.
-    """
-    name = json.dumps(origin)
-
-    def receipt(index: int, leaf_hash: bytes, at: str) -> bytes:
-        signature = b64encode(sign(index, leaf_hash, at)).decode("ascii")
-        return (
-            f'{{"at":"{at}","index":{index},"leaf_hash":"{leaf_hash.hex()}","origin":{name},'
-            f'"signature":"{signature}","v":1}}'
-        ).encode("ascii")
-
-    return receipt

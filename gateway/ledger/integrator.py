@@ -107,6 +107,8 @@ class Integrator:
 
     def _run(self) -> None:
         while True:
+            if not self._waiting:
+                self._files.clean()
             with self._wake:
                 self._wake.wait_for(lambda: self._waiting or self._stopping)
                 if not self._stopping:

@@ -8,16 +8,14 @@ Nothing is signed unless both agree.
 
 from __future__ import annotations
 
-import json
 from typing import cast
 
 from sqlalchemy import Connection
 
-from chain.entry import entry_commitment, leaf_data, operation_digest, operation_from_entry
-from chain.errors import FormatError
+from chain.entry import entry_commitment, leaf_data, operation_digest
 from chain.hashing import EMPTY_ROOT, hash_leaf, hash_node
 from chain.merkle.verify import root_from_window
-from chain.operation import Operation, OperationKind
+from chain.operation import ZERO_ADDRESS, Operation, OperationKind
 from chain.types import Address
 from gateway.db import fetch_all
 from gateway.ledger.faults import LedgerFault
@@ -64,24 +62,34 @@ def _recompute_leaf(row: tuple[object, ...]) -> bytes:
     return leaf
 
 
-def _recompute_digest(row: tuple[object, ...], body: bytes) -> bytes | None:
+def _recompute_digest(row: tuple[object, ...], body: bytes) -> bytes:
+    """Return the digest of the operands after finding exactly them in the entry's own bytes."""
     index, op_salt = cast("tuple[int, bytes | None]", (row[0], row[4]))
-    try:
-        operation = operation_from_entry(json.loads(body))
-    except (FormatError, ValueError):
-        raise LedgerFault("a stored entry cannot be read", got=index, want="an entry") from None
-    if operation is None and op_salt is None:
-        return None
-    if operation is None or op_salt is None or operation != _operands(row):
+    if op_salt is None:
+        raise LedgerFault("an entry and its operands differ", got=index, want="the same operation")
+    kind, sender, receiver, amount, valid_until, ref = cast(
+        "tuple[int, bytes, bytes, int, int, bytes]", row[5:]
+    )
+    operation = Operation(OperationKind(kind), Address(sender), Address(receiver), amount, valid_until, ref)
+    if _written(operation) not in body:
         raise LedgerFault("an entry and its operands differ", got=index, want="the same operation")
     return operation_digest(operation, op_salt)
 
 
-def _operands(row: tuple[object, ...]) -> Operation:
-    kind, sender, receiver, amount, valid_until, ref = cast(
-        "tuple[int, bytes, bytes, int, int, bytes]", row[5:]
-    )
-    return Operation(OperationKind(kind), Address(sender), Address(receiver), amount, valid_until, ref)
+def _written(operation: Operation) -> bytes:
+    """Return the bytes that an entry with this operation holds, and no other entry.
+
+    Canonical members are sorted, so ``public`` follows ``op``; no value in an entry can contain a quote.
+    """
+    return (
+        f'"op":{{"amount":"{operation.amount}","from":{_party(operation.sender)},'
+        f'"kind":"{operation.kind.label}","ref":"{operation.ref.hex()}","to":{_party(operation.receiver)},'
+        f'"valid_until":{operation.valid_until}}},"public":'
+    ).encode("ascii")
+
+
+def _party(address: bytes) -> str:
+    return "null" if address == ZERO_ADDRESS else f'"acct_{address.hex()}"'
 
 
 def recompute_root(start: int, leaf_hashes: list[bytes], left: list[bytes], signed_root: bytes) -> bytes:

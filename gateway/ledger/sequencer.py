@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Protocol
 
 import structlog
@@ -25,13 +26,14 @@ from chain.types import EntryId, LeafHash, LeafIndex
 from gateway.db import Database, execute
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import moment_of
-from gateway.ledger.append import Batch, Leaf, RandomPool, make_receipt
+from gateway.ledger.append import Batch, Leaf, RandomPool
 from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.drafts import Accepted, Answer, Submission
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock, Head, read_head, take_epoch
 from gateway.ledger.group import ChainPlanner, Group, Recorded
 from gateway.ledger.identity import LogIdentity
+from gateway.ledger.receipts import ReceiptSigner
 from gateway.ledger.recovery import read_committed
 from gateway.ledger.registers import Registers
 from gateway.ledger.vault import Entropy, Vault
@@ -62,6 +64,14 @@ class _Waiting:
     future: Future[list[Answer]] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """What came of a group, to be signed and answered."""
+
+    waiting: list[_Waiting]
+    outcomes: list[Recorded | Refusal]
+
+
 class Sequencer:
     """Accepts submissions from any thread and commits them in arrival order."""
 
@@ -89,15 +99,19 @@ class Sequencer:
         self._planner = planner
         self._outcomes = outcomes
         self._queue_limit = queue_limit
-        self._receipt = make_receipt(identity.origin, identity.sign_receipt)
+        self._signer = ReceiptSigner(identity)
+        self._unsigned: SimpleQueue[_Committed | None] = SimpleQueue()
         self._registers = Registers()
         self._head = Head(0, 0, 0)
+        # Whether a transaction failed and the log's end was not read again since.
+        self._unknown = False
         self._queue: deque[_Waiting] = deque()
         self._queued = 0
         self._wake = threading.Condition()
         self._stopping = False
         self._fault: str | None = None
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+        self._answerer = threading.Thread(target=self._answer_all, name="receipts", daemon=True)
 
     # --- for callers -----------------------------------------------------------------------------------
 
@@ -105,6 +119,8 @@ class Sequencer:
         """Take a new epoch and begin. Raises LedgerFault when the stored log contradicts itself."""
         with self._database.writer() as connection:
             self._head = take_epoch(connection, self._identity.origin)
+        self._signer.start()
+        self._answerer.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -114,6 +130,9 @@ class Sequencer:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
+            self._unsigned.put(None)
+            self._answerer.join()
+            self._signer.stop()
 
     def stop_writes(self, reason: str) -> None:
         """Refuse everything from now on with ``ledger.read_only``; ``reason`` is a code, it is shown."""
@@ -127,6 +146,8 @@ class Sequencer:
     def submit(self, submission: Submission) -> Future[Answer]:
         """Queue one submission; its future gives the answer once durable."""
         answer: Future[Answer] = Future()
+        # From here on nobody can cancel it: what was submitted will be recorded.
+        answer.set_running_or_notify_cancel()
 
         def take(group: Future[list[Answer]]) -> None:
             answer.set_result(group.result()[0])
@@ -171,9 +192,14 @@ class Sequencer:
             if taken is None:
                 return
             submissions = [submission for waiting in taken for submission in waiting.submissions]
-            answers = self._answer(submissions)
+            self._unsigned.put(_Committed(taken, self._record(submissions)))
+
+    def _answer_all(self) -> None:
+        """Sign for what is committed and answer, while the sequencer records the next group."""
+        while (committed := self._unsigned.get()) is not None:
+            answers = self._signed(committed.outcomes)
             start = 0
-            for waiting in taken:
+            for waiting in committed.waiting:
                 end = start + len(waiting.submissions)
                 waiting.future.set_result(answers[start:end])
                 start = end
@@ -193,11 +219,13 @@ class Sequencer:
             self._queued -= count
             return taken
 
-    def _answer(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def _record(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
         if self._fault is not None:
             return [Refusal("ledger.read_only", reason=self._fault)] * len(submissions)
         try:
-            recorded = self._commit_twice(submissions)
+            if self._unknown:
+                self._recover()
+            return self._commit_twice(submissions)
         except LedgerFault as fault:
             _log.error("sequencer stopped", error=fault.check, got=fault.got, want=fault.want)
             self.stop_writes(fault.check)
@@ -210,20 +238,24 @@ class Sequencer:
             # A defect: the state is unknown, so nothing more is written until a restart has read it again.
             self.stop_writes("internal")
             return [Refusal("internal")] * len(submissions)
-        return [answer if isinstance(answer, Refusal) else self._sign(answer) for answer in recorded]
 
-    def _sign(self, recorded: Recorded) -> Accepted:
-        """Sign for a committed entry. The signature is a function of the entry, so a replay gets the same
-        bytes.
-        """
-        return Accepted(
-            EntryId(recorded.entry_id),
-            LeafIndex(recorded.index),
-            LeafHash(recorded.leaf_hash),
-            recorded.at,
-            self._receipt(recorded.index, recorded.leaf_hash, recorded.at),
-            recorded.replayed,
-        )
+    def _signed(self, outcomes: Sequence[Recorded | Refusal]) -> list[Answer]:
+        """Sign for committed entries. A signature follows from its entry: a replay gets the same bytes."""
+        recorded = [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
+        receipts = iter(self._signer.receipts([(one.index, one.leaf_hash, one.at) for one in recorded]))
+        return [
+            outcome
+            if isinstance(outcome, Refusal)
+            else Accepted(
+                EntryId(outcome.entry_id),
+                LeafIndex(outcome.index),
+                LeafHash(outcome.leaf_hash),
+                outcome.at,
+                next(receipts),
+                outcome.replayed,
+            )
+            for outcome in outcomes
+        ]
 
     def _commit_twice(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
         try:
@@ -241,6 +273,7 @@ class Sequencer:
 
     def _recover(self) -> None:
         """Drop what the failed transaction left in memory and read where the log really ends."""
+        self._unknown = True
         self._registers.forget()
         with self._database.reader() as connection:
             head = read_head(connection, self._identity.origin)
@@ -251,6 +284,7 @@ class Sequencer:
         if leaves:
             # The transaction did commit, and its leaves were never handed on.
             self._on_commit(leaves)
+        self._unknown = False
 
     def _commit(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
         now = max(self._head.milliseconds, self._clock())

@@ -25,6 +25,7 @@ class TileFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._superseded: list[Path] = []
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> None:
@@ -46,8 +47,13 @@ class TileFiles:
         for folder in folders:
             _flush_folder(folder)
         # If we crash here, partial files stay beside full ones: readers may use either.
-        for place in full:
-            shutil.rmtree(place.with_name(place.name + ".p"), ignore_errors=True)
+        self._superseded += [place.with_name(place.name + ".p") for place in full]
+
+    def clean(self) -> None:
+        """Remove partial files whose full ones were written since; nothing refers to them any more."""
+        superseded, self._superseded = self._superseded, []
+        for folder in superseded:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def write_checkpoint(self, note: bytes) -> None:
         """Publish a signed checkpoint. Requires it to be stored in SQL and its tiles to be written."""

@@ -151,7 +151,7 @@ def test_waiting_for_a_newer_checkpoint_times_out(world: World) -> None:
 
 
 TAMPERED = [
-    ("UPDATE entries SET body = ? WHERE log_index = 5", b"{}", "a stored entry cannot be read"),
+    ("UPDATE entries SET body = ? WHERE log_index = 5", b"{}", "an entry and its operands differ"),
     (
         "UPDATE entries SET salt = ? WHERE log_index = 5",
         b"\x01" * 32,

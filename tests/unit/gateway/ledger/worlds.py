@@ -166,7 +166,8 @@ def operated(
     """Return the draft of a ``credit.*`` entry with this operation."""
     suffix = {
         "issue": "issued", "transfer": "transferred", "redeem": "redeemed", "burn": "burned",
-        "lock": "locked", "release": "released", "cancel": "cancelled", "reverse": "reversed", "recover": "recovered",
+        "lock": "locked", "release": "released", "cancel": "cancelled", "reverse": "reversed",
+        "recover": "recovered",
     }[kind.label]  # fmt: skip
     return Draft(
         f"credit.{suffix}", chapter_code(chapter), None, (),
