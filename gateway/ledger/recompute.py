@@ -2,7 +2,7 @@
 first.
 
 The first path builds leaves from drafts and roots from the tree in memory. This one reads back what SQL
-holds, derives every operation from the entry's own bytes, and folds the root with the public verifier.
+holds, finds every operation in the entry's own bytes, and folds the root with the public verifier.
 Nothing is signed unless both agree.
 """
 
