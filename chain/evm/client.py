@@ -1,8 +1,8 @@
 """Typed reads of one EVM node, and the sending of signed bytes. Never signs; never follows a contract's URL.
 
 Where the node's word can be checked it is: headers against their hash, the chain id and genesis block
-against what the caller pinned. Everything else is a hint until a proof says so. CCIP-Read (EIP-3668) does
-not exist here, since no library that knows it is in use; ``build_web3`` in the tests switches it off.
+against what the caller pinned. Everything else is a hint until a proof says so. CCIP-Read
+(EIP-3668) cannot happen: no library that follows a contract's URL is in use here.
 """
 
 from __future__ import annotations

@@ -204,6 +204,9 @@ def test_check_deployment_names_what_differs(network: Network) -> None:
     with pytest.raises(WrongChain) as other_chain:
         EvmClient(network.client.url, expected_chain_id=1)
     assert (other_chain.value.got, other_chain.value.want) == (CHAIN_ID, 1)
+    with pytest.raises(WrongChain) as other_start:
+        EvmClient(network.client.url, expected_genesis=bytes(32))
+    assert (other_start.value.got, other_start.value.want) == (deployment.genesis_hash.hex(), "00" * 32)
 
 
 @dataclass

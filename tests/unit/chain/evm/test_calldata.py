@@ -78,12 +78,13 @@ def test_every_signature_is_of_a_compiled_contract() -> None:
 def test_settle(
     data: st.DataObject, log_id: bytes, start: int, left: list[bytes], right: list[bytes]
 ) -> None:
-    bits = data.draw(st.lists(st.booleans(), min_size=1, max_size=600))
+    count = data.draw(st.integers(1, 600))
+    mask = data.draw(st.integers(0, 2**count - 1))
+    bits = [bool(mask >> i & 1) for i in range(count)]
     pool = data.draw(st.lists(OPERATION, min_size=1, max_size=3))
     operations = [pool[i % len(pool)] for i in range(sum(bits))]
     others = [bytes([i % 256]) * 32 for i in range(len(bits) - sum(bits))]
     evidence = data.draw(st.lists(st.binary(max_size=100), max_size=4))
-    mask = sum(1 << i for i, bit in enumerate(bits) if bit)
     got = calldata.encode_settle(
         log_id,
         start,
