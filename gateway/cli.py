@@ -1,4 +1,4 @@
-"""``tongyi``: one command line for operators, importers and verifiers.
+"""tongyi: one command line for operators, importers and verifiers.
 
 Answers on standard output, progress on standard error. Exit codes: 0 pass, 1 mismatch, 2 usage, 3 pending,
 4 cannot check or cannot run. Each command imports what it needs when it runs, so that ``verify`` needs the
@@ -17,8 +17,12 @@ import typer
 
 from chain.errors import NotaryError
 
+EXIT_PASS = 0
+EXIT_MISMATCH = 1
 EXIT_USAGE = 2
+EXIT_PENDING = 3
 EXIT_CANNOT = 4
+LOCAL = "http://127.0.0.1:8000"
 
 app = typer.Typer(
     name="tongyi", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -128,6 +132,167 @@ def chain_up(
         run_chain(data, block_time, lambda line: typer.echo(json.dumps(line)))
     except (NotaryError, OSError) as error:
         raise _fail(error) from None
+
+
+@mirror_app.command("rebuild")
+def mirror_rebuild(
+    into: Annotated[str, typer.Option("--into", help="URL of an empty database to build it in.")],
+    data: Data = Path(".tongyi"),
+    chain_url: ChainUrl = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Mirror the chain from block 0 into an empty database and compare, row for row. Exit 1: they differ."""
+    from gateway.mirror_commands import run_rebuild
+
+    try:
+        comparison, block = run_rebuild(data, into, chain_url, database_url, _progress("block"))
+    except (NotaryError, OSError) as error:
+        raise _fail(error) from None
+    found = comparison.difference
+    result = {
+        "equal": found is None,
+        "block": block,
+        "tables": comparison.rows,
+        "difference": None if found is None else {"table": found.table, "key": [str(k) for k in found.key]},
+    }
+    if as_json:
+        typer.echo(json.dumps(result))
+    elif found is None:
+        typer.echo(f"equal at block {block}: {sum(comparison.rows.values()):,} rows")
+    else:
+        typer.echo(f"✗ {found.table} differs at {found.key}")
+    raise typer.Exit(EXIT_PASS if found is None else EXIT_MISMATCH)
+
+
+@app.command()
+def reconcile(
+    data: Data = Path(".tongyi"),
+    chain_url: ChainUrl = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every mirrored balance and their sum with the contract's storage. Exit 1: they differ."""
+    from dataclasses import asdict
+
+    from gateway.mirror_commands import run_reconcile
+
+    try:
+        result = run_reconcile(data, chain_url, database_url)
+    except (NotaryError, OSError) as error:
+        raise _fail(error) from None
+    if as_json:
+        typer.echo(json.dumps(asdict(result)))
+    else:
+        typer.echo(f"block {result.block}: {result.accounts:,} accounts, supply {result.supply}")
+        for item in result.mismatches:
+            typer.echo(f"✗ {item.what} of {item.subject}: mirror {item.mirrored}, chain {item.on_chain}")
+    raise typer.Exit(EXIT_MISMATCH if result.mismatches else EXIT_PASS)
+
+
+@app.command()
+def fsck(data: Data = Path(".tongyi"), database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Check a stopped gateway's data from its bytes up. Exit 1: something is wrong."""
+    from dataclasses import asdict
+
+    from gateway.fsck_command import run_fsck
+
+    try:
+        found = run_fsck(data, database_url)
+    except (NotaryError, OSError) as error:
+        raise _fail(error) from None
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        typer.echo(f"{found.entries:,} entries, {found.checkpoints:,} checkpoints, {found.files:,} files")
+        for fault in found.faults:
+            typer.echo(f"✗ {fault}")
+    raise typer.Exit(EXIT_MISMATCH if found.faults else EXIT_PASS)
+
+
+@keys_app.command("add")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    key_file: KeyFile,
+    scope: Annotated[list[str], typer.Option("--scope", help="May be given many times.")],
+    chapter: Annotated[str | None, typer.Option("--chapter", help="NNNN-NNNN; else every chapter.")] = None,
+    gateway: Url = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key; its secret is printed this once."""
+    from gateway.remote_commands import Remote
+
+    try:
+        made = Remote(gateway, key_file).add_key(name, scope, chapter)
+    except (NotaryError, OSError) as error:
+        raise _fail(error) from None
+    typer.echo(json.dumps(made) if as_json else f"{made['id']}  {made['secret']}")
+
+
+@keys_app.command("list")
+def keys_list(key_file: KeyFile, gateway: Url = LOCAL, as_json: AsJson = False) -> None:
+    """List keys, never secrets."""
+    from gateway.remote_commands import Remote
+
+    try:
+        found = Remote(gateway, key_file).list_keys()
+    except (NotaryError, OSError) as error:
+        raise _fail(error) from None
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for key in found:
+        ended = " (ended)" if key["revoked_at"] else ""
+        typer.echo(f"{key['id']}  {key['name']}  {key['chapter'] or 'all chapters'}  {key['scopes']}{ended}")
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(help="Id of the key.")], key_file: KeyFile, gateway: Url = LOCAL
+) -> None:
+    """End a key at once."""
+    from gateway.remote_commands import Remote
+
+    try:
+        Remote(gateway, key_file).revoke_key(key_id)
+    except (NotaryError, OSError) as error:
+        raise _fail(error) from None
+
+
+@export_app.command("evidence")
+def export_evidence(
+    entry_id: Annotated[str, typer.Argument(help="Id of the entry.")],
+    key_file: KeyFile,
+    into: Annotated[Path | None, typer.Option("--into", help="File to write; else named by the id.")] = None,
+    disclose: Annotated[
+        str | None, typer.Option("--disclose", help="Private fields to show, by commas; * for all.")
+    ] = None,
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait while it is pending.")] = 60.0,
+    gateway: Url = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Write an entry's proof file. Exit 3: still pending."""
+    from gateway.remote_commands import GatewayRefused, Remote
+
+    file = into or Path(f"{entry_id}.tongyi.json")
+    try:
+        size = Remote(gateway, key_file).export(entry_id, file, disclose, wait)
+    except GatewayRefused as refused:
+        raise _fail(refused, EXIT_PENDING if refused.code == "proof.pending" else EXIT_CANNOT) from None
+    except (NotaryError, OSError) as error:
+        raise _fail(error) from None
+    typer.echo(json.dumps({"file": str(file), "bytes": size}) if as_json else f"{file} ({size:,} bytes)")
+
+
+def _progress(what: str) -> Callable[[int], None]:
+    """Return a function that shows a number on standard error, where a person watches."""
+
+    def show(number: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{what} {number:,} ")
+            sys.stderr.flush()
+
+    return show
 
 
 @app.command("import", context_settings=_PASS_ON, add_help_option=False)

@@ -44,6 +44,7 @@ from gateway.ledger.service import Ledger, system_clock
 from gateway.ledger.vault import Vault
 from gateway.members.chain_calls import RegisterPlanner
 from gateway.mirror.follower import Follower, MirrorSettings
+from gateway.mirror.reconcile import reconcile
 from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
 from gateway.schema_state import is_current
@@ -58,6 +59,8 @@ _log = structlog.get_logger("runtime")
 
 EMBEDDED_REWIND = 2_000
 """Blocks an embedded chain may lose when it is killed; the mirror and the outbox then follow it back."""
+RECONCILE_SECONDS = 60.0
+"""How often the mirror is held against the contract's storage."""
 SENDING_ROLES = ("operator", "issuer", "freezer", "recoverer", "hq")
 """Keys whose transactions the outbox sends."""
 EMBEDDED_WINDOW_GAS = 400_000_000
@@ -78,6 +81,7 @@ class Gateway:
         self._exit = ExitStack()
         self._workers = Workers(self._on_fault)
         self._server: Server | None = None
+        self.mismatches = 0
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -190,8 +194,27 @@ class Gateway:
             ("anchor", anchorer.run),
             ("settler", settler.run),
             ("evidence", evidence.run),
+            ("reconcile", self._reconcile),
         ):
             workers.add(name, loop)
+
+    def _reconcile(self, stop: threading.Event) -> None:
+        """Hold the mirror against the contract's storage now and then; what differs is counted and logged."""
+        deployed = self._deployment
+        while not stop.wait(RECONCILE_SECONDS):
+            try:
+                result = reconcile(
+                    self._database,
+                    self._pinned,
+                    chain_id=deployed.chain_id,
+                    credit=deployed.address("TimeCredit"),
+                )
+            except ChainError:
+                # The node does not answer, or keeps that state no more: nothing is known, nothing changes.
+                continue
+            self.mismatches = len(result.mismatches)
+            if result.mismatches:
+                _log.error("mirror differs from the chain", block=result.block, values=self.mismatches)
 
     def _on_fault(self, loop: str) -> None:
         self._ledger.sequencer.stop_writes(loop)
@@ -223,6 +246,7 @@ class Gateway:
                 log_id=log_id,
                 chain_id=chain_id,
                 chain_head=self._pinned.block_number,
+                mismatches=lambda: self.mismatches,
             ),
             records=Records(database, chain_id=chain_id, log_id=log_id, depth=self.depth),
             directory=Directory(database, chain_id=chain_id, log_id=log_id),

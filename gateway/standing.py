@@ -68,6 +68,7 @@ class Standing:
         log_id: bytes,
         chain_id: int,
         chain_head: Callable[[], int],
+        mismatches: Callable[[], int],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -79,11 +80,7 @@ class Standing:
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._figures: Figures | None = None
-        self._mismatch = 0
-
-    def set_mismatch(self, accounts: int) -> None:
-        """Keep the result of the last reconciliation: accounts that differ from the chain."""
-        self._mismatch = accounts
+        self._mismatches = mismatches
 
     def read(self) -> Figures:
         """Return figures at most half a second old."""
@@ -126,7 +123,7 @@ class Standing:
                 outbox_waiting=waiting,
                 outbox_oldest_seconds=oldest,
                 anchor_age_seconds=anchored_at if checkpoint > anchored else 0.0,
-                reconcile_mismatch=self._mismatch,
+                reconcile_mismatch=self._mismatches(),
             )
 
     def _anchored(self, connection: Connection) -> tuple[int, float]:

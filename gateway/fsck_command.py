@@ -1,0 +1,151 @@
+"""``tongyi fsck``: a stopped gateway's data, checked from its bytes up. Changes nothing.
+
+1. The database's own integrity check. 2. Entries are dense from 0 and each leaf commits to its entry and
+salt. 3. Every stored checkpoint is signed by this log and has the root its entries give. 4. The
+published checkpoint is the newest stored one. 5. Every tile and entry bundle of that size is there with
+exactly the bytes the entries give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from chain.checkpoint import open_checkpoint
+from chain.errors import NotaryError
+from chain.hashing import hash_leaf, sha256
+from chain.merkle.tree import Tree
+from chain.tiles import (
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    encode_entry_bundle,
+    entries_path,
+    parse_tile_path,
+    tile_path,
+)
+from gateway.data_folder import DataFolder
+from gateway.db import Database, sqlite_url
+from gateway.keys import KeyFolder
+from gateway.ledger.tables import checkpoints, entries
+from gateway.ledger.tile_files import TileFiles
+from gateway.settings import Settings
+
+MOST_FAULTS = 100
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was looked at and what is wrong; ``faults`` name a part and a place, never a value."""
+
+    entries: int = 0
+    checkpoints: int = 0
+    files: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def fault(self, text: str) -> None:
+        """Keep one fault; the first hundred are enough."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(text)
+
+
+def run_fsck(data: Path, database_url: str | None) -> Findings:
+    """Check a data folder that no gateway is using.
+
+    Raises:
+        FolderInUse: a gateway runs on it.
+    """
+    settings, folder = Settings(data=data), DataFolder(data)
+    folder.lock()
+    try:
+        secret = settings.database_url
+        url = database_url or (secret.get_secret_value() if secret else sqlite_url(folder.database))
+        database = Database(url, pool_size=2)
+        try:
+            return _check(database, folder)
+        finally:
+            database.close()
+    finally:
+        folder.unlock()
+
+
+def _check(database: Database, folder: DataFolder) -> Findings:
+    found, tree = Findings(), Tree()
+    vkey = KeyFolder(folder.keys).log_identity(None).vkey
+    bundles: list[bytes] = []
+    with database.reader() as connection:
+        if database.is_sqlite:
+            answer = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
+            if answer != "ok":
+                found.fault("database: integrity check fails")
+        for index, body, salt, leaf in _entries(connection, found):
+            if body is not None and salt is not None and leaf[1:33] != sha256(salt + body):
+                found.fault(f"entry {index}: its leaf does not commit to it")
+            bundles.append(leaf)
+            tree.append([hash_leaf(leaf)])
+        newest = _check_checkpoints(connection, tree, vkey, found)
+    files = TileFiles(folder.log)
+    if files.checkpoint() != newest[1]:
+        found.fault("published checkpoint: is not the newest stored one")
+    _check_files(files, tree, bundles, newest[0], found)
+    return found
+
+
+def _entries(
+    connection: Connection, found: Findings
+) -> Iterator[tuple[int, bytes | None, bytes | None, bytes]]:
+    wanted = select(entries.c.log_index, entries.c.body, entries.c.salt, entries.c.leaf_data).order_by(
+        entries.c.log_index
+    )
+    for row in connection.execution_options(yield_per=4_096).execute(wanted):
+        if row.log_index != found.entries:
+            found.fault(f"entry {found.entries}: is missing")
+            return
+        found.entries += 1
+        yield row.log_index, row.body, row.salt, row.leaf_data
+
+
+def _check_checkpoints(
+    connection: Connection, tree: Tree, vkey: str, found: Findings
+) -> tuple[int, bytes | None]:
+    newest: tuple[int, bytes | None] = (0, None)
+    for row in connection.execute(select(checkpoints).order_by(checkpoints.c.size)):
+        found.checkpoints += 1
+        newest = row.size, row.note
+        try:
+            told = open_checkpoint(row.note, [vkey])
+        except NotaryError:
+            found.fault(f"checkpoint {row.size}: is not signed by this log")
+            continue
+        if row.size > tree.size:
+            found.fault(f"checkpoint {row.size}: there are only {tree.size} entries")
+        elif (told.size, told.root) != (row.size, tree.root(row.size)):
+            found.fault(f"checkpoint {row.size}: its entries give another root")
+    return newest
+
+
+def _check_files(files: TileFiles, tree: Tree, leaves: list[bytes], size: int, found: Findings) -> None:
+    if size > tree.size:
+        return
+    for first in range(0, size, TILE_WIDTH):
+        part = leaves[first : min(first + TILE_WIDTH, size)]
+        _check_file(files, entries_path(first // TILE_WIDTH, len(part)), encode_entry_bundle(part), found)
+    level = 0
+    while size >> (TILE_HEIGHT * level):
+        count = size >> (TILE_HEIGHT * level)
+        for first in range(0, count, TILE_WIDTH):
+            end = min(first + TILE_WIDTH, count)
+            nodes = tree.nodes(TILE_HEIGHT * level, first, end)
+            _check_file(files, tile_path(level, first // TILE_WIDTH, end - first), nodes, found)
+        level += 1
+
+
+def _check_file(files: TileFiles, name: str, want: bytes, found: Findings) -> None:
+    found.files += 1
+    got = files.tile(parse_tile_path(name))
+    if got is None:
+        found.fault(f"{name}: is missing")
+    elif got != want:
+        found.fault(f"{name}: has other bytes than its entries give")
