@@ -1,4 +1,4 @@
-"""All tables of all rooms, imported for their effect on `gateway.db.metadata`. What migrations are compared with."""
+"""All tables of all rooms, imported for their effect on `gateway.db.metadata`: the schema of migrations."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from chain.tiles import TilePath, entries_path, parse_entry_bundle, tile_path
 from chain.types import LeafIndex, TreeSize
 from gateway.db import Database, execute, fetch_all
 from gateway.errors import Refusal
+from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.integrator import Integrator
 from gateway.ledger.tile_files import TileFiles
@@ -198,6 +200,18 @@ def test_leaf_handed_over_wrong_is_never_signed(world: World, monkeypatch: pytes
     world.ledger.integrator.offer([offered[0], offered[0]])  # type: ignore[list-item]
     world.ledger.integrator._thread.join(10)
     assert world.ledger.fault == "leaves are not in order"
+    assert check_published(world) == size
+
+
+def test_roots_that_differ_are_never_signed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = world.publish()
+    offered: list[Leaf] = []
+    monkeypatch.setattr(world.ledger.sequencer, "_on_commit", offered.extend)
+    record_many(world, 3)
+    offered[1] = replace(offered[1], leaf_hash=b"\x01" * 32)
+    world.ledger.integrator.offer(offered)
+    world.ledger.integrator._thread.join(10)
+    assert world.ledger.fault == "two computations of the root differ"
     assert check_published(world) == size
 
 
