@@ -90,6 +90,7 @@ TABLE = (
     row("gateway.anchor", f"chain gateway.rules gateway.outbox {GROUND}", STORE),
     row("gateway.ledger", f"chain gateway.rules gateway.outbox gateway.mirror {GROUND}", STORE),
     row("gateway.ledger.identity", PURE, "cryptography"),
+    row("gateway.ledger.receipt_process", "", "cryptography"),
     row("gateway.ledger.authorization", f"chain gateway.ledger gateway.rules {GROUND}", "coincurve"),
     row("gateway.ledger.vault", PURE, "cryptography pysqlite3"),
     # gateway: use cases, then the edge that renders them, then what puts everything together.
