@@ -64,16 +64,10 @@ def serve(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Run the whole gateway; prints one JSON line when ready and drains on SIGTERM."""
-    from pydantic import SecretStr
-
     from gateway.runtime import run_gateway
-    from gateway.settings import Settings
+    from gateway.settings import load_settings
 
-    settings = Settings(data=data, host=host, port=port)
-    if chain_url is not None:
-        settings = settings.model_copy(update={"chain_url": chain_url})
-    if database_url is not None:
-        settings = settings.model_copy(update={"database_url": SecretStr(database_url)})
+    settings = load_settings(data, host=host, port=port, chain_url=chain_url, database_url=database_url)
 
     def ready(line: Mapping[str, object]) -> None:
         sys.stdout.write(json.dumps(line) + "\n")

@@ -61,3 +61,16 @@ class Settings(BaseSettings):
 
     # --- logs --------------------------------------------------------------------------------------------
     log_level: str = "INFO"
+
+
+def load_settings(
+    data: Path, *, host: str, port: int, chain_url: str | None, database_url: str | None
+) -> Settings:
+    """Return the environment's settings with a command's options on top; None leaves the environment's."""
+    settings = Settings(data=data, host=host, port=port)
+    changes: dict[str, object] = {}
+    if chain_url is not None:
+        changes["chain_url"] = chain_url
+    if database_url is not None:
+        changes["database_url"] = SecretStr(database_url)
+    return settings.model_copy(update=changes)

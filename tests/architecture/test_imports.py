@@ -108,6 +108,9 @@ TABLE = (
     row("gateway.keys", "chain gateway", "cryptography"),
     row("gateway.cli gateway.doctor_command gateway.import_command", "chain gateway", "typer rich httpx2"),
     row("gateway.chain_commands gateway.verify_command gateway.import_source", "chain gateway"),
+    row("gateway.mirror_commands", "chain gateway"),
+    row("gateway.fsck_command", "chain gateway", "sqlalchemy"),
+    row("gateway.remote_commands", "chain gateway", "httpx2"),
     row("gateway.import_mapping gateway.import_state", "chain gateway.rules"),
     # scripts: above both.
     row("scripts", "chain gateway", "rich sqlalchemy alembic cryptography httpx2 pandas pymerkle web3"),
