@@ -125,7 +125,7 @@ class Anchorer:
             try:
                 self.step()
             except WAIT_OUT as error:
-                _log.warning("anchor waits", error=type(error).__name__)
+                _log.warning("anchor waits", error=type(error).__name__, reason=str(error)[:200])
                 stop.wait(1.0)
             stop.wait(self._settings.pause)
 

@@ -71,7 +71,9 @@ class EvidenceKeeper:
             try:
                 self.step()
             except WAIT_OUT as error:
-                _log.warning("evidence waits for the node", error=type(error).__name__)
+                _log.warning(
+                    "evidence waits for the node", error=type(error).__name__, reason=str(error)[:200]
+                )
             stop.wait(self._pause)
 
     def step(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -40,21 +41,30 @@ def compare_mirrors(left: Database, right: Database, chain_id: int) -> Compariso
     counts: dict[str, int] = {}
     with left.reader() as ours, right.reader() as theirs:
         for table in MIRRORED:
-            counts[table.name] = 0
-            pairs = zip_longest(_rows(ours, table, chain_id), _rows(theirs, table, chain_id))
-            for one, other in pairs:
-                if one != other:
-                    found = Difference(table.name, _key(table, one, other), one, other)
-                    return Comparison(counts, found)
-                counts[table.name] += 1
+            counts[table.name], found = _compare(table, ours, theirs, chain_id)
+            if found is not None:
+                return Comparison(counts, found)
     return Comparison(counts, None)
 
 
-def _rows(connection: Connection, table: Table, chain_id: int) -> Iterator[tuple[object, ...]]:
+def _compare(
+    table: Table, ours: Connection, theirs: Connection, chain_id: int
+) -> tuple[int, Difference | None]:
+    """Return how many rows of a table are equal from the first on, and the first that is not."""
+    count = 0
+    with closing(_rows(ours, table, chain_id)) as left, closing(_rows(theirs, table, chain_id)) as right:
+        for one, other in zip_longest(left, right):
+            if one != other:
+                return count, Difference(table.name, _key(table, one, other), one, other)
+            count += 1
+    return count, None
+
+
+def _rows(connection: Connection, table: Table, chain_id: int) -> Generator[tuple[object, ...], None, None]:
     query = select(table).where(table.c.chain_id == chain_id).order_by(*table.primary_key.columns)
-    result = connection.execution_options(yield_per=_PAGE).execute(query)
-    for row in result:
-        yield tuple(row)
+    with connection.execution_options(yield_per=_PAGE).execute(query) as result:
+        for row in result:
+            yield tuple(row)
 
 
 def _key(

@@ -109,7 +109,7 @@ class Follower:
             try:
                 progress = self.step()
             except _WAIT_OUT as error:
-                _log.warning("mirror waits for the node", error=type(error).__name__)
+                _log.warning("mirror waits for the node", error=type(error).__name__, reason=str(error)[:200])
                 pause = min(pause * 2, 5.0)
                 stop.wait(pause)
                 continue

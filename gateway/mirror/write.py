@@ -155,14 +155,17 @@ def write_blocks(
 def _move_cursor(connection: Connection, chain_id: int, expected: Cursor | None, new: Cursor) -> None:
     """Compare and set: the cursor's row also keeps a second follower out until this transaction ends."""
     if expected is None:
-        if load_cursor(connection, chain_id) is not None:
-            raise CursorMoved
-        insert_rows(
+        inserted = execute(
             connection,
-            "mirror_cursor",
-            _COLUMNS["mirror_cursor"],
-            [(chain_id, new.genesis_hash, new.number, new.hash)],
+            "INSERT INTO mirror_cursor (chain_id, genesis_hash, block_number, block_hash) "
+            "VALUES (?, ?, ?, ?) ON CONFLICT (chain_id) DO NOTHING",
+            chain_id,
+            new.genesis_hash,
+            new.number,
+            new.hash,
         )
+        if inserted != 1:
+            raise CursorMoved
         return
     touched = execute(
         connection,

@@ -119,7 +119,9 @@ class Settler:
             try:
                 planned = self.step()
             except WAIT_OUT as error:
-                _log.warning("settler waits for the node", error=type(error).__name__)
+                _log.warning(
+                    "settler waits for the node", error=type(error).__name__, reason=str(error)[:200]
+                )
                 stop.wait(1.0)
                 continue
             if planned == 0:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from chain.errors import FatalChainError
 from chain.evm.signers.base import Signer
 from chain.evm.transactions import TransactionFields
 from chain.hashing import keccak256
 from chain.types import Address
-from gateway.db import Database
+from gateway.db import Database, execute, execute_many
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.rows import Sent
 from gateway.outbox.tables import chain_signers, chain_transactions
@@ -87,17 +87,20 @@ class SigningDesk:
         if seen is not None and chain_nonce <= seen:
             return seen
         with self._database.writer() as connection:
-            known: int | None = connection.execute(query).scalar_one_or_none()
-            if known is None:
-                connection.execute(
-                    insert(chain_signers).values(
-                        chain_id=self._chain_id, address=address, signer=role, next_nonce=chain_nonce
-                    )
-                )
-                return chain_nonce
-            if chain_nonce > known:
-                connection.execute(update(chain_signers).where(own).values(next_nonce=chain_nonce))
-            return max(known, chain_nonce)
+            # Of two processes that start at once, one inserts; the other finds its row.
+            execute(
+                connection,
+                "INSERT INTO chain_signers (chain_id, address, signer, next_nonce) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (chain_id, address) DO NOTHING",
+                self._chain_id,
+                address,
+                role,
+                chain_nonce,
+            )
+            lower = own & (chain_signers.c.next_nonce < chain_nonce)
+            connection.execute(update(chain_signers).where(lower).values(next_nonce=chain_nonce))
+            known: int = connection.execute(query).scalar_one()
+        return known
 
     def sign_queued(self, role: str, fees: Fees) -> int:
         """Sign as many of the role's queued calls as may be in flight. Returns how many were signed.
@@ -217,6 +220,30 @@ class SigningDesk:
         if stored.rowcount != len(signed):
             # A call was withdrawn meanwhile: nothing of this was sent, so nothing needs to be undone.
             raise NoncesTaken
+
+    def fill_gap(self, role: str, first: int, end: int, fees: Fees) -> None:
+        """Store signed empty transfers to oneself for nonces ``[first, end)`` that no row of ours has.
+
+        Such a gap appears where the chain lost a transaction sent past the outbox; without it nothing of the
+        key's later ones could be mined.
+        """
+        signer = self._signers[role]
+        address = bytes(signer.address)
+        rows = []
+        for nonce in range(first, end):
+            raw = signer.sign_transaction(
+                self.fields(nonce=nonce, to=signer.address, data=b"", gas=FILLER_GAS, fees=fees)
+            )
+            hashed = bytes(keccak256(raw))
+            rows.append((self._chain_id, role, FILLER_GAS, address, nonce, raw, hashed, self._clock()))
+        with self._database.writer() as connection:
+            execute_many(
+                connection,
+                "INSERT INTO chain_transactions (chain_id, kind, target, signer, reference, gas, state, "
+                "signer_address, nonce, raw, tx_hash, created_at) "
+                "VALUES (?, 'fill', '', ?, 'gap', ?, 'signed', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                rows,
+            )
 
     def fill_nonce(self, row: Sent, reason: str, fees: Fees) -> None:
         """Replace the bytes of a call that no node takes by an empty transfer to oneself, same nonce.

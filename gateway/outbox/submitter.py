@@ -93,6 +93,7 @@ class Submitter:
         self._registered: set[str] = set()
         self._sent_at: dict[int, float] = {}
         self._missing: dict[int, int] = {}
+        self._gaps: dict[str, tuple[int, int]] = {}
         self._look_far_back = True
 
     def run(self, stop: threading.Event) -> None:
@@ -105,7 +106,7 @@ class Submitter:
             try:
                 busy = self.step()
             except WAIT_OUT as error:
-                _log.warning("outbox waits for the node", error=type(error).__name__)
+                _log.warning("outbox waits for the node", error=type(error).__name__, reason=str(error)[:200])
                 # The connection may have come back to a chain that lost blocks.
                 self._look_far_back = True
                 stop.wait(1.0)
@@ -258,11 +259,25 @@ class Submitter:
         with self._database.reader() as connection:
             rows = load_sent(connection, above, self._settings.max_in_flight)
         lost = [row for row in rows if row.state in _ENDED]
+        self._check_gap(role, count, rows)
         now = time.monotonic()
         due = [row for row in lost if self._is_due(row, now)]
         if due:
             self._look_far_back = True
             self._send_rows(due, now)
+
+    def _check_gap(self, role: str, count: int, above: Sequence[Sent]) -> None:
+        """Fill nonces below our lowest that the chain asks for and no row has, once it has for long."""
+        if not above or above[0].nonce <= count:
+            self._gaps.pop(role, None)
+            return
+        former, seen = self._gaps.get(role, (count, 0))
+        seen = seen + 1 if former == count else 1
+        self._gaps[role] = (count, seen)
+        if seen > self._settings.patience:
+            _log.error("nonces are missing on chain", signer=role, first=count, end=above[0].nonce)
+            self._desk.fill_gap(role, count, above[0].nonce, load_fees(self._client))
+            del self._gaps[role]
 
     def _check_canonical(self, head: int) -> None:
         """Move rows whose block is gone back to sent, and those deep enough to final."""

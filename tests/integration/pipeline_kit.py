@@ -152,9 +152,32 @@ def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
         time.sleep(0.02)
 
 
-def run_threads(stop: threading.Event, *loops: Callable[[threading.Event], None]) -> list[threading.Thread]:
-    """Start each loop in a thread that ends with ``stop``."""
-    threads = [threading.Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
-    for thread in threads:
-        thread.start()
-    return threads
+class Threads:
+    """Loops in threads; `end` stops them and raises what any of them raised."""
+
+    def __init__(self, *loops: Callable[[threading.Event], None]) -> None:
+        self._stop = threading.Event()
+        self._errors: list[BaseException] = []
+        self._threads = [threading.Thread(target=self._run, args=(loop,), daemon=True) for loop in loops]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, loop: Callable[[threading.Event], None]) -> None:
+        try:
+            loop(self._stop)
+        except BaseException as error:
+            self._errors.append(error)
+
+    def end(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(15)
+            assert not thread.is_alive(), "a loop did not stop"
+        if self._errors:
+            raise self._errors[0]
+
+    def __enter__(self) -> Threads:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from chain.evm.calldata import Registration, encode_register, encode_set_quota
 from chain.evm.client import EvmClient
@@ -17,6 +16,8 @@ from chain.evm.local import LocalChain
 from chain.evm.transport import Call, Json
 from chain.operation import OperationKind as Kind
 from gateway.db import Database
+from gateway.mirror.reconcile import reconcile
+from gateway.mirror.tables import mirror_operations
 from gateway.outbox.calls import ChainCall
 from gateway.outbox.queue import enqueue
 from gateway.outbox.submitter import OutboxSettings, Submitter
@@ -31,7 +32,7 @@ from tests.integration.chain_kit import (
     deploy,
     running_network,
 )
-from tests.integration.pipeline_kit import Pipeline, clock, run_threads, until
+from tests.integration.pipeline_kit import Pipeline, Threads, clock, until
 
 rows = chain_transactions.c
 
@@ -242,21 +243,36 @@ def test_a_lower_count_never_lowers_the_next_nonce(pipeline: Pipeline) -> None:
     assert kept == 7
 
 
+def test_a_gap_below_our_nonces_is_filled(pipeline: Pipeline) -> None:
+    network = pipeline.network
+    foreign = [network.send(network.operator, account(9), b"") for _ in range(2)]
+    network.mine()
+    put(pipeline, registration(0))
+    pipeline.submitter.step()
+    # The chain loses what was sent past the outbox, and nobody sends it again.
+    network.client.call("anvil_reorg", 1, [])
+    for tx_hash in foreign:
+        network.client.call("anvil_dropTransaction", "0x" + tx_hash.hex())
+    assert network.client.transaction_count(network.operator.address) == 0
+    for _ in range(8):
+        network.mine()
+        pipeline.submitter.step()
+    states = [(kind, state) for kind, state, _ in pipeline.states()]
+    assert states == [("register", "final"), ("fill", "final"), ("fill", "final")]
+    assert is_registered(network, 0)
+
+
 def test_two_senders_on_one_database_send_each_call_once(pipeline: Pipeline) -> None:
     network = pipeline.network
     put(pipeline, *[registration(i) for i in range(60)])
     others = [submitter_over(pipeline, network.client) for _ in range(2)]
-    stop = threading.Event()
-    threads = run_threads(stop, *[other.run for other in others])
 
     def all_mined() -> bool:
         network.mine()
         return {state for state, _, _ in stored(pipeline)} <= {"mined", "final"}
 
-    until(all_mined)
-    stop.set()
-    for thread in threads:
-        thread.join(10)
+    with Threads(*[other.run for other in others]):
+        until(all_mined)
     found = stored(pipeline)
     assert sorted(nonce or 0 for _, nonce, _ in found) == list(range(60))
     assert network.client.transaction_count(network.operator.address) == 60
@@ -313,3 +329,45 @@ def test_the_chain_forgets_blocks_it_had_called_final(tmp_path: Path, database: 
         assert (network.cursor(), network.balance_of(account(0))) == (network.log.published, 10)
         assert later.follower.rewinds == 1
         network.client.close()
+
+
+def test_everything_at_once_in_threads(tmp_path: Path, database: Database) -> None:
+    """Two gateways' machinery, one database, a chain that makes its own blocks and reorganises."""
+    with LocalChain(tmp_path / "chain", block_time=0.2) as chain:
+        client = EvmClient(chain.url)
+        network = deploy(client, MemoryLog())
+        network.set_quota()
+        network.register([account(i) for i in range(10)])
+        # Below what is reorganised: nobody would send the set-up again.
+        network.mine(6)
+        pipelines = [Pipeline(network, database, resend_after=0.5) for _ in range(2)]
+        loops = [
+            loop
+            for it in pipelines
+            for loop in (it.submitter.run, it.settler.run, it.anchorer.run, it.follower.run)
+        ]
+        log = network.log
+
+        def is_done() -> bool:
+            with database.reader() as connection:
+                mirrored = connection.execute(select(func.count()).select_from(mirror_operations))
+                ends = {state for _, state, _ in pipelines[0].states()} <= {"final", "failed"}
+                return ends and mirrored.scalar_one() == 900
+
+        with Threads(*loops, pipelines[0].evidence.run):
+            for turn in range(6):
+                for i in range(150):
+                    log.operate(Kind.ISSUE, bytes(20), account(i % 10), 1)
+                    log.record()
+                log.publish()
+                wanted = 1 + 300 * max(0, turn - 1)
+                until(lambda wanted=wanted: network.cursor() > wanted)
+                if turn % 2:
+                    client.call("anvil_reorg", 3, [])
+            until(is_done, seconds=60)
+        assert [network.balance_of(account(i)) for i in range(10)] == [90] * 10
+        result = reconcile(
+            database, client, chain_id=network.chain_id, credit=network.addresses["TimeCredit"]
+        )
+        assert (result.mismatches, result.supply) == ((), 900)
+        client.close()
