@@ -8,11 +8,15 @@ import platform
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from scripts.benches import append, chain_ops, mirror, proofs, writes
 from scripts.benches.rows import Row, format_json, format_markdown, print_table
 from scripts.benches.running import ground
 
+PAGE = Path(__file__).resolve().parent.parent / "README.md"
+MARKS = ("<!-- measured -->", "<!-- /measured -->")
+"""Between these stands the table in README.md."""
 GROUPS = ("append", "proofs", "writes", "chain", "mirror")
 
 
@@ -23,6 +27,15 @@ def describe_machine() -> str:
     return (
         f"{cpus} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}, {when}"
     )
+
+
+def update_page(page: str, machine: str, rows: Sequence[Row]) -> str:
+    """Return the page with the part between the marks replaced. Raises ValueError where they are missing."""
+    before, start, rest = page.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not start or not end:
+        raise ValueError(f"the page lacks {MARKS[0]} or {MARKS[1]}")
+    return f"{before}{start}\n{machine}\n\n{format_markdown(rows)}\n{end}{after}"
 
 
 def say(text: str) -> None:
@@ -55,7 +68,7 @@ def measure(groups: Sequence[str], short: bool) -> list[Row]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the speed table.")
     parser.add_argument("--json", action="store_true", help="print the rows as a JSON array")
-    parser.add_argument("--markdown", action="store_true", help="print the table as in README.md")
+    parser.add_argument("--update", action="store_true", help="write the table into README.md as well")
     parser.add_argument("--short", action="store_true", help="small sizes: to see that it works")
     parser.add_argument(
         "--only", action="append", choices=GROUPS, help="measure this group only (repeatable)"
@@ -64,10 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = measure(options.only or GROUPS, options.short)
     if options.json:
         print(format_json(rows))
-    elif options.markdown:
-        print(f"{describe_machine()}\n\n{format_markdown(rows)}")
     else:
         print_table(rows, describe_machine())
+    if options.update:
+        PAGE.write_text(update_page(PAGE.read_text(), describe_machine(), rows))
     return 0 if all(row.met for row in rows) else 1
 
 

@@ -11,12 +11,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from gateway.doctor_command import native_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv" / "bin" / "python"
+STRICT = ("--match-contract", "LedgerInvariants")
+STRICT_PROFILE = {"FOUNDRY_PROFILE": "strict"}
+"""Invariants once more where nothing a handler calls may revert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Check:
     part: Path
     source: str
     cwd: Path = ROOT
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ def list_checks(python: Path = PYTHON, root: Path = ROOT) -> list[Check]:
     """All checks in the order they run: the quick ones first, the test suite last."""
     tools, contracts = python.parent, root / "contracts"
     locked = "requirements-dev.txt, installed by scripts/setup.py"
-    forge = contracts / "node_modules" / "@foundry-rs"
+    forge, npm = native_binary("forge"), "npm package @foundry-rs/forge, installed by scripts/setup.py"
     scripts, ours = root / "scripts", "this repository"
 
     def module(name: str, *argv: str) -> tuple[str, ...]:
@@ -61,8 +67,9 @@ def list_checks(python: Path = PYTHON, root: Path = ROOT) -> list[Check]:
             "npm package solc, installed by scripts/setup.py",
         ),
         Check("vectors", module("scripts.gen_vectors", "--check"), scripts / "gen_vectors.py", ours),
-        Check("forge", (str(scripts / "forge"), "test"), forge, "npm package @foundry-rs/forge", contracts),
-        Check("gas table", (str(scripts / "gas"), "--check"), forge, "npm package @foundry-rs/forge"),
+        Check("forge", (str(forge), "test"), forge, npm, contracts),
+        Check("forge strict", (str(forge), "test", *STRICT), forge, npm, contracts, STRICT_PROFILE),
+        Check("gas table", module("tests.contracts.gas", "--check"), forge, npm),
         Check("slither", (str(scripts / "slither"),), scripts / "slither", ours),
         Check("pytest", module("pytest", "tests"), tools / "pytest", locked),
     ]
@@ -75,12 +82,12 @@ def run_check(check: Check, show: Callable[[str], None]) -> Result:
         reason = f"{check.name}: {check.part} is missing; it comes with {check.source}"
         show(reason + "\n")
         return Result(check.name, 0.0, None, reason)
-    env = {**os.environ, "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    path = f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     closing = ""
     with subprocess.Popen(
         check.argv,
         cwd=check.cwd,
-        env=env,
+        env={**os.environ, "PATH": path, **check.env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from scripts.bench import update_page
 from scripts.benches.http_load import build_request, send_all
 from scripts.benches.rows import Reach, format_json, format_markdown, make_row, percentile
 
@@ -40,6 +41,16 @@ def test_json_rows_have_the_named_fields() -> None:
     (row,) = json.loads(format_json([make_row("a", 1.5, "/s")]))
     assert list(row) == ["name", "value", "unit", "peer", "peer_value", "ratio", "reach", "met"]
     assert format_markdown([make_row("a", 1500, "/s")]).splitlines()[2] == "| a | 1,500 /s |  |  | none | ✓ |"
+
+
+def test_the_table_is_written_between_its_marks() -> None:
+    page = "before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n"
+    written = update_page(page, "2 cores", [make_row("a", 1, "/s")])
+    assert written.startswith("before\n<!-- measured -->\n2 cores\n\n| what |")
+    assert written.endswith("| a | 1 /s |  |  | none | ✓ |\n<!-- /measured -->\nafter\n")
+    assert "old" not in written
+    with pytest.raises(ValueError, match="lacks"):
+        update_page("no marks", "2 cores", [])
 
 
 def test_the_load_generator_sends_every_request_once() -> None:
