@@ -28,8 +28,8 @@ class Writes(Protocol):
         """Queue one submission; the future gives its answer once durable."""
         ...
 
-    def submit_many(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
-        """Submit in order and wait; answers in the same order."""
+    def submit_group(self, submissions: Sequence[Submission]) -> Future[list[Answer]]:
+        """Queue submissions together, in order; the future gives their answers once durable."""
         ...
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +32,8 @@ ROUTE = "/v1/entries"
 BATCH_ROUTE = "/v1/entries/batch"
 BATCH_LINES = 512
 """Lines handed to the sequencer at once."""
+GROUPS_AHEAD = 2
+"""Groups of lines that may wait for their commit while the next one is read."""
 ORDINARY = frozenset({OperationKind.TRANSFER, OperationKind.REDEEM})
 """Operations that ``entries:write`` may order; all others need ``credits:write`` too."""
 NDJSON = "application/x-ndjson"
@@ -99,7 +103,9 @@ async def post_batch(request: Request) -> Response:
             for lines in splitter.feed(part):
                 await asyncio.to_thread(writer.write, lines)
         await asyncio.to_thread(writer.write, splitter.rest())
+        await asyncio.to_thread(writer.finish)
     except Refusal as refusal:
+        await asyncio.to_thread(writer.finish)
         if not writer.answers:
             raise
         # Lines before this point are recorded: say so, then say where and why the rest was not read.
@@ -107,7 +113,7 @@ async def post_batch(request: Request) -> Response:
     return Response(b"".join(writer.answers), 200, media_type=NDJSON)
 
 
-async def _parts(receive: Receive):  # type: ignore[no-untyped-def]
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -153,17 +159,39 @@ class _BatchWriter:
         self._principal = principal
         self._trace_id = trace_id
         self._count = 0
+        self._pending: deque[tuple[list[tuple[int, Submission | Refusal]], Future[list[Answer]]]] = deque()
         self.answers: list[bytes] = []
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """Record ``lines`` and append their answers. Blank lines are counted but not answered."""
+        """Hand ``lines`` to the sequencer; while it commits them, the next ones are read.
+
+        Blank lines are counted but not answered.
+        """
         prepared: list[tuple[int, Submission | Refusal]] = []
         for line in lines:
             self._count += 1
             if line.strip():
                 prepared.append((self._count, self._prepare(line)))
         submissions = [item for _, item in prepared if isinstance(item, Submission)]
-        answers = iter(self._services.sequencer.submit_many(submissions) if submissions else ())
+        if submissions:
+            self._pending.append((prepared, self._services.sequencer.submit_group(submissions)))
+        else:
+            self.finish()
+            self._collect(prepared, [])
+        while len(self._pending) > GROUPS_AHEAD:
+            self._collect_oldest()
+
+    def finish(self) -> None:
+        """Wait for every line handed over and append its answer."""
+        while self._pending:
+            self._collect_oldest()
+
+    def _collect_oldest(self) -> None:
+        prepared, future = self._pending.popleft()
+        self._collect(prepared, future.result())
+
+    def _collect(self, prepared: Sequence[tuple[int, Submission | Refusal]], given: Sequence[Answer]) -> None:
+        answers = iter(given)
         for number, item in prepared:
             answer = next(answers) if isinstance(item, Submission) else item
             self.answers.append(self._render(number, answer))

@@ -155,6 +155,13 @@ class Sequencer:
         self._enqueue((submission,)).add_done_callback(take)
         return answer
 
+    def submit_group(self, submissions: Sequence[Submission]) -> Future[list[Answer]]:
+        """Queue submissions together, in order; the future gives their answers once durable.
+
+        Requires at most ``GROUP_LIMIT`` of them.
+        """
+        return self._enqueue(submissions)
+
     def submit_many(self, submissions: Sequence[Submission]) -> list[Answer]:
         """Submit in order, wait, and return the answers in the same order."""
         parts = [

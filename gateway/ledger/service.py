@@ -94,6 +94,10 @@ class Ledger:
         """Queue one submission; its future gives the answer once durable."""
         return self.sequencer.submit(submission)
 
+    def submit_group(self, submissions: Sequence[Submission]) -> Future[list[Answer]]:
+        """Queue submissions together, in order; the future gives their answers once durable."""
+        return self.sequencer.submit_group(submissions)
+
     def submit_many(self, submissions: Sequence[Submission]) -> list[Answer]:
         """Submit in order, wait, and return the answers in the same order."""
         return self.sequencer.submit_many(submissions)
