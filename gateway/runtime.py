@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -318,6 +319,8 @@ def run_gateway(settings: Settings, on_ready: Callable[[Mapping[str, JsonValue]]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: gateway.stop())
     reset_recursion_limit()
+    # Answers to people share the interpreter with the loops: they get their turn five times sooner.
+    sys.setswitchinterval(0.001)
     try:
         gateway.start()
         gateway.serve(on_ready)
