@@ -115,7 +115,7 @@ def print_table(rows: Sequence[Row], title: str) -> None:
     for row in rows:
         table.add_row(*row_cells(row))
     console = Console()
-    console.print(table, width=None if console.is_terminal else 120)
+    (console if console.is_terminal else Console(width=130)).print(table)
 
 
 def format_markdown(rows: Sequence[Row]) -> str:
