@@ -2,52 +2,16 @@
 pragma solidity 0.8.37;
 
 import {Rfc9162} from "../src/libraries/Rfc9162.sol";
+import {IRfc9162Caller} from "./support/IRfc9162Caller.sol";
 import {Test} from "./support/Test.sol";
 import {Trees} from "./support/Trees.sol";
 
-/// @dev Gives the library's internal functions calldata arguments and a frame in which they can revert.
-contract Rfc9162Caller {
-    function hashLeaf(bytes32 commitment, bytes32 digest) external view returns (bytes32) {
-        return Rfc9162.hashLeaf(commitment, digest);
-    }
-
-    function hashNode(bytes32 left, bytes32 right) external view returns (bytes32) {
-        return Rfc9162.hashNode(left, right);
-    }
-
-    function isIncluded(uint64 index, uint64 size, bytes32 leaf, bytes32[] calldata proof, bytes32 root)
-        external
-        view
-        returns (bool)
-    {
-        return Rfc9162.isIncluded(index, size, leaf, proof, root);
-    }
-
-    function isConsistent(uint64 size1, bytes32 root1, uint64 size2, bytes32 root2, bytes32[] calldata proof)
-        external
-        view
-        returns (bool)
-    {
-        return Rfc9162.isConsistent(size1, root1, size2, root2, proof);
-    }
-
-    function rootFromWindow(
-        uint64 start,
-        bytes32[] calldata nodes,
-        uint64 size,
-        bytes32[] calldata left,
-        bytes32[] calldata right
-    ) external view returns (bytes32) {
-        return Rfc9162.rootFromWindow(start, nodes, size, left, right);
-    }
-}
-
 contract Rfc9162Test is Test {
     uint256 private constant LARGEST = 20;
-    Rfc9162Caller private caller;
+    IRfc9162Caller private caller;
 
     function setUp() public {
-        caller = new Rfc9162Caller();
+        caller = IRfc9162Caller(deploy("Rfc9162Caller.sol:Rfc9162Caller", ""));
     }
 
     function _leaves(uint256 size) private pure returns (bytes32[] memory leaves) {

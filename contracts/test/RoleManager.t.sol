@@ -2,19 +2,19 @@
 pragma solidity 0.8.37;
 
 import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
-import {RoleManager} from "../src/RoleManager.sol";
 import {IRoleManager} from "../src/interfaces/IRoleManager.sol";
 import {Roles} from "../src/libraries/Roles.sol";
+import {IRoles} from "./support/Fixture.sol";
 import {Test} from "./support/Test.sol";
 
 contract RoleManagerTest is Test {
-    RoleManager private roles;
+    IRoles private roles;
     address private immutable second = account("second admin");
     address private immutable officer = account("officer");
 
     function setUp() public {
         vm.warp(1_791_590_400);
-        roles = RoleManager(deploy("RoleManager.sol:RoleManager", abi.encode(address(this))));
+        roles = IRoles(deploy("RoleManager.sol:RoleManager", abi.encode(address(this))));
     }
 
     function _holds(uint64 role, address member) private view returns (bool isMember) {

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {CoSignature} from "../../src/CoSignature.sol";
-import {LogAnchor} from "../../src/LogAnchor.sol";
-import {Membership} from "../../src/Membership.sol";
-import {RoleManager} from "../../src/RoleManager.sol";
-import {TimeCredit} from "../../src/TimeCredit.sol";
-import {Registration} from "../../src/interfaces/IMembership.sol";
+import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {ICoSignature} from "../../src/interfaces/ICoSignature.sol";
+import {ILogAnchor} from "../../src/interfaces/ILogAnchor.sol";
+import {IMembership, Registration} from "../../src/interfaces/IMembership.sol";
+import {IRoleManager} from "../../src/interfaces/IRoleManager.sol";
+import {IStandings} from "../../src/interfaces/IStandings.sol";
 import {ITimeCredit} from "../../src/interfaces/ITimeCredit.sol";
 import {Kind, Operation} from "../../src/libraries/Ledger.sol";
 import {Roles} from "../../src/libraries/Roles.sol";
 import {Log, Test} from "./Test.sol";
 import {Trees} from "./Trees.sol";
+
+/// @dev All that can be called on TimeCredit. Tests import interfaces only, so that they compile without the
+/// contracts and the contracts without them.
+interface ICredit is ITimeCredit, IERC20Metadata, IStandings {}
+
+interface IRoles is IRoleManager, IAccessManager {}
 
 /// @title Fixture
 /// @notice All contracts deployed and wired, two logs, and a ledger that is appended to, anchored and settled.
@@ -67,11 +74,11 @@ abstract contract Fixture is Test {
     address internal immutable pool = account("pool");
     address internal immutable holder = vm.addr(HOLDER_KEY);
 
-    RoleManager internal roles;
-    LogAnchor internal anchor;
-    CoSignature internal cosign;
-    TimeCredit internal credit;
-    Membership internal membership;
+    IRoles internal roles;
+    ILogAnchor internal anchor;
+    ICoSignature internal cosign;
+    ICredit internal credit;
+    IMembership internal membership;
 
     mapping(bytes32 logId => Leaf[]) internal leaves;
     mapping(bytes32 logId => bytes32[]) internal hashes;
@@ -79,11 +86,11 @@ abstract contract Fixture is Test {
 
     function setUp() public virtual {
         vm.warp(START);
-        roles = RoleManager(deploy("RoleManager.sol:RoleManager", abi.encode(address(this))));
-        anchor = LogAnchor(deploy("LogAnchor.sol:LogAnchor", abi.encode(roles)));
-        cosign = CoSignature(deploy("CoSignature.sol:CoSignature", abi.encode(roles)));
-        credit = TimeCredit(deploy("TimeCredit.sol:TimeCredit", abi.encode(roles, anchor, cosign)));
-        membership = Membership(address(credit.membership()));
+        roles = IRoles(deploy("RoleManager.sol:RoleManager", abi.encode(address(this))));
+        anchor = ILogAnchor(deploy("LogAnchor.sol:LogAnchor", abi.encode(roles)));
+        cosign = ICoSignature(deploy("CoSignature.sol:CoSignature", abi.encode(roles)));
+        credit = ICredit(deploy("TimeCredit.sol:TimeCredit", abi.encode(roles, anchor, cosign)));
+        membership = credit.membership();
         _grant(Roles.HQ, 0, hq);
         _grant(Roles.OPERATOR, 0, operator);
         _grant(Roles.ISSUER, 0, issuer);
