@@ -82,7 +82,9 @@ abstract contract AccountBook is RoleGated, IStandings {
     function _membershipAddress() internal view virtual returns (address);
 
     /// @dev Requires both open and different, amount <= balance of `from` less what stays locked.
-    function _move(address from, PackedAccount source, address to, PackedAccount target, uint64 amount) internal {
+    function _move(address from, PackedAccount source, address to, PackedAccount target, uint64 amount)
+        internal
+    {
         _accounts[from] = source.debit(amount);
         _accounts[to] = target.credit(amount);
         emit IERC20.Transfer(from, to, amount);

@@ -72,7 +72,9 @@ contract CoSignature is RoleGated, ICoSignature {
     function isApproved(bytes32 policy, uint32 chapter, bytes32 digest) external view returns (bool) {
         uint8 threshold = _policies[policy].threshold;
         uint256 count = 0;
-        for (uint16 bits = _approved[_key(policy, chapter, digest)]; bits != 0; bits &= bits - 1) ++count;
+        for (uint16 bits = _approved[_key(policy, chapter, digest)]; bits != 0; bits &= bits - 1) {
+            ++count;
+        }
         return threshold != 0 && count >= threshold;
     }
 

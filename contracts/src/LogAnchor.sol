@@ -139,7 +139,9 @@ contract LogAnchor is RoleGated, ILogAnchor {
         if (!Rfc9162.isIncluded(index, size, leafHash, proof, root)) revert NotIncluded(logId, size, index);
     }
 
-    function _setSigners(Log storage log, bytes32 logId, address[] calldata signers, uint8 threshold) private {
+    function _setSigners(Log storage log, bytes32 logId, address[] calldata signers, uint8 threshold)
+        private
+    {
         if (signers.length > MAX_SIGNERS || threshold == 0 || threshold > signers.length) {
             revert InvalidSigners(signers.length, threshold);
         }

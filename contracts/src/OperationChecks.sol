@@ -135,7 +135,8 @@ abstract contract OperationChecks is AccountBook {
         uint64 validBefore
     ) internal view returns (bytes32) {
         return TypedData.digest(
-            NAME_HASH, keccak256(abi.encode(AUTHORIZATION_TYPEHASH, kind, from, to, amount, nonce, validBefore))
+            NAME_HASH,
+            keccak256(abi.encode(AUTHORIZATION_TYPEHASH, kind, from, to, amount, nonce, validBefore))
         );
     }
 }

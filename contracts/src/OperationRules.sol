@@ -97,7 +97,9 @@ abstract contract OperationRules is OperationChecks {
         returns (uint8, uint128)
     {
         uint64 amount = uint64(op.amount);
-        if (op.kind == Kind.REDEEM && target.kind() != AccountKind.MERCHANT) return (Reason.WRONG_PARTIES, 0);
+        if (op.kind == Kind.REDEEM && target.kind() != AccountKind.MERCHANT) {
+            return (Reason.WRONG_PARTIES, 0);
+        }
         if (!source.maySend()) return (Reason.SENDER_BLOCKED, 0);
         if (!target.mayReceive()) return (Reason.RECEIVER_BLOCKED, 0);
         if (source.unlocked() < amount) return (Reason.INSUFFICIENT_BALANCE, 0);
@@ -243,7 +245,9 @@ abstract contract OperationRules is OperationChecks {
         returns (uint8, uint128)
     {
         if (_movedTo[op.from] != address(0)) return (Reason.NOT_RECOVERED, 0);
-        if (IMembership(_membershipAddress()).recoveredTo(op.from) != op.to) return (Reason.NOT_RECOVERED, 0);
+        if (IMembership(_membershipAddress()).recoveredTo(op.from) != op.to) {
+            return (Reason.NOT_RECOVERED, 0);
+        }
         _movedTo[op.from] = op.to;
         uint64 moved = source.balance();
         uint64 held = source.locked();
@@ -254,7 +258,9 @@ abstract contract OperationRules is OperationChecks {
     }
 
     function _holderNow(address account) internal view returns (address) {
-        for (address next = _movedTo[account]; next != address(0); next = _movedTo[account]) account = next;
+        for (address next = _movedTo[account]; next != address(0); next = _movedTo[account]) {
+            account = next;
+        }
         return account;
     }
 }

@@ -162,7 +162,11 @@ contract TimeCredit is CreditViews {
         }
     }
 
-    function _openWindow(bytes32 logId, uint64 start, uint64 count) private view returns (Window memory window) {
+    function _openWindow(bytes32 logId, uint64 start, uint64 count)
+        private
+        view
+        returns (Window memory window)
+    {
         uint64 want = _cursor[logId];
         if (start != want) revert CursorMismatch(logId, want, start);
         window.logId = logId;

@@ -22,9 +22,13 @@ contract BeijingTest is Test {
         timestamp = bound(timestamp, 0, 5_000_000_000);
         uint256 rest = (timestamp + 8 hours) / 1 days;
         uint256 year = 1970;
-        for (; rest >= _daysOf(year); ++year) rest -= _daysOf(year);
+        for (; rest >= _daysOf(year); ++year) {
+            rest -= _daysOf(year);
+        }
         uint256 month = 1;
-        for (; rest >= _daysIn(year, month); ++month) rest -= _daysIn(year, month);
+        for (; rest >= _daysIn(year, month); ++month) {
+            rest -= _daysIn(year, month);
+        }
         assertEq(Beijing.monthOf(timestamp), year * 100 + month, "month");
     }
 

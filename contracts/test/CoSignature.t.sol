@@ -35,9 +35,7 @@ contract CoSignatureTest is Fixture {
 
     function _refuse(address officer, uint32 chapter) private {
         vm.prank(officer);
-        vm.expectRevert(
-            abi.encodeWithSelector(ICoSignature.NotAnApprover.selector, officer, POLICY, chapter)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ICoSignature.NotAnApprover.selector, officer, POLICY, chapter));
         cosign.approve(POLICY, chapter, DIGEST);
     }
 
@@ -66,9 +64,7 @@ contract CoSignatureTest is Fixture {
         _refusePolicy(POLICY, _kinds(0, 3, 4), 2);
         _refusePolicy(POLICY, _kinds(1, 3, 14), 2);
         vm.prank(issuer);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRoleGated.MissingRole.selector, issuer, Roles.HQ, uint32(0))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRoleGated.MissingRole.selector, issuer, Roles.HQ, uint32(0)));
         cosign.registerPolicy(POLICY, _kinds(1, 3, 4), 2);
     }
 

@@ -9,8 +9,7 @@ import {Trees} from "./support/Trees.sol";
 
 contract LogAnchorTest is Fixture {
     bytes32 private constant NEW_LOG = keccak256("new log");
-    uint256 private constant SECP256K1_N =
-        0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+    uint256 private constant SECP256K1_N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
 
     function _root(uint64 size) private view returns (bytes32) {
         return Trees.root(hashes[LOG], 0, size);
@@ -21,7 +20,9 @@ contract LogAnchorTest is Fixture {
     }
 
     function _grow(uint256 count) private {
-        for (uint256 i = 0; i < count; ++i) _note(LOG);
+        for (uint256 i = 0; i < count; ++i) {
+            _note(LOG);
+        }
     }
 
     function _post(uint64 have, uint64 size) private {
@@ -74,9 +75,7 @@ contract LogAnchorTest is Fixture {
 
     function _refuseSigners(address[] memory signers, uint8 threshold) private {
         vm.prank(hq);
-        vm.expectRevert(
-            abi.encodeWithSelector(ILogAnchor.InvalidSigners.selector, signers.length, threshold)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ILogAnchor.InvalidSigners.selector, signers.length, threshold));
         anchor.setSigners(LOG, signers, threshold);
     }
 
@@ -235,9 +234,8 @@ contract LogAnchorTest is Fixture {
         bytes32 digest = _anchorDigest(LOG, 2, _root(2));
         bytes[] memory list = _signatures(digest, 0, 1);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(keys[0], digest);
-        bytes memory none = abi.encodeWithSelector(
-            ILogAnchor.InvalidSignature.selector, uint256(0), address(0)
-        );
+        bytes memory none =
+            abi.encodeWithSelector(ILogAnchor.InvalidSignature.selector, uint256(0), address(0));
         list[0] = abi.encodePacked(r, bytes32(SECP256K1_N - uint256(s)), v == 27 ? uint8(28) : uint8(27));
         _refuseSignatures(list, none);
         list[0] = abi.encodePacked(r, s, v - 27);
@@ -334,9 +332,7 @@ contract LogAnchorTest is Fixture {
         _post(1, 6);
         bytes32[] memory proof = Trees.inclusion(hashes[LOG], 3, 0, 6);
         anchor.verifyInclusion(LOG, 6, 3, hashes[LOG][3], proof);
-        vm.expectRevert(
-            abi.encodeWithSelector(ILogAnchor.NotIncluded.selector, LOG, uint64(6), uint64(2))
-        );
+        vm.expectRevert(abi.encodeWithSelector(ILogAnchor.NotIncluded.selector, LOG, uint64(6), uint64(2)));
         anchor.verifyInclusion(LOG, 6, 2, hashes[LOG][3], proof);
         vm.expectRevert(abi.encodeWithSelector(ILogAnchor.UnknownSize.selector, LOG, uint64(5)));
         anchor.verifyInclusion(LOG, 5, 3, hashes[LOG][3], proof);

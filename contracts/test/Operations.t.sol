@@ -6,8 +6,7 @@ import {Fixture} from "./support/Fixture.sol";
 
 /// @dev Issue, transfer, redeem, burn: what is done and each reason for which it is not.
 contract OperationsTest is Fixture {
-    uint256 private constant SECP256K1_N =
-        0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+    uint256 private constant SECP256K1_N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
 
     function setUp() public override {
         super.setUp();
@@ -86,8 +85,7 @@ contract OperationsTest is Fixture {
         _register(carol, 1, 1, OTHER_CHAPTER, OTHER_LOG);
         _fund(alice, 10);
         _expectDone(_op(Kind.TRANSFER, alice, carol, 10), 10);
-        Outcome memory outcome =
-            _runIn(OTHER_LOG, _op(Kind.TRANSFER, carol, alice, 4), new bytes[](0));
+        Outcome memory outcome = _runIn(OTHER_LOG, _op(Kind.TRANSFER, carol, alice, 4), new bytes[](0));
         assertEq(outcome.moved, 4, "back through the other log");
         assertEq(credit.balanceOf(alice), 4, "alice");
         assertEq(credit.balanceOf(carol), 6, "carol");
@@ -393,7 +391,9 @@ contract OperationsTest is Fixture {
         bytes memory zero = abi.encodePacked(r, s, v - 27);
         assertEq(_run(_again(op), abi.encode(bytes32("n1"), zero)).reason, Reason.BAD_AUTHORIZATION, "v of 0");
         assertEq(_run(_again(op), "").reason, Reason.BAD_AUTHORIZATION, "none");
-        assertEq(_run(_again(op), abi.encode(bytes32("n2"), signature)).reason, Reason.BAD_AUTHORIZATION, "nonce");
+        assertEq(
+            _run(_again(op), abi.encode(bytes32("n2"), signature)).reason, Reason.BAD_AUTHORIZATION, "nonce"
+        );
         assertEq(_run(_again(op), good).moved, 1, "the right one");
     }
 

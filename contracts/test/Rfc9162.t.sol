@@ -16,7 +16,9 @@ contract Rfc9162Test is Test {
 
     function _leaves(uint256 size) private pure returns (bytes32[] memory leaves) {
         leaves = new bytes32[](size);
-        for (uint256 i = 0; i < size; ++i) leaves[i] = Trees.leaf(keccak256(abi.encode(i)), 0);
+        for (uint256 i = 0; i < size; ++i) {
+            leaves[i] = Trees.leaf(keccak256(abi.encode(i)), 0);
+        }
     }
 
     function _slice(bytes32[] memory list, uint256 start, uint256 end)
@@ -25,7 +27,9 @@ contract Rfc9162Test is Test {
         returns (bytes32[] memory out)
     {
         out = new bytes32[](end - start);
-        for (uint256 i = start; i < end; ++i) out[i - start] = list[i];
+        for (uint256 i = start; i < end; ++i) {
+            out[i - start] = list[i];
+        }
     }
 
     /// @dev From outside our code: SHA-256 of 0x00 || 0x01 || 64 zeros is fixed by the standard alone.
@@ -167,7 +171,9 @@ contract Rfc9162Test is Test {
     }
 
     function _word(bytes memory data, uint256 position) private pure returns (uint256 word) {
-        for (uint256 i = 0; i < 32; ++i) word = (word << 8) | uint8(data[4 + 32 * position + i]);
+        for (uint256 i = 0; i < 32; ++i) {
+            word = (word << 8) | uint8(data[4 + 32 * position + i]);
+        }
     }
 
     /// @dev A proof node of zeros is a node like any other: it never stands for "no sibling".
@@ -186,9 +192,13 @@ contract Rfc9162Test is Test {
     function test_largestTree() public view {
         bytes32[] memory leaves = _leaves(1);
         bytes32[] memory left = new bytes32[](63);
-        for (uint256 i = 0; i < 63; ++i) left[i] = keccak256(abi.encode("left", i));
+        for (uint256 i = 0; i < 63; ++i) {
+            left[i] = keccak256(abi.encode("left", i));
+        }
         bytes32 want = leaves[0];
-        for (uint256 i = 63; i > 0; --i) want = Trees.node(left[i - 1], want);
+        for (uint256 i = 63; i > 0; --i) {
+            want = Trees.node(left[i - 1], want);
+        }
         uint64 size = type(uint64).max;
         bytes32[] memory none = new bytes32[](0);
         assertEq(caller.rootFromWindow(size - 1, leaves, size, left, none), want, "root");

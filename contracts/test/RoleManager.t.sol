@@ -59,7 +59,9 @@ contract RoleManagerTest is Test {
         assertEq(roles.adminCount(), 1, "admins");
     }
 
-    function testFuzz_separatedKindsNeverMeet(uint256 held, uint256 wanted, uint32 chapter, uint32 other) public {
+    function testFuzz_separatedKindsNeverMeet(uint256 held, uint256 wanted, uint32 chapter, uint32 other)
+        public
+    {
         uint8[3] memory kinds = [Roles.ISSUER, Roles.FREEZER, Roles.RECOVERER];
         uint8 first = kinds[held % 3];
         uint8 next = kinds[wanted % 3];

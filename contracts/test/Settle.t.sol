@@ -22,10 +22,14 @@ contract SettleTest is Fixture {
         _note(LOG);
         _append(LOG, _op(Kind.TRANSFER, alice, bob, 300));
         _append(LOG, _op(Kind.TRANSFER, bob, alice, 301));
-        for (uint256 i = 0; i < 3; ++i) _note(LOG);
+        for (uint256 i = 0; i < 3; ++i) {
+            _note(LOG);
+        }
         _append(LOG, _op(Kind.REDEEM, bob, shop, 100));
         _note(LOG);
-        for (uint256 i = 0; i < 4; ++i) _note(LOG);
+        for (uint256 i = 0; i < 4; ++i) {
+            _note(LOG);
+        }
         _anchor(LOG);
     }
 
@@ -99,14 +103,14 @@ contract SettleTest is Fixture {
         _settle(LOG, 2, WINDOW, _proof(LOG, 2, WINDOW));
         bytes32 whole = keccak256(abi.encode(_balances()));
         vm.revertToState(snapshot);
-        for (uint64 i = 2; i < 2 + WINDOW; ++i) _settle(LOG, i, 1, _proof(LOG, i, 1));
+        for (uint64 i = 2; i < 2 + WINDOW; ++i) {
+            _settle(LOG, i, 1, _proof(LOG, i, 1));
+        }
         assertEq(keccak256(abi.encode(_balances())), whole, "balances");
     }
 
     function _balances() private view returns (uint256[4] memory) {
-        return [
-            credit.balanceOf(alice), credit.balanceOf(bob), credit.balanceOf(shop), credit.cursor(LOG)
-        ];
+        return [credit.balanceOf(alice), credit.balanceOf(bob), credit.balanceOf(shop), credit.cursor(LOG)];
     }
 
     function testFuzz_changedOperandReverts(uint8 which, uint8 field, uint8 bit) public {
@@ -130,8 +134,9 @@ contract SettleTest is Fixture {
         Proof memory proof = _proof(LOG, 2, WINDOW);
         bytes32 flip = bytes32(uint256(1) << bit);
         which %= proof.others.length + proof.left.length + proof.right.length;
-        if (which < proof.others.length) proof.others[which] ^= flip;
-        else if (which < proof.others.length + proof.left.length) {
+        if (which < proof.others.length) {
+            proof.others[which] ^= flip;
+        } else if (which < proof.others.length + proof.left.length) {
             proof.left[which - proof.others.length] ^= flip;
         } else {
             proof.right[which - proof.others.length - proof.left.length] ^= flip;
@@ -155,9 +160,13 @@ contract SettleTest is Fixture {
         Proof memory proof = _proof(LOG, 2, WINDOW);
         bytes32[] memory others = new bytes32[](6);
         others[0] = proof.ops[0].commitment;
-        for (uint256 i = 0; i < 5; ++i) others[i + 1] = proof.others[i];
+        for (uint256 i = 0; i < 5; ++i) {
+            others[i + 1] = proof.others[i];
+        }
         Operation[] memory ops = new Operation[](3);
-        for (uint256 i = 0; i < 3; ++i) ops[i] = proof.ops[i + 1];
+        for (uint256 i = 0; i < 3; ++i) {
+            ops[i] = proof.ops[i + 1];
+        }
         proof.mask[0] ^= 1;
         (proof.others, proof.ops) = (others, ops);
         _tryTampered(2, WINDOW, proof);
@@ -171,7 +180,9 @@ contract SettleTest is Fixture {
         ops[0] = proof.ops[0];
         ops[1] = _op(Kind.ISSUE, address(0), bob, 1);
         ops[1].commitment = proof.others[0];
-        for (uint256 i = 1; i < 4; ++i) ops[i + 1] = proof.ops[i];
+        for (uint256 i = 1; i < 4; ++i) {
+            ops[i + 1] = proof.ops[i];
+        }
         proof.mask[0] |= 2;
         (proof.others, proof.ops) = (Trees.without(proof.others, 0), ops);
         _tryTampered(2, WINDOW, proof);
@@ -198,9 +209,7 @@ contract SettleTest is Fixture {
         skip = uint64(bound(skip, 1, 8));
         count = uint64(bound(count, 1, 13 - skip));
         Proof memory proof = _proof(LOG, 2 + skip, count);
-        (proof.left, proof.right) = (
-            Trees.left(hashes[LOG], 2), Trees.right(hashes[LOG], 2 + count, 15)
-        );
+        (proof.left, proof.right) = (Trees.left(hashes[LOG], 2), Trees.right(hashes[LOG], 2 + count, 15));
         _tryTampered(2, count, proof);
     }
 
@@ -247,9 +256,7 @@ contract SettleTest is Fixture {
         vm.expectRevert(
             abi.encodeWithSelector(ITimeCredit.WindowSizeOutOfRange.selector, uint64(0), uint64(4096))
         );
-        credit.settle(
-            LOG, 0, 0, proof.mask, proof.ops, proof.others, proof.left, proof.right, proof.evidence
-        );
+        credit.settle(LOG, 0, 0, proof.mask, proof.ops, proof.others, proof.left, proof.right, proof.evidence);
         vm.prank(operator);
         vm.expectRevert(
             abi.encodeWithSelector(ITimeCredit.WindowSizeOutOfRange.selector, uint64(4097), uint64(4096))
@@ -286,7 +293,9 @@ contract SettleTest is Fixture {
         _try(proof, abi.encodeWithSelector(Rfc9162.ProofLengthMismatch.selector, uint256(4), uint256(3)));
         proof = _proof(LOG, 2, WINDOW);
         proof.evidence = new bytes[](1);
-        _try(proof, abi.encodeWithSelector(ITimeCredit.EvidenceCountMismatch.selector, uint256(1), uint256(0)));
+        _try(
+            proof, abi.encodeWithSelector(ITimeCredit.EvidenceCountMismatch.selector, uint256(1), uint256(0))
+        );
     }
 
     /// @dev Masks of one, two and three words; every bit of a full word.
@@ -294,7 +303,9 @@ contract SettleTest is Fixture {
         _settleAll(LOG);
         vm.prank(issuer);
         credit.setQuota(CHAPTER, MONTH, type(uint64).max);
-        for (uint256 i = 0; i < 256; ++i) _append(LOG, _op(Kind.ISSUE, address(0), bob, 1));
+        for (uint256 i = 0; i < 256; ++i) {
+            _append(LOG, _op(Kind.ISSUE, address(0), bob, 1));
+        }
         for (uint256 i = 0; i < 260; ++i) {
             if (i % 3 == 0) _append(LOG, _op(Kind.ISSUE, address(0), alice, 1));
             else _note(LOG);
@@ -320,7 +331,9 @@ contract SettleTest is Fixture {
         }
         // The leaf is made of the dirty operands, so the proof holds and only the operands are wrong.
         bytes memory operands = new bytes(224);
-        for (uint256 i = 0; i < 224; ++i) operands[i] = dirty[i];
+        for (uint256 i = 0; i < 224; ++i) {
+            operands[i] = dirty[i];
+        }
         leaves[LOG].push(Leaf(true, op));
         hashes[LOG].push(Trees.leaf(op.commitment, keccak256(operands)));
         _anchor(LOG);
@@ -342,7 +355,9 @@ contract SettleTest is Fixture {
             uint256 j = 0;
             while (j < old.length && data[i + j] == old[j]) ++j;
             if (j < old.length) continue;
-            for (j = 0; j < old.length; ++j) data[i + j] = new_[j];
+            for (j = 0; j < old.length; ++j) {
+                data[i + j] = new_[j];
+            }
             return;
         }
         revert NotTrue("found");
@@ -463,19 +478,13 @@ contract SettleTest is Fixture {
 
     function test_quotasAndCapsNeedTheirRole() public {
         vm.prank(hq);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRoleGated.MissingRole.selector, hq, Roles.ISSUER, CHAPTER)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRoleGated.MissingRole.selector, hq, Roles.ISSUER, CHAPTER));
         credit.setQuota(CHAPTER, MONTH, 1);
         vm.prank(issuer);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRoleGated.MissingRole.selector, issuer, Roles.HQ, uint32(0))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRoleGated.MissingRole.selector, issuer, Roles.HQ, uint32(0)));
         credit.setDailyCap(CHAPTER, 1);
         vm.prank(issuer);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRoleGated.MissingRole.selector, issuer, Roles.HQ, uint32(0))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRoleGated.MissingRole.selector, issuer, Roles.HQ, uint32(0)));
         credit.setHoldingCap(CHAPTER, 1);
     }
 

@@ -24,11 +24,7 @@ interface ICoSignature is IRoleGated {
     event PolicyRegistered(bytes32 indexed policy, uint8[] kinds, uint8 threshold);
     /// @notice `approver` approved a digest as holder of `kind`.
     event Approved(
-        bytes32 indexed policy,
-        bytes32 indexed digest,
-        address indexed approver,
-        uint32 chapter,
-        uint8 kind
+        bytes32 indexed policy, bytes32 indexed digest, address indexed approver, uint32 chapter, uint8 kind
     );
 
     /// @notice Registers a policy for ever. Emits {PolicyRegistered}.

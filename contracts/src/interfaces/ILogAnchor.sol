@@ -59,8 +59,13 @@ interface ILogAnchor is IRoleGated {
     /// - size must be above the anchored size, by at most the log's growth limit; root must not be zero;
     /// - signatures over `Anchor(logId, size, root)` must be by at least `threshold` signers, ascending;
     /// - the consistency proof from the anchored tree must hold.
-    function anchor(bytes32 logId, uint64 size, bytes32 root, bytes32[] calldata proof, bytes[] calldata signatures)
-        external;
+    function anchor(
+        bytes32 logId,
+        uint64 size,
+        bytes32 root,
+        bytes32[] calldata proof,
+        bytes[] calldata signatures
+    ) external;
 
     /// @notice Replaces the signers of a log. Emits {SignersSet}.
     /// @dev Requirements: the caller must be HQ; the log must exist; signers as in {registerLog}.

@@ -82,7 +82,9 @@ library Leaves {
         uint256 used = count & 255;
         if (used != 0 && mask[words - 1] >> used != 0) revert MaskBeyondWindow(count);
         uint256 selected = 0;
-        for (uint256 i = 0; i < words; ++i) selected += _popCount(mask[i]);
+        for (uint256 i = 0; i < words; ++i) {
+            selected += _popCount(mask[i]);
+        }
         if (operations != selected) revert OperationCountMismatch(operations, selected);
         if (commitments != count - selected) revert CommitmentCountMismatch(commitments, count - selected);
     }

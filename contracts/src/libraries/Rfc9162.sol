@@ -149,7 +149,9 @@ library Rfc9162 {
         uint256 want = used + (end <= size ? 1 : _popCount(size - (climb.end << climb.level)));
         if (right.length < want) revert ProofLengthMismatch(right.length, want);
         hash = right[want - 1];
-        for (uint256 i = want - 1; i > used; --i) hash = hashNode(right[i - 1], hash);
+        for (uint256 i = want - 1; i > used; --i) {
+            hash = hashNode(right[i - 1], hash);
+        }
         climb.usedRight = want;
         climb.atEdge = end >= size;
     }
@@ -208,6 +210,8 @@ library Rfc9162 {
     }
 
     function _popCount(uint256 value) private pure returns (uint256 count) {
-        for (; value != 0; value &= value - 1) ++count;
+        for (; value != 0; value &= value - 1) {
+            ++count;
+        }
     }
 }

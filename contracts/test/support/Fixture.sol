@@ -158,7 +158,9 @@ abstract contract Fixture is Test {
     function _signers() internal pure returns (address[] memory signers, uint256[] memory keys) {
         signers = new address[](3);
         keys = new uint256[](3);
-        for (uint256 i = 0; i < 3; ++i) (signers[i], keys[i]) = (vm.addr(i + 1), i + 1);
+        for (uint256 i = 0; i < 3; ++i) {
+            (signers[i], keys[i]) = (vm.addr(i + 1), i + 1);
+        }
         for (uint256 i = 0; i < 3; ++i) {
             for (uint256 j = i + 1; j < 3; ++j) {
                 if (signers[j] >= signers[i]) continue;
@@ -185,8 +187,7 @@ abstract contract Fixture is Test {
     }
 
     function _digest(Operation memory op) internal pure returns (bytes32) {
-        return
-            keccak256(abi.encode(op.kind, op.from, op.to, op.amount, op.validUntil, op.ref, op.opSalt));
+        return keccak256(abi.encode(op.kind, op.from, op.to, op.amount, op.validUntil, op.ref, op.opSalt));
     }
 
     function _leafHash(Operation memory op) internal pure returns (bytes32) {
@@ -267,7 +268,9 @@ abstract contract Fixture is Test {
         Leaf[] storage list = leaves[logId];
         proof.mask = new uint256[]((uint256(count) + 255) / 256);
         uint256 operations = 0;
-        for (uint256 i = 0; i < count; ++i) if (list[start + i].isOperation) ++operations;
+        for (uint256 i = 0; i < count; ++i) {
+            if (list[start + i].isOperation) ++operations;
+        }
         proof.ops = new Operation[](operations);
         proof.others = new bytes32[](count - operations);
         operations = 0;
@@ -345,9 +348,8 @@ abstract contract Fixture is Test {
         assertTrue(outcome.done || log.topics[0] == ITimeCredit.OperationRefused.selector, "is an outcome");
         outcome.index = uint64(uint256(log.topics[2]));
         outcome.leafHash = log.topics[3];
-        (,,,,,,, uint256 last) = abi.decode(
-            log.data, (uint8, address, address, uint128, uint64, bytes32, bytes16, uint256)
-        );
+        (,,,,,,, uint256 last) =
+            abi.decode(log.data, (uint8, address, address, uint128, uint64, bytes32, bytes16, uint256));
         if (outcome.done) outcome.moved = uint128(last);
         else outcome.reason = uint8(last);
     }

@@ -77,16 +77,22 @@ library Trees {
 
     function append(bytes32[] memory list, bytes32 item) internal pure returns (bytes32[] memory out) {
         out = new bytes32[](list.length + 1);
-        for (uint256 i = 0; i < list.length; ++i) out[i] = list[i];
+        for (uint256 i = 0; i < list.length; ++i) {
+            out[i] = list[i];
+        }
         out[list.length] = item;
     }
 
     function without(bytes32[] memory list, uint256 position) internal pure returns (bytes32[] memory out) {
         out = new bytes32[](list.length - 1);
-        for (uint256 i = 0; i < out.length; ++i) out[i] = list[i < position ? i : i + 1];
+        for (uint256 i = 0; i < out.length; ++i) {
+            out[i] = list[i < position ? i : i + 1];
+        }
     }
 
     function split(uint256 size) internal pure returns (uint256 half) {
-        for (half = 1; half * 2 < size;) half *= 2;
+        for (half = 1; half * 2 < size;) {
+            half *= 2;
+        }
     }
 }
