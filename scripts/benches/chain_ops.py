@@ -1,12 +1,18 @@
-"""Credit operations all the way: accepted over HTTP, logged, anchored, settled, mined and mirrored.
+"""Credit operations through the outbox: from a backlog of accepted ones to the mirror of the last outcome.
 
-Measured against plain ERC-20 transfers on the same node, with the same one-second blocks, right afterwards.
+The backlog is recorded by a gateway that does not anchor; the next one on the same folder anchors and settles
+it. The clock runs from the first transaction put into its outbox. The peer, plain ERC-20 transfers on the same
+node with the same one-second blocks, is signed before its clock starts.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
 
 from scripts.benches import erc20
 from scripts.benches.http_load import build_request, send_all
@@ -17,8 +23,8 @@ from scripts.benches.writes import BATCH_LINES, Refused
 RATIO = 3
 
 
-def measure_operations(ground: Ground, operations: int) -> float:
-    """Operations a second, from the first request to the mirror of the last outcome."""
+def record_operations(ground: Ground, operations: int) -> None:
+    """Have transfers from the pool to the members accepted."""
     url = f"{ground.addresses.gateway}/v1/entries/batch"
     requests = []
     for start in range(0, operations, BATCH_LINES):
@@ -42,23 +48,40 @@ def measure_operations(ground: Ground, operations: int) -> float:
         body = "\n".join(lines).encode() + b"\n"
         key = ground.addresses.platform_key
         requests.append(build_request(url, key, body, None, "application/x-ndjson"))
-    started = time.perf_counter()
     answers, _ = send_all(url, requests, 2)
-    wait_for(ground.client, "settled_index")
-    seconds = time.perf_counter() - started
     accepted = sum(answer.body.count(b'"state":"accepted"') for answer in answers)
     if accepted != operations:
         raise Refused(f"{accepted} of {operations} operations were accepted")
-    return operations / seconds
 
 
-def run(ground: Ground, short: bool) -> list[Row]:
-    """One row."""
-    ours = measure_operations(ground, 8_000 if short else 40_000)
+def last_transaction(data: Path) -> int:
+    """Number of the newest transaction in the outbox."""
+    return int(_ask(data, "SELECT coalesce(max(id), 0) FROM chain_transactions"))
+
+
+def first_after(data: Path, number: int) -> float:
+    """Unix time at which the first transaction after ``number`` was put into the outbox."""
+    at = _ask(data, f"SELECT min(created_at) FROM chain_transactions WHERE id > {number:d}")  # noqa: S608
+    return datetime.fromisoformat(str(at)).timestamp()
+
+
+def _ask(data: Path, query: str) -> str:
+    with closing(sqlite3.connect(f"file:{data / 'gateway.sqlite3'}?mode=ro", uri=True)) as connection:
+        return str(connection.execute(query).fetchone()[0])
+
+
+def wait_for_backlog(ground: Ground, operations: int, before: int) -> float:
+    """Operations a second of a gateway that has just started on a backlog."""
+    wait_for(ground.client, "settled_index")
+    return operations / (time.time() - first_after(ground.data, before))
+
+
+def run_peer(ground: Ground, short: bool, ours: float) -> list[Row]:
+    """The row: ours against plain transfers on the node that has just carried ours."""
     peer = erc20.measure(ground.addresses.rpc, 2_000 if short else 10_000)
     return [
         make_row(
-            "credit operations: HTTP, log, anchor, settle, mined, mirrored",
+            "credit operations: outbox, settle, mined, mirrored",
             ours,
             "ops/s",
             peer="ERC-20 transfers, pre-signed, batches of 100, /s",

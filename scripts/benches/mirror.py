@@ -11,15 +11,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from eth_utils import to_checksum_address
 from sqlalchemy import text
 from web3 import Web3
 
 from chain.evm.artifacts import load_artifact
 from chain.evm.client import EvmClient
 from gateway.db import Database, migrate, sqlite_url
-from gateway.mirror.follower import MirrorSettings, Receipts
+from gateway.mirror.follower import MirrorSettings
 from gateway.mirror.rebuild import rebuild_mirror
+from gateway.mirror.source import Receipts
 from scripts.benches.rows import Reach, Row, make_row
 from scripts.benches.running import Ground
 
@@ -71,7 +71,7 @@ def measure_peer(ground: Ground, last: int, names: Sequence[str] = CONTRACTS) ->
     started = time.perf_counter()
     for name in names:
         contract = web3.eth.contract(
-            address=to_checksum_address(addresses[name]), abi=load_artifact(name).abi
+            address=Web3.to_checksum_address(addresses[name]), abi=load_artifact(name).abi
         )
         for event in contract.events:
             if event.event_name != "Transfer":

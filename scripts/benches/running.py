@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,10 +21,15 @@ FUNDS = 10**12
 PATIENCE = 300.0
 
 
+NO_ANCHORS = {"TONGYI_ANCHOR_INTERVAL": "86400"}
+"""Settings of a gateway that takes entries and leaves them to a later one to bring onto the chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A running gateway and who is registered there."""
+    """A running gateway, its data folder, and who is registered there."""
 
+    data: Path
     addresses: Addresses
     client: Client
     pool: str
@@ -37,15 +41,21 @@ class TooSlow(Exception):
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """Start, open a chapter, fill its pool, register members; stop and forget everything afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        with Service(Path(folder) / "data") as addresses:
-            with Client(addresses.gateway, addresses.platform_key) as client:
-                yield prepare(addresses, client)
+def new_ground(data: Path) -> Iterator[Ground]:
+    """Start on an empty folder, open a chapter, fill its pool, register members; stop afterwards."""
+    with Service(data) as addresses, Client(addresses.gateway, addresses.platform_key) as client:
+        yield prepare(data, addresses, client)
 
 
-def prepare(addresses: Addresses, client: Client) -> Ground:
+@contextmanager
+def same_ground(before: Ground, settings: Mapping[str, str]) -> Iterator[Ground]:
+    """Start again on the same folder with other settings; stop afterwards."""
+    service = Service(before.data, settings=settings)
+    with service as addresses, Client(addresses.gateway, addresses.platform_key) as client:
+        yield replace(before, addresses=addresses, client=client)
+
+
+def prepare(data: Path, addresses: Addresses, client: Client) -> Ground:
     """Register everybody and wait until the chain knows them."""
     pool = str(client.post("/v1/chapters", {"code": CHAPTER}, "open").require("open")["pool"])
     period = business_month(int(datetime.now(UTC).timestamp()))
@@ -61,7 +71,7 @@ def prepare(addresses: Addresses, client: Client) -> Ground:
     with ThreadPoolExecutor(8) as workers:
         members = tuple(workers.map(join, range(MEMBERS)))
     wait_for(client, "settled_index")
-    return Ground(addresses, client, pool, members)
+    return Ground(data, addresses, client, pool, members)
 
 
 def wait_for(client: Client, figure: str, patience: float = PATIENCE) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -42,8 +43,11 @@ class Addresses:
 class Service:
     """One ``tongyi serve`` on a data folder; as a context manager, leaving it stops the process cleanly."""
 
-    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+    def __init__(
+        self, data: Path, *options: str, port: int = 0, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.data = data
+        self._settings = dict(settings or {})
         self.log = data.parent / f"{data.name}.log"
         self._argv = [
             *(str(Path(sys.executable).parent / "tongyi"), "serve"),
@@ -62,7 +66,7 @@ class Service:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **self._settings, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
         try:
