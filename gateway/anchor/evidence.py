@@ -21,6 +21,7 @@ from chain.evidence.tries_build import build_receipt_proof
 from chain.evm.blocks import Header, Receipt, encode_receipt
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
+from chain.evm.state import fetch_proven_state
 from chain.types import Address
 from gateway.anchor.tables import anchor_evidence, anchor_headers
 from gateway.db import Database
@@ -137,7 +138,7 @@ class EvidenceKeeper:
             raise FatalChainError(
                 f"block {block_number}: receipts give {got.hex()}, header has {header.receipts_root.hex()}"
             )
-        account = self._client.storage_proof(self._contract, [], block_number)
+        account = fetch_proven_state(self._client, header, self._contract, [])
         values = {
             "chain_id": self._chain_id,
             "log_id": self._log_id,

@@ -30,7 +30,9 @@ from chain.evidence.bundle import (
 )
 from chain.evidence.layout import account_key, cursor_key, parse_account_slot, refused_key
 from chain.evidence.rlp import parse_rlp_list
+from chain.evm.blocks import AccountProof
 from chain.evm.client import EvmClient
+from chain.evm.state import fetch_proven_state
 from chain.types import AccountId, Address, BlockNumber, Digest, LeafIndex, NodeHash, TreeSize
 from gateway.anchor.tables import anchor_evidence, anchor_headers
 from gateway.db import Database
@@ -203,7 +205,7 @@ class BundleAssembler:
     def _outcome(self, record: Record) -> OutcomeEvidence:
         block = self._final_block()
         keys = [cursor_key(self._subject.log_id), refused_key(self._subject.log_id, record.index)]
-        proof = self._client.storage_proof(self._subject.credit_contract, keys, block)
+        proof = self._state(block, keys)
         cursor, refused = proof.storage
         if cursor.value <= record.index:
             raise Refusal("proof.pending", state="not settled at depth yet", want="final")
@@ -217,8 +219,13 @@ class BundleAssembler:
             refused_proof=refused.nodes,
         )
 
+    def _state(self, block: BlockNumber, keys: Sequence[bytes]) -> AccountProof:
+        """Return slots of the credit contract at a block, proven against that block's header."""
+        header = self._client.header(block)
+        return fetch_proven_state(self._client, header, self._subject.credit_contract, keys)
+
     def _with_state(self, bundle: Bundle, account: Address, block: BlockNumber) -> Bundle:
-        proof = self._client.storage_proof(self._subject.credit_contract, [account_key(account)], block)
+        proof = self._state(block, [account_key(account)])
         held = parse_account_slot(proof.storage[0].value)
         state = StateEvidence(
             block=block,
