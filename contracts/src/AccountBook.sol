@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {RoleGated} from "./RoleGated.sol";
+import {Registration} from "./interfaces/IMembership.sol";
 import {IStandings, Standing} from "./interfaces/IStandings.sol";
 import {Custody} from "./libraries/Ledger.sol";
 import {PackedAccount, PackedAccounts} from "./libraries/PackedAccount.sol";
@@ -45,12 +46,12 @@ abstract contract AccountBook is RoleGated, IStandings {
     }
 
     /// @inheritdoc IStandings
-    function openAccount(address account, uint8 kind, uint8 custody, uint32 chapter, bytes32 homeLog)
-        external
-        onlyMembership
-    {
-        _accounts[account] =
-            PackedAccounts.open(kind, custody == Custody.SELF, _placeNumber(homeLog, chapter));
+    function openAccounts(Registration[] calldata registrations) external onlyMembership {
+        for (uint256 i = 0; i < registrations.length; ++i) {
+            Registration calldata item = registrations[i];
+            uint24 place = _placeNumber(item.homeLog, item.chapter);
+            _accounts[item.account] = PackedAccounts.open(item.kind, item.custody == Custody.SELF, place);
+        }
     }
 
     /// @inheritdoc IStandings

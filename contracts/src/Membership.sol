@@ -45,8 +45,8 @@ contract Membership is RoleGated, IMembership {
             _requireValid(item);
             _commitments[item.account] = item.commitment;
             _emitRegistered(item);
-            standings.openAccount(item.account, item.kind, item.custody, item.chapter, item.homeLog);
         }
+        standings.openAccounts(registrations);
     }
 
     /// @inheritdoc IMembership

@@ -177,7 +177,7 @@ contract MembershipTest is Fixture {
         bytes memory want = abi.encodeWithSelector(IStandings.NotMembership.selector, caller);
         vm.prank(caller);
         vm.expectRevert(want);
-        credit.openAccount(carol, 1, 1, CHAPTER, LOG);
+        credit.openAccounts(new Registration[](0));
         vm.prank(caller);
         vm.expectRevert(want);
         credit.changeRights(alice, true, true);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Registration} from "./IMembership.sol";
+
 /// @notice What an account is and may do. `kind` 0 means that there is no account.
 struct Standing {
     uint8 kind;
@@ -19,8 +21,8 @@ interface IStandings {
     /// @notice Thrown when there is no number left for one more pair of home log and chapter.
     error TooManyPlaces(uint256 limit);
 
-    /// @notice Opens an account with both rights. Membership has checked every argument.
-    function openAccount(address account, uint8 kind, uint8 custody, uint32 chapter, bytes32 homeLog) external;
+    /// @notice Opens accounts with both rights. Membership has checked every registration.
+    function openAccounts(Registration[] calldata registrations) external;
 
     /// @notice Sets the rights of an open account.
     function changeRights(address account, bool maySend, bool mayReceive) external;
