@@ -1,8 +1,8 @@
 """Credit operations through the outbox: from a backlog of accepted ones to the mirror of the last outcome.
 
 The backlog is recorded by a gateway that does not anchor; the next one on the same folder anchors and settles
-it. The clock runs from the first transaction put into its outbox. The peer, plain ERC-20 transfers on the same
-node with the same one-second blocks, is signed before its clock starts.
+it. The clock runs from the first transaction put into its outbox. The peer, plain ERC-20 transfers on the
+same node with the same one-second blocks, is signed before its clock starts.
 """
 
 from __future__ import annotations

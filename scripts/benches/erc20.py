@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import time
 from pathlib import Path
 
 import httpx2
-from solcx import compile_standard
 
 from chain.evm.client import EvmClient
 from chain.evm.signers.base import LocalKey
-from chain.evm.solc import CONTRACTS_DIR, SETTINGS
+from chain.evm.solc import CONTRACTS_DIR, compile_contracts
 from chain.evm.transactions import TransactionFields
 from chain.types import Address
 
@@ -37,14 +37,18 @@ class PeerFailed(Exception):
 
 
 def compile_token() -> bytes:
-    """Creation code of the token."""
-    wanted = {
-        "language": "Solidity",
-        "sources": {SOURCE.name: {"content": SOURCE.read_text()}},
-        "settings": {**SETTINGS, "outputSelection": {"*": {"*": ["evm.bytecode.object"]}}},
-    }
-    output = compile_standard(wanted, solc_binary=str(CONTRACTS_DIR / "bin" / "solc"))
-    return bytes.fromhex(output["contracts"][SOURCE.name]["PlainToken"]["evm"]["bytecode"]["object"])
+    """Creation code of the token: a folder of its own, with the libraries and the compiler of our contracts."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "src").mkdir()
+        (place / "src" / SOURCE.name).write_bytes(SOURCE.read_bytes())
+        for name in ("node_modules", "bin"):
+            (place / name).symlink_to(CONTRACTS_DIR / name)
+        output = compile_contracts(place)
+    evm = output.contracts[f"src/{SOURCE.name}"][SOURCE.stem]["evm"]
+    if not isinstance(evm, dict):
+        raise PeerFailed("the compiler printed no code")
+    return bytes.fromhex(evm["bytecode"]["object"])
 
 
 def deploy_token(client: EvmClient, key: LocalKey) -> Address:
