@@ -37,7 +37,7 @@ class PeerFailed(Exception):
 
 
 def compile_token() -> bytes:
-    """Creation code of the token: a folder of its own, with the libraries and the compiler of our contracts."""
+    """Creation code of the token: its own folder, the libraries and the compiler of our contracts."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "src").mkdir()
