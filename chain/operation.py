@@ -17,7 +17,7 @@ from chain.hashing import keccak256
 from chain.types import AccountId, Address, ChapterCode, Digest
 
 ZERO_ADDRESS = Address(bytes(20))
-"""Stands for "nobody": the sender of an issue, the receiver of a burn or cancel."""
+"""Stands for "nobody": the sender of an issue, the receiver of a burn, cancel or reversed issue."""
 
 ZERO_REF = bytes(32)
 """An operation's ``ref`` when it acts on nothing earlier."""
@@ -75,6 +75,8 @@ _KINDS = {label: kind for kind, label in _LABELS.items()}
 
 _NO_SENDER = frozenset({OperationKind.ISSUE})
 _NO_RECEIVER = frozenset({OperationKind.BURN, OperationKind.CANCEL})
+_MAY_LACK_RECEIVER = frozenset({OperationKind.REVERSE})
+"""What an issue gave goes back to nobody: it is burned. Whether the original was one, the chain judges."""
 _ACTS_ON_EARLIER = frozenset({OperationKind.RELEASE, OperationKind.CANCEL, OperationKind.REVERSE})
 _NEVER_REFERS = frozenset({OperationKind.ISSUE, OperationKind.RECOVER})
 
@@ -165,7 +167,7 @@ def check_operation(operation: Operation) -> None:
     kind = operation.kind
     if (operation.sender == ZERO_ADDRESS) != (kind in _NO_SENDER):
         raise FieldError(BAD_FIELD, "op.from", f"{kind.label} {_presence(kind in _NO_SENDER)} from")
-    if (operation.receiver == ZERO_ADDRESS) != (kind in _NO_RECEIVER):
+    if kind not in _MAY_LACK_RECEIVER and (operation.receiver == ZERO_ADDRESS) != (kind in _NO_RECEIVER):
         raise FieldError(BAD_FIELD, "op.to", f"{kind.label} {_presence(kind in _NO_RECEIVER)} to")
     if not 0 <= operation.amount <= MAX_AMOUNT:
         raise FieldError(AMOUNT_TOO_LARGE, "op.amount", "amount outside 0 to 2^63 - 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 
 from chain.canonical import JsonValue, canonicalize
@@ -100,6 +101,8 @@ def _sound_entries() -> Iterator[tuple[dict[str, JsonValue], Operation | None]]:
     yield _entry("purchase.recorded", _operation(OperationKind.TRANSFER)), _operation(OperationKind.TRANSFER)
     for kind, type_name in _TYPE_OF.items():
         yield _entry(type_name, _operation(kind), {"occurred_at": _AT}), _operation(kind)
+    back = replace(_operation(OperationKind.REVERSE), receiver=ZERO_ADDRESS)
+    yield _entry("credit.reversed", back, {"occurred_at": _AT}), back
 
 
 def _sound_entry(entry: dict[str, JsonValue], operation: Operation | None) -> Case:
@@ -238,6 +241,8 @@ def _broken_operations() -> Iterator[_Fault]:
             *_with_op("from", _A, nobody, kind=OperationKind.ISSUE),
             *_with_op("to", _B, nobody, kind=OperationKind.BURN),
             *_with_op("to", _B, kind=OperationKind.CANCEL),
+            *(_with_op("to", None, kind=kind)[0] for kind in (OperationKind.LOCK, OperationKind.RECOVER)),
+            *_with_op("from", None, kind=OperationKind.REVERSE),
             *_with_op("amount", "1", kind=OperationKind.RECOVER),
             *(text for kind in needs_ref for text in _with_op("ref", "00" * 32, kind=kind)),
             *(text for kind in takes_none for text in _with_op("ref", "11" * 32, kind=kind)),

@@ -24,6 +24,7 @@ from chain.operation import Operation, OperationKind, operation_digest
 from chain.typed_data import anchor_payload, authorization_digest
 from chain.types import Address, NodeHash, TreeSize
 from gateway.db import Database
+from gateway.mirror.reconcile import reconcile
 from gateway.mirror.tables import mirror_operations, mirror_passed
 from gateway.outbox.calls import ChainCall
 from gateway.outbox.queue import enqueue
@@ -32,6 +33,7 @@ from tests.integration.chain_kit import (
     CHAPTER,
     LOG_ID,
     Network,
+    TestLeaf,
     account,
     key,
     running_network,
@@ -212,21 +214,52 @@ def test_a_reversal_carries_its_original(pipeline: Pipeline, network: Network) -
     gift = log.operate(Kind.TRANSFER, account(0), account(1), 40)
     log.publish()
     pipeline.finish()
-    back = log.operate(Kind.REVERSE, account(1), account(0), 40, ref=gift.leaf_hash)
-    operation = Operation(Kind.REVERSE, account(1), account(0), 40, 0, gift.leaf_hash)
+    back = reverse(network, account(1), account(0), 40, gift.leaf_hash)
+    log.publish()
+    pipeline.finish()
+    assert outcome_of(pipeline, back.index) == (0, 40, 40)
+    assert (network.balance_of(account(0)), network.balance_of(account(1))) == (100, 0)
+
+
+def reverse(network: Network, sender: bytes, receiver: bytes, amount: int, original: bytes) -> TestLeaf:
+    """Append the reversal of an operation, approved by two officers."""
+    back = network.log.operate(Kind.REVERSE, sender, receiver, amount, ref=original)
+    operation = Operation(Kind.REVERSE, Address(sender), Address(receiver), amount, 0, original)
     approval = encode_approve(
         keccak256(b"reverse"), CHAPTER, operation_digest(operation, back.op_salt or b"")
     )
     for approver in (network.admin, network.regulator):
         network.do(approver, network.addresses["CoSignature"], approval)
+    return back
+
+
+def outcome_of(pipeline: Pipeline, index: int) -> tuple[int, int, int]:
+    """(reason, amount, moved) of a mirrored operation."""
+    columns = (mirror_operations.c.reason, mirror_operations.c.amount, mirror_operations.c.moved)
+    with pipeline.database.reader() as connection:
+        row = connection.execute(select(*columns).where(mirror_operations.c.leaf_index == index)).one()
+    return row.reason, row.amount, row.moved
+
+
+def test_the_reversal_of_an_issue_burns_what_is_still_there(pipeline: Pipeline, network: Network) -> None:
+    log, nobody = network.log, bytes(20)
+    whole = log.operate(Kind.ISSUE, nobody, account(0), 100)
+    spent = log.operate(Kind.ISSUE, nobody, account(1), 100)
+    log.operate(Kind.TRANSFER, account(1), account(2), 70)
     log.publish()
     pipeline.finish()
-    with pipeline.database.reader() as connection:
-        done = connection.execute(
-            select(mirror_operations).where(mirror_operations.c.leaf_index == back.index)
-        ).one()
-    assert (done.reason, done.moved) == (0, 40)
-    assert (network.balance_of(account(0)), network.balance_of(account(1))) == (100, 0)
+    first = reverse(network, account(0), nobody, 100, whole.leaf_hash)
+    second = reverse(network, account(1), nobody, 100, spent.leaf_hash)
+    log.publish()
+    pipeline.finish()
+    assert outcome_of(pipeline, first.index) == (0, 100, 100)
+    # What the holder has spent already is a receivable: amount less moved.
+    assert outcome_of(pipeline, second.index) == (0, 100, 30)
+    assert [network.balance_of(account(i)) for i in range(3)] == [0, 0, 70]
+    result = reconcile(
+        pipeline.database, network.client, chain_id=network.chain_id, credit=network.addresses["TimeCredit"]
+    )
+    assert (result.mismatches, result.supply) == ((), 70)
 
 
 def test_an_erased_operation_waits_for_its_co_signature(pipeline: Pipeline, network: Network) -> None:

@@ -69,10 +69,12 @@ def operations(draw: st.DrawFn, kinds: frozenset[OperationKind]) -> Operation:
     acts_on_earlier = kind in (OperationKind.RELEASE, OperationKind.CANCEL, OperationKind.REVERSE)
     no_ref = kind in (OperationKind.ISSUE, OperationKind.RECOVER)
     ref = draw(st.binary(min_size=32, max_size=32).filter(any))
+    ends = kind in (OperationKind.BURN, OperationKind.CANCEL)
+    ends = ends or (kind is OperationKind.REVERSE and draw(st.booleans()))
     return Operation(
         kind=kind,
         sender=ZERO_ADDRESS if kind is OperationKind.ISSUE else draw(address),
-        receiver=ZERO_ADDRESS if kind in (OperationKind.BURN, OperationKind.CANCEL) else draw(address),
+        receiver=ZERO_ADDRESS if ends else draw(address),
         amount=0 if kind is OperationKind.RECOVER else draw(st.integers(1, MAX_AMOUNT)),
         valid_until=draw(st.integers(0, 2**53 - 1)),
         ref=ZERO_REF if no_ref or not (acts_on_earlier or draw(st.booleans())) else ref,

@@ -108,9 +108,19 @@ def test_each_kind_round_trips(kind: OperationKind) -> None:
     assert operation_from_entry({"op": format_operation(one)}) == one
 
 
+def test_the_reversal_of_an_issue_has_no_receiver() -> None:
+    one = operation(kind=OperationKind.REVERSE, ref=EARLIER, receiver=ZERO_ADDRESS)
+    check_operation(one)
+    assert format_operation(one)["to"] is None
+    assert operation_from_entry({"op": format_operation(one)}) == one
+
+
 @pytest.mark.parametrize(
     ("kind", "changes", "where"),
     [
+        (OperationKind.REVERSE, {"sender": ZERO_ADDRESS}, "op.from"),
+        (OperationKind.LOCK, {"receiver": ZERO_ADDRESS}, "op.to"),
+        (OperationKind.RECOVER, {"receiver": ZERO_ADDRESS}, "op.to"),
         (OperationKind.ISSUE, {"sender": A}, "op.from"),
         (OperationKind.TRANSFER, {"sender": ZERO_ADDRESS}, "op.from"),
         (OperationKind.TRANSFER, {"receiver": ZERO_ADDRESS}, "op.to"),
