@@ -18,7 +18,7 @@ from chain.hashing import hash_leaf
 from chain.merkle.prove import consistency_proof, inclusion_proof, window_proof
 from chain.merkle.tree import Tree
 from chain.types import LeafIndex, NodeHash, TreeSize
-from gateway.db import Database, fetch_all
+from gateway.db import Database, fetch_all, fetch_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,10 @@ class LeafSource(Protocol):
 
     def operation(self, leaf_hash: bytes) -> LeafRow | None:
         """Return the operation whose leaf has this hash, or None."""
+        ...
+
+    def first_index(self, entry_ids: Sequence[str]) -> int | None:
+        """Return the lowest index of these entries, None where the log has none of them."""
         ...
 
 
@@ -182,6 +186,14 @@ class LogView:
                 return None
             index = cast("int", rows[0][0])
             return read_leaves(connection, index, index + 1)[0]
+
+    def first_index(self, entry_ids: Sequence[str]) -> int | None:
+        """Return the lowest index of these entries, None where the log has none of them."""
+        with self._database.reader() as connection:
+            rows = fetch_in(
+                connection, "SELECT min(log_index) FROM entries WHERE entry_id IN (@)", list(entry_ids)
+            )
+        return min((cast("int", row[0]) for row in rows if row[0] is not None), default=None)
 
 
 _SELECT_LEAVES = """

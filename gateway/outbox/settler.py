@@ -21,6 +21,7 @@ from chain.types import Address, TreeSize
 from gateway.db import Database
 from gateway.outbox.calls import ChainCall, TransactionState
 from gateway.outbox.credit_views import load_anchored, load_cursor, load_self_custody
+from gateway.outbox.order import before_barrier, load_unfinished
 from gateway.outbox.queue import enqueue
 from gateway.outbox.rows import lock_order
 from gateway.outbox.sources import Leaf, LeafSource, TreeProofs
@@ -72,6 +73,17 @@ class Plan:
     anchor_on_its_way: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What holds settlement back: the entry at ``index`` whose call another key has not finished.
+
+    ``seconds`` is how long operations behind it have waited; None and 0 where nothing waits.
+    """
+
+    index: int | None = None
+    seconds: float = 0.0
+
+
 class Settler:
     """Plans windows of one log on one chain."""
 
@@ -100,6 +112,8 @@ class Settler:
         self._settings = settings or SettleSettings()
         self._encoder = WindowEncoder(log_id, source, proofs, self._settings.signer)
         self._blocked_at: int | None = None
+        self._held_at: int | None = None
+        self._held_since = 0.0
         # Pacing only: forgetting it costs one early try.
         self._paused_for = 0
         self._not_before = 0.0
@@ -108,6 +122,12 @@ class Settler:
     def blocked_at(self) -> int | None:
         """Index of the leaf that only a co-signature can pass, None where nothing blocks."""
         return self._blocked_at
+
+    @property
+    def held(self) -> Held:
+        """Which entry's call operations wait for now, and for how long."""
+        index, since = self._held_at, self._held_since
+        return Held() if index is None else Held(index, time.monotonic() - since)
 
     def run(self, stop: threading.Event) -> None:
         """Plan until ``stop`` is set; node trouble is waited out.
@@ -226,18 +246,25 @@ class Settler:
 
     def _extend(self, plan: Plan, run: int, start: int, size: int, most: int) -> int:
         limits = self._limits(plan)
+        barrier = self._load_barrier()
         calls: list[ChainCall] = []
+        held: int | None = None
         while len(calls) < most and start < size:
             leaves = self._source.leaves(start, min(start + limits.leaves, size))
-            window = cut_window(leaves, start, limits)
+            free = before_barrier(leaves, barrier)
+            if not free:
+                held = barrier
+                break
+            window = cut_window(free, start, limits)
             if window is None:
                 break
             calls.append(self._encode(window, size, run, careful=plan.failed_runs > 0))
             start = window.end
         else:
             self._blocked_at = None
+        self._note_held(held)
         if not calls:
-            return self._pass_blocked(plan, start, size) if start < size else 0
+            return self._pass_blocked(plan, start, size) if start < size and held is None else 0
         # If we crash here, nothing is queued and the next step plans the same windows again.
         with self._database.writer() as connection:
             lock_order(connection, self._chain_id)
@@ -246,6 +273,17 @@ class Settler:
                 return 0
             enqueue(connection, calls, chain_id=self._chain_id, reference="settle", at=self._clock())
         return len(calls)
+
+    def _load_barrier(self) -> int | None:
+        """Return the index from which on no operation may be settled yet, None where all may."""
+        with self._database.reader() as connection:
+            waiting = load_unfinished(connection, self._chain_id, self._settings.signer)
+        return self._source.first_index(waiting) if waiting else None
+
+    def _note_held(self, index: int | None) -> None:
+        if index != self._held_at:
+            self._held_since = time.monotonic()
+            self._held_at = index
 
     def _is_newest(self, connection: Connection, plan: Plan) -> bool:
         now = self.load_plan(connection)

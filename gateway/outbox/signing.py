@@ -22,7 +22,6 @@ from gateway.outbox.calls import TransactionState
 from gateway.outbox.rows import Sent
 from gateway.outbox.tables import chain_signers, chain_transactions
 
-_UNFINISHED = (TransactionState.QUEUED.value, TransactionState.SIGNED.value, TransactionState.SENT.value)
 _IN_FLIGHT = (TransactionState.SIGNED.value, TransactionState.SENT.value)
 FILLER_GAS = 21_000
 """Gas of the empty transfer to oneself that fills a nonce whose call no node will take."""
@@ -142,28 +141,7 @@ class SigningDesk:
             .order_by(rows.id)
             .limit(room)
         )
-        calls = [Queued(*row) for row in connection.execute(query)]
-        return calls[: self._before_barrier(connection, role, calls)]
-
-    def _before_barrier(self, connection: Connection, role: str, calls: Sequence[Queued]) -> int:
-        """Return how many of ``calls`` may be signed now.
-
-        Calls of one key are mined in nonce order, so a window always finds the accounts that the same key
-        registered before. Calls of other keys (quota, rights, recovery) have no order against it: a window
-        waits until every such call queued before it is mined or has failed.
-        """
-        rows = chain_transactions.c
-        first_other = connection.execute(
-            select(func.min(rows.id)).where(
-                rows.chain_id == self._chain_id, rows.signer != role, rows.state.in_(_UNFINISHED)
-            )
-        ).scalar_one_or_none()
-        if first_other is None:
-            return len(calls)
-        for at, call in enumerate(calls):
-            if call.kind == "settle" and call.id > first_other:
-                return at
-        return len(calls)
+        return [Queued(*row) for row in connection.execute(query)]
 
     def _sign(self, signer: Signer, call: Queued, nonce: int, fees: Fees) -> dict[str, object]:
         target = self._addresses.get(call.target)

@@ -50,6 +50,10 @@ class LeafSource(Protocol):
         """Return the operation whose leaf has this hash, or None."""
         ...
 
+    def first_index(self, entry_ids: Sequence[str]) -> int | None:
+        """Return the lowest index of these entries, None where the log has none of them."""
+        ...
+
 
 class TreeProofs(Protocol):
     """Proofs about published sizes of the log (chain/FORMATS.md section 5)."""

@@ -145,6 +145,11 @@ class MemoryLog:
     def operation(self, leaf_hash: bytes) -> TestLeaf | None:
         return next((row for row in self.rows if row.leaf_hash == leaf_hash and row.kind), None)
 
+    def first_index(self, entry_ids: Sequence[str]) -> int | None:
+        """Entries of this log are called ``entry 0``, ``entry 1``, ...; other references are not its own."""
+        mine = [int(name.removeprefix("entry ")) for name in entry_ids if name.startswith("entry ")]
+        return min(mine, default=None)
+
     def root(self, size: int) -> NodeHash:
         return self.tree.root(size)
 

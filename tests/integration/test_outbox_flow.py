@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from chain.evm.calldata import Registration, encode_register, encode_set_quota
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused, NodeUnreachable
 from chain.evm.local import LocalChain
+from chain.evm.signers.base import LocalKey
 from chain.evm.transport import Call, Json
 from chain.operation import OperationKind as Kind
 from gateway.db import Database
@@ -101,12 +103,14 @@ class Wire(EvmClient):
         return answers
 
 
-def submitter_over(pipeline: Pipeline, client: EvmClient) -> Submitter:
+def submitter_over(
+    pipeline: Pipeline, client: EvmClient, signers: Mapping[str, LocalKey] | None = None
+) -> Submitter:
     return Submitter(
         pipeline.database,
         client,
         chain_id=pipeline.network.chain_id,
-        signers=pipeline.network.signers,
+        signers=signers or pipeline.network.signers,
         addresses=pipeline.network.addresses,
         clock=clock,
         settings=OutboxSettings(2, 256, resend_after=0.0),
@@ -279,20 +283,85 @@ def test_two_senders_on_one_database_send_each_call_once(pipeline: Pipeline) -> 
     assert is_registered(network, 59)
 
 
-def test_a_window_waits_for_other_keys_calls_before_it(pipeline: Pipeline) -> None:
-    network = pipeline.network
-    calldata = encode_set_quota(CHAPTER, 203001, 5)
-    put(pipeline, registration(0), ChainCall("set_quota", "TimeCredit", calldata, 150_000, "issuer"))
-    network.log.operate(Kind.ISSUE, bytes(20), account(0), 10)
-    network.log.publish()
+def quota_call(network: Network, amount: int, signer: str = "issuer") -> ChainCall:
+    """A call that sets the quota of the month of the newest block."""
+    stamp = datetime.fromtimestamp(network.client.header("latest").timestamp, UTC) + timedelta(hours=8)
+    calldata = encode_set_quota(CHAPTER, stamp.year * 100 + stamp.month, amount)
+    return ChainCall("set_quota", "TimeCredit", calldata, 150_000, signer)
+
+
+def put_for(pipeline: Pipeline, entry: int, call: ChainCall) -> None:
+    with pipeline.database.writer() as connection:
+        enqueue(
+            connection, [call], chain_id=pipeline.network.chain_id, reference=f"entry {entry}", at=clock()
+        )
+
+
+def outcomes(pipeline: Pipeline) -> dict[int, int]:
+    """Reason by leaf, 0 for done."""
+    columns = (mirror_operations.c.leaf_index, mirror_operations.c.reason)
+    with pipeline.database.reader() as connection:
+        return {row.leaf_index: row.reason for row in connection.execute(select(*columns))}
+
+
+def test_an_issue_waits_for_the_quota_before_it(pipeline: Pipeline) -> None:
+    network, log = pipeline.network, pipeline.network.log
+    network.register([account(0)])
+    network.set_quota(5)
+    log.operate(Kind.ISSUE, bytes(20), account(0), 5)
+    quota = log.record()
+    log.record()
+    issue = log.operate(Kind.ISSUE, bytes(20), account(0), 50)
+    log.record()
+    log.publish()
+    put_for(pipeline, quota.index, quota_call(network, 100))
+    whole = pipeline.submitter
+    # The issuer's transaction is held back: its key does not sign.
+    keys = {role: signer for role, signer in network.signers.items() if role != "issuer"}
+    pipeline.submitter = submitter_over(pipeline, network.client, keys)
+    for _ in range(4):
+        pipeline.turn()
+    assert network.cursor() == issue.index
+    assert network.balance_of(account(0)) == 5
+    assert pipeline.settler.held.index == quota.index
+    assert pipeline.settler.held.seconds > 0
+    # Signed and sent is not mined either.
+    pipeline.submitter = whole
+    pipeline.submitter.step()
+    assert dict(states_by_kind(pipeline))["set_quota"] == "sent"
+    assert pipeline.settler.step() == 0
+    pipeline.finish()
+    assert outcomes(pipeline) == {1: 0, issue.index: 0}
+    assert network.balance_of(account(0)) == 55
+    assert pipeline.settler.held.index is None
+
+
+def states_by_kind(pipeline: Pipeline) -> list[tuple[str, str]]:
+    return [(kind, state) for kind, state, _ in pipeline.states()]
+
+
+def test_a_call_that_fails_holds_nothing_back(pipeline: Pipeline) -> None:
+    network, log = pipeline.network, pipeline.network.log
+    network.register([account(0)])
+    quota = log.record()
+    log.operate(Kind.ISSUE, bytes(20), account(0), 50)
+    log.publish()
+    # The freezer may set no quota.
+    put_for(pipeline, quota.index, quota_call(network, 100, "freezer"))
+    pipeline.finish()
+    assert ("set_quota", "failed") in states_by_kind(pipeline)
+    assert network.balance_of(account(0)) == 50
+
+
+def test_calls_of_no_entry_and_of_the_same_key_hold_nothing_back(pipeline: Pipeline) -> None:
+    network, log = pipeline.network, pipeline.network.log
+    item = log.record()
+    log.operate(Kind.ISSUE, bytes(20), account(0), 10)
+    log.publish()
+    put_for(pipeline, item.index, registration(0))
+    put(pipeline, quota_call(network, 100))
     pipeline.anchorer.step()
-    pipeline.settler.step()
-    pipeline.submitter.step()
-    kinds = dict(zip([kind for kind, _, _ in pipeline.states()], stored(pipeline), strict=True))
-    assert kinds["settle"][0] == "queued"
-    assert {kinds[kind][0] for kind in ("register", "set_quota", "anchor")} == {"sent"}
-    network.mine()
-    pipeline.submitter.step()
+    assert pipeline.settler.step() == 1
     pipeline.finish()
     assert network.balance_of(account(0)) == 10
 
