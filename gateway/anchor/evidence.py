@@ -12,7 +12,7 @@ import threading
 from itertools import pairwise
 
 import structlog
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from chain.errors import FatalChainError, TransientChainError
 from chain.events import Anchored, decode
@@ -23,8 +23,8 @@ from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
 from chain.evm.state import fetch_proven_state
 from chain.types import Address
-from gateway.anchor.tables import anchor_evidence, anchor_headers
-from gateway.db import Database
+from gateway.anchor.tables import anchor_evidence
+from gateway.db import Database, execute, execute_many
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.tables import chain_transactions
 from gateway.outbox.trouble import WAIT_OUT
@@ -32,10 +32,24 @@ from gateway.outbox.trouble import WAIT_OUT
 _log = structlog.get_logger("anchor")
 _rows = chain_transactions.c
 _held = anchor_evidence.c
-_headers = anchor_headers.c
 _DONE = (TransactionState.MINED.value, TransactionState.FINAL.value)
 _MOST = 256
 """Newest anchors looked at; the state that proves older ones is gone from most nodes anyway."""
+
+
+_EVIDENCE_NAMES = tuple(column.name for column in anchor_evidence.c)
+_EVIDENCE_KEY = ("chain_id", "log_id", "size")
+_UPSERT_EVIDENCE = (
+    f"INSERT INTO anchor_evidence ({', '.join(_EVIDENCE_NAMES)}) "  # noqa: S608  names are ours
+    f"VALUES ({', '.join('?' * len(_EVIDENCE_NAMES))}) ON CONFLICT (chain_id, log_id, size) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _EVIDENCE_NAMES if name not in _EVIDENCE_KEY)
+    + " WHERE anchor_evidence.block_hash <> excluded.block_hash"
+)
+_UPSERT_HEADER = (
+    "INSERT INTO anchor_headers (chain_id, number, hash, parent_hash, header) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (chain_id, number) DO UPDATE SET hash = excluded.hash, parent_hash = excluded.parent_hash, "
+    "header = excluded.header WHERE anchor_headers.hash <> excluded.hash"
+)
 
 
 class EvidenceKeeper:
@@ -126,6 +140,14 @@ class EvidenceKeeper:
         return [anchor for anchor in found if (anchor[0], anchor[2]) not in self._lost]
 
     def _capture(self, size: int, block_number: int, block_hash: bytes, tx_hash: bytes) -> None:
+        values, header = self._read_evidence(size, block_number, block_hash, tx_hash)
+        with self._database.writer() as connection:
+            self._store_evidence(connection, values, header)
+
+    def _read_evidence(
+        self, size: int, block_number: int, block_hash: bytes, tx_hash: bytes
+    ) -> tuple[dict[str, object], Header]:
+        """Return the row of an anchor, not complete yet, and the header of its block."""
         header = self._client.header(block_number)
         if header.hash != block_hash:
             raise TransientChainError(
@@ -139,7 +161,7 @@ class EvidenceKeeper:
                 f"block {block_number}: receipts give {got.hex()}, header has {header.receipts_root.hex()}"
             )
         account = fetch_proven_state(self._client, header, self._contract, [])
-        values = {
+        values: dict[str, object] = {
             "chain_id": self._chain_id,
             "log_id": self._log_id,
             "size": size,
@@ -157,11 +179,12 @@ class EvidenceKeeper:
             "code_hash": account.code_hash,
             "complete": False,
         }
-        with self._database.writer() as connection:
-            mine = and_(_held.chain_id == self._chain_id, _held.log_id == self._log_id, _held.size == size)
-            connection.execute(delete(anchor_evidence).where(mine))
-            connection.execute(insert(anchor_evidence).values(**values))
-            self._store_headers(connection, [header])
+        return values, header
+
+    def _store_evidence(self, connection: Connection, values: dict[str, object], header: Header) -> None:
+        """Store a row unless the same evidence is there: of two keepers on one database one is second."""
+        execute(connection, _UPSERT_EVIDENCE, *[values[name] for name in _EVIDENCE_NAMES])
+        self._store_headers(connection, [header])
 
     def _find_event(self, receipts: list[Receipt], tx_hash: bytes, size: int) -> tuple[Receipt, int, bytes]:
         """Return the receipt, the event's position in it, and the anchored root."""
@@ -177,22 +200,11 @@ class EvidenceKeeper:
         raise TransientChainError(f"no event anchors size {size} in the block of its transaction")
 
     def _store_headers(self, connection: Connection, headers: list[Header]) -> None:
-        """Store headers, replacing those of a former chain at the same heights."""
-        for header in headers:
-            here = and_(_headers.chain_id == self._chain_id, _headers.number == header.number)
-            kept = connection.execute(select(_headers.hash).where(here)).scalar_one_or_none()
-            if kept == header.hash:
-                continue
-            connection.execute(delete(anchor_headers).where(here))
-            connection.execute(
-                insert(anchor_headers).values(
-                    chain_id=self._chain_id,
-                    number=header.number,
-                    hash=header.hash,
-                    parent_hash=header.parent_hash,
-                    header=header.raw,
-                )
-            )
+        """Store headers, replacing those of a former chain at the same heights; ascending, so that two
+        keepers wait for each other instead of blocking each other.
+        """
+        rows = [(self._chain_id, it.number, it.hash, it.parent_hash, it.raw) for it in headers]
+        execute_many(connection, _UPSERT_HEADER, rows)
 
     def _complete(self) -> int:
         """Store the headers that follow incomplete rows and mark those whose run is whole and linked."""

@@ -158,9 +158,14 @@ class Threads:
     def __init__(self, *loops: Callable[[threading.Event], None]) -> None:
         self._stop = threading.Event()
         self._errors: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._run, args=(loop,), daemon=True) for loop in loops]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        for loop in loops:
+            self.add(loop)
+
+    def add(self, loop: Callable[[threading.Event], None]) -> None:
+        """Start one more."""
+        self._threads.append(threading.Thread(target=self._run, args=(loop,), daemon=True))
+        self._threads[-1].start()
 
     def _run(self, loop: Callable[[threading.Event], None]) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from chain.evidence.tries import verify_account_proof, verify_receipt_proof
 from chain.hashing import keccak256
 from chain.types import Address
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
+from gateway.anchor.evidence import EvidenceKeeper
 from gateway.anchor.tables import anchor_evidence, anchor_headers
 from gateway.db import Database
 from tests.integration.chain_kit import LOG_ID, Network, running_network
-from tests.integration.pipeline_kit import Pipeline, clock
+from tests.integration.pipeline_kit import Pipeline, Threads, clock, until
 
 
 @pytest.fixture
@@ -105,6 +107,73 @@ def test_evidence_is_complete_only_at_depth(pipeline: Pipeline, network: Network
     (row,) = evidence(pipeline)
     assert row.complete
     check(pipeline, row)
+
+
+def test_two_keepers_of_one_database_do_not_collide(pipeline: Pipeline, network: Network) -> None:
+    first, second = pipeline.evidence, replace_keeper(pipeline)
+    grow(network)
+    pipeline.turn()
+    network.mine(pipeline.depth)
+    (missing,) = first._missing()
+    values, header = first._read_evidence(*missing)
+    with Threads() as threads:
+        with pipeline.database.writer() as connection:
+            first._store_evidence(connection, values, header)
+            # The second one writes the same row while the first has not committed.
+            threads.add(lambda _: second._capture(*missing))
+            time.sleep(0.3)
+        until(lambda: len(evidence(pipeline)) == 1)
+    assert second.step() == 1
+    assert first.step() == 0
+    first._capture(*missing)
+    (row,) = evidence(pipeline)
+    assert row.complete
+    check(pipeline, row)
+
+
+def replace_keeper(pipeline: Pipeline) -> EvidenceKeeper:
+    """Another process's keeper of the same anchors."""
+    network = pipeline.network
+    return EvidenceKeeper(
+        pipeline.database,
+        network.client,
+        chain_id=network.chain_id,
+        log_id=LOG_ID,
+        contract=network.addresses["LogAnchor"],
+        depth=pipeline.depth,
+    )
+
+
+def test_anchors_keep_their_interval(pipeline: Pipeline, network: Network) -> None:
+    now = 100.0
+    anchorer = Anchorer(
+        pipeline.database,
+        network.client,
+        network.log,
+        network.log,
+        network.anchor_keys,
+        chain_id=network.chain_id,
+        log_id=LOG_ID,
+        contract=network.addresses["LogAnchor"],
+        clock=clock,
+        settings=AnchorSettings(threshold=2, interval=60.0),
+        monotonic=lambda: now,
+    )
+
+    def mined() -> None:
+        pipeline.submitter.step()
+        network.mine()
+        pipeline.submitter.step()
+
+    first = grow(network)
+    assert anchorer.step() == first
+    mined()
+    later = grow(network)
+    now += 59.0
+    assert anchorer.step() is None
+    # Without an interval the same anchor would be posted at once.
+    now += 1.0
+    assert anchorer.step() == later
 
 
 def test_a_reorganisation_replaces_the_evidence(pipeline: Pipeline, network: Network) -> None:
