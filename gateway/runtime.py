@@ -62,6 +62,8 @@ EMBEDDED_REWIND = 2_000
 """Blocks an embedded chain may lose when it is killed; the mirror and the outbox then follow it back."""
 RECONCILE_SECONDS = 60.0
 """How often the mirror is held against the contract's storage."""
+OTHERS_ANCHOR_SECONDS = 5.0
+"""Least seconds between two anchors on a chain that is not the embedded one, where none are set."""
 SENDING_ROLES = ("operator", "issuer", "freezer", "recoverer", "hq")
 """Keys whose transactions the outbox sends."""
 EMBEDDED_WINDOW_GAS = 400_000_000
@@ -175,14 +177,14 @@ class Gateway:
         anchorer = Anchorer(
             database, client, view, view, [keys.signer(role) for role in ANCHOR_ROLES], chain_id=chain_id,
             log_id=log_id, contract=anchor, clock=clock_text,
-            settings=AnchorSettings(threshold=len(ANCHOR_ROLES)),
+            settings=AnchorSettings(threshold=len(ANCHOR_ROLES), interval=self._anchor_interval()),
         )  # fmt: skip
         limits = SettleSettings(window_leaves=self._settings.window_leaves)
         if embedded:
             limits = SettleSettings(
                 window_leaves=self._settings.window_leaves, window_gas=EMBEDDED_WINDOW_GAS
             )
-        settler = Settler(
+        settler = self._settler = Settler(
             database, client, view, view, chain_id=chain_id, log_id=log_id, credit=credit, anchor=anchor,
             clock=clock_text, settings=limits,
         )  # fmt: skip
@@ -198,6 +200,13 @@ class Gateway:
             ("reconcile", self._reconcile),
         ):
             workers.add(name, loop)
+
+    def _anchor_interval(self) -> float:
+        """Return the least seconds between anchors: on a chain of others each costs somebody something."""
+        given = self._settings.anchor_interval
+        if given is not None:
+            return given
+        return 0.0 if self._settings.chain_url is None else OTHERS_ANCHOR_SECONDS
 
     def _reconcile(self, stop: threading.Event) -> None:
         """Hold the mirror against the contract's storage now and then; what differs is counted and logged."""
@@ -248,6 +257,7 @@ class Gateway:
                 chain_id=chain_id,
                 chain_head=self._pinned.block_number,
                 mismatches=lambda: self.mismatches,
+                held=lambda: self._settler.held,
             ),
             records=Records(database, chain_id=chain_id, log_id=log_id, depth=self.depth),
             directory=Directory(database, chain_id=chain_id, log_id=log_id),

@@ -7,6 +7,7 @@ from sqlalchemy import MetaData
 import gateway.anchor.tables
 import gateway.auth_tables
 import gateway.ledger.tables
+import gateway.mirror.own_tables
 import gateway.mirror.tables
 import gateway.outbox.tables  # noqa: F401  imported for its tables
 from gateway.db import metadata

@@ -34,8 +34,9 @@ class Settings(BaseSettings):
     """Seconds between blocks of the embedded chain."""
     finality_depth: int = Field(default=2, ge=0)
     """Blocks after which the embedded chain's blocks count as final."""
-    anchor_interval: float = Field(default=1.0, gt=0)
-    """Least seconds between two anchors."""
+    anchor_interval: float | None = Field(default=None, ge=0)
+    """Least seconds between two anchors; 0 anchors as soon as the one before is mined. Without it 0 on the
+    embedded chain, 5 on another one."""
     window_leaves: int = Field(default=400, ge=1, le=2000)
     """Leaves in one settlement window at most."""
 

@@ -19,7 +19,10 @@ from chain.errors import ChainError
 from gateway.anchor.tables import anchor_evidence
 from gateway.db import Database
 from gateway.ledger.tables import checkpoints, log_heads
-from gateway.mirror.tables import mirror_anchors, mirror_cursor, mirror_halts, mirror_settlements
+from gateway.mirror.own_tables import mirror_halts
+from gateway.mirror.tables import mirror_anchors, mirror_cursor, mirror_settlements
+from gateway.mirror.unproven import count_unproven
+from gateway.outbox.settler import Held
 from gateway.outbox.tables import chain_transactions
 
 _FRESH_SECONDS = 0.5
@@ -28,7 +31,11 @@ _WAITING = ("queued", "signed", "sent")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One reading. Sizes count leaves; ``chain_head`` is None while the node does not answer."""
+    """One reading. Sizes count leaves; ``chain_head`` is None while the node does not answer.
+
+    ``mirror_unproven`` blocks are stored and not yet proven by their receipts. ``settle_waits_at`` is the
+    entry behind which no operation is settled until its call by another key is mined, None where none is.
+    """
 
     origin: str
     chain_id: int
@@ -40,10 +47,13 @@ class Figures:
     chain_head: int | None
     mirror_block: int | None
     mirror_halted: bool
+    mirror_unproven: int
     outbox_waiting: int
     outbox_oldest_seconds: float
     anchor_age_seconds: float
     reconcile_mismatch: int
+    settle_waits_at: int | None
+    settle_wait_seconds: float
 
     @property
     def mirror_lag_blocks(self) -> int | None:
@@ -69,6 +79,7 @@ class Standing:
         chain_id: int,
         chain_head: Callable[[], int],
         mismatches: Callable[[], int],
+        held: Callable[[], Held],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -81,6 +92,7 @@ class Standing:
         self._read_at = float("-inf")
         self._figures: Figures | None = None
         self._mismatches = mismatches
+        self._held = held
 
     def read(self) -> Figures:
         """Return figures at most half a second old."""
@@ -95,6 +107,7 @@ class Standing:
             head: int | None = self._chain_head()
         except ChainError:
             head = None
+        held = self._held()
         with self._database.reader() as connection:
             checkpoint = connection.execute(select(func.max(checkpoints.c.size))).scalar() or 0
             anchored, anchored_at = self._anchored(connection)
@@ -120,10 +133,13 @@ class Standing:
                     .where(mirror_halts.c.chain_id == self._chain_id)
                 ).scalar_one()
                 > 0,
+                mirror_unproven=count_unproven(connection, self._chain_id),
                 outbox_waiting=waiting,
                 outbox_oldest_seconds=oldest,
                 anchor_age_seconds=anchored_at if checkpoint > anchored else 0.0,
                 reconcile_mismatch=self._mismatches(),
+                settle_waits_at=held.index,
+                settle_wait_seconds=held.seconds,
             )
 
     def _anchored(self, connection: Connection) -> tuple[int, float]:

@@ -1,6 +1,6 @@
 """Post signed checkpoints to the anchor contract, one after the other, through the outbox.
 
-1. Take the newest signed checkpoint when the anchor before it is mined (or has waited long enough).
+1. Take the newest signed checkpoint when the anchor before it is mined and the interval is over.
 2. Have k of n keys sign (log id, size, root) under EIP-712, signatures ordered by address.
 3. Queue `anchor` with the RFC 9162 consistency proof from the size anchored before.
 
@@ -11,6 +11,7 @@ is on its way, is in the outbox's rows and on chain; a crash between any two ste
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -66,9 +67,14 @@ class ConsistencyProofs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnchorSettings:
-    """How to anchor: ``threshold`` signatures of the keys at hand; ``pause`` in seconds."""
+    """How to anchor: ``threshold`` signatures of the keys at hand; ``pause`` in seconds.
+
+    ``interval`` is the least number of seconds between two anchors; 0 anchors as soon as the one before is
+    mined. It is pacing only: a restart forgets it and anchors once more.
+    """
 
     threshold: int
+    interval: float = 0.0
     pause: float = 0.1
     signer: str = "operator"
 
@@ -99,6 +105,7 @@ class Anchorer:
         contract: Address,
         clock: Callable[[], str],
         settings: AnchorSettings,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``signers`` are the log's anchor keys held here; at least ``threshold`` of the registered ones."""
         if len(signers) < settings.threshold:
@@ -114,6 +121,8 @@ class Anchorer:
         self._contract = contract
         self._clock = clock
         self._settings = settings
+        self._monotonic = monotonic
+        self._not_before = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Anchor until ``stop`` is set; node and signer trouble is waited out.
@@ -141,6 +150,8 @@ class Anchorer:
             last = self._load_last(connection)
         if checkpoint is None or (last is not None and not last.is_done):
             return None
+        if self._monotonic() < self._not_before and not (last is not None and last.failed_after):
+            return None
         if last is not None and checkpoint.size <= last.size and not last.failed_after:
             return None
         base = self._base(last)
@@ -158,6 +169,7 @@ class Anchorer:
             if (None if now is None else now.row_id) != (None if last is None else last.row_id):
                 return None
             enqueue(connection, [call], chain_id=self._chain_id, reference="anchor", at=self._clock())
+        self._not_before = self._monotonic() + self._settings.interval
         return checkpoint.size
 
     def _base(self, last: LastAnchor | None) -> int:

@@ -83,6 +83,8 @@ async def metrics(services: Shared) -> Response:
         "checkpoint_size": float(figures.checkpoint_size),
         "anchored_size": float(figures.anchored_size),
         "settled_index": float(figures.settled_index),
+        "mirror_unproven_blocks": float(figures.mirror_unproven),
+        "settle_wait_seconds": figures.settle_wait_seconds,
         "reconcile_mismatch": float(figures.reconcile_mismatch),
     }
     return Response(

@@ -9,7 +9,6 @@ nothing; only another hash at a height the mirror holds, with linked headers up 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +23,7 @@ from chain.evm.errors import NodeRefused
 from gateway.db import Database, execute
 from gateway.mirror.derive import Derived
 from gateway.mirror.source import HEAVY_GAS, LogSource, Receipts, check_same
+from gateway.mirror.unproven import forget_unproven, note_unproven, oldest_unproven
 from gateway.mirror.write import (
     Block,
     Cursor,
@@ -40,9 +40,6 @@ _log = structlog.get_logger("mirror")
 
 _WAIT_OUT = (TransientChainError, NodeRefused, OperationalError)
 """Trouble of node or database that passes: nothing was stored, the next try starts from the cursor."""
-
-_MOST_UNPROVEN = 10_000
-"""Heavy blocks remembered for checking; beyond it the oldest are forgotten."""
 
 
 class Progress(StrEnum):
@@ -90,7 +87,6 @@ class Follower:
         self._genesis = genesis_hash
         self._settings = settings
         self._rewinds = 0
-        self._unproven: deque[Header] = deque(maxlen=_MOST_UNPROVEN)
         self._is_busy = False
 
     @property
@@ -108,6 +104,8 @@ class Follower:
         while not stop.is_set():
             try:
                 progress = self.step()
+                is_idle = progress in (Progress.CURRENT, Progress.BEHIND)
+                is_idle = is_idle and (self._is_busy or not self.scrub())
             except _WAIT_OUT as error:
                 _log.warning("mirror waits for the node", error=type(error).__name__, reason=str(error)[:200])
                 pause = min(pause * 2, 5.0)
@@ -116,7 +114,7 @@ class Follower:
             pause = self._settings.pause
             if on_step is not None:
                 on_step(progress)
-            if progress in (Progress.CURRENT, Progress.BEHIND) and (self._is_busy or not self.scrub()):
+            if is_idle:
                 stop.wait(pause)
 
     def step(self, last: int | None = None) -> Progress:
@@ -163,31 +161,38 @@ class Follower:
         logs = self._source.load(headers)
         by_block: dict[int, int] = {header.number: header.timestamp for header in headers}
         blocks = [Block(h.number, h.hash, h.parent_hash, h.timestamp) for h in headers]
+        put_off = [header for header in headers if self._source.is_put_off(header)]
         # If we crash before this commits, nothing of these blocks is stored; the next step reads them again.
         with self._database.writer() as connection:
             derived = Derived(self._chain_id, by_block, lookups(connection, self._chain_id))
             derived.add(logs)
             write_blocks(connection, cursor, blocks, derived, self._genesis)
-        put_off = [header for header in headers if self._source.is_put_off(header)]
+            note_unproven(connection, self._chain_id, put_off)
         self._is_busy = bool(put_off)
-        self._unproven.extend(put_off)
 
     def scrub(self) -> bool:
-        """Check one heavy block, stored unproven, against its receipts. Returns whether there was one.
-
-        Blocks a former process left unproven are not known here: a rebuild or `compare` finds what they hide.
+        """Check the lowest heavy block stored unproven against its receipts. Returns whether there was one.
 
         Raises:
-            FatalChainError: the node had given other logs than the block holds.
+            FatalChainError: the node had given other logs than the block holds; the block stays unproven.
+            TransientChainError: the node has another block there, or did not answer.
         """
-        if not self._unproven:
-            return False
-        header = self._unproven.popleft()
         with self._database.reader() as connection:
-            mine = load_block(connection, self._chain_id, header.number)
-            stored = load_logs(connection, self._chain_id, header)
-        if mine is not None and mine.hash == header.hash:
+            oldest = oldest_unproven(connection, self._chain_id)
+            mine = None if oldest is None else load_block(connection, self._chain_id, oldest[0])
+        if oldest is None:
+            return False
+        number, block_hash = oldest
+        if mine is not None and mine.hash == block_hash:
+            header = self._client.header(number)
+            if header.hash != block_hash:
+                raise TransientChainError(f"block {number}: the node has another one than the mirror")
+            with self._database.reader() as connection:
+                stored = load_logs(connection, self._chain_id, header)
             check_same(header, stored, self._source.proven(header))
+        # If we crash here, the block is proven once more.
+        with self._database.writer() as connection:
+            forget_unproven(connection, self._chain_id, number, block_hash)
         return True
 
     def _rewind(self, cursor: Cursor, height: int, above: Sequence[Header]) -> Progress:

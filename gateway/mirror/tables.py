@@ -1,8 +1,7 @@
 """Tables of the mirror: what the chain's events say, and nothing else.
 
 Every row follows from blocks and events alone, so a rebuild into an empty database gives the same rows: no
-wall-clock column, no counter of ours. Only `mirror_halts` (evidence of a contradiction) is not rebuilt. State
-that events overwrite (rights, limits, signers) is kept as history; the current value is the newest row, so a
+wall-clock column, no counter of ours (what is ours alone is in `own_tables`). State that events overwrite (rights, limits, signers) is kept as history; the current value is the newest row, so a
 rewind only deletes. Sums (balances, used quota) are kept as sums and rewound by subtracting.
 """
 
@@ -310,19 +309,6 @@ mirror_approvals = Table(
     sqlite_with_rowid=False,
 )
 """`Approved` events."""
-
-mirror_halts = Table(
-    "mirror_halts",
-    metadata,
-    _key("chain_id"),
-    _key("number"),
-    _hash_key("seen_hash"),
-    _bytes("stored_hash"),
-    _bytes("seen_header"),
-    Column("reason", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
-"""Why the mirror stopped: the block it keeps and the contradicting header (RLP), never overwritten."""
 
 MIRRORED: tuple[Table, ...] = (
     mirror_cursor,

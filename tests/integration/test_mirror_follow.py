@@ -15,13 +15,13 @@ from chain.operation import OperationKind as Kind
 from gateway.db import Database, migrate, sqlite_url
 from gateway.mirror.compare import compare_mirrors
 from gateway.mirror.follower import MirrorSettings, Progress
+from gateway.mirror.own_tables import mirror_halts
 from gateway.mirror.rebuild import NotEmpty, rebuild_mirror
 from gateway.mirror.reconcile import reconcile
 from gateway.mirror.source import Receipts
 from gateway.mirror.tables import (
     mirror_accounts,
     mirror_anchors,
-    mirror_halts,
     mirror_locks,
     mirror_operations,
     mirror_quotas,

@@ -12,10 +12,11 @@ from chain.evm.client import EvmClient
 from chain.evm.errors import MalformedAnswer
 from chain.evm.transport import Json
 from chain.operation import OperationKind as Kind
-from gateway.db import Database, migrate, sqlite_url
+from gateway.db import Database, execute, migrate, sqlite_url
 from gateway.mirror.compare import compare_mirrors
 from gateway.mirror.follower import Follower, MirrorSettings, Progress
 from gateway.mirror.source import Receipts
+from gateway.mirror.unproven import count_unproven
 from gateway.mirror.write import load_cursor
 from tests.integration.chain_kit import Network, account, running_network
 from tests.integration.pipeline_kit import Pipeline
@@ -149,6 +150,43 @@ def test_an_honest_heavy_block_passes_the_scrub(network: Network, tmp_path: Path
     while it.scrub():
         checked += 1
     assert checked >= 3
+
+
+def test_what_a_former_process_left_unproven_is_proven_after_a_restart(
+    network: Network, liar: LyingClient, database: Database
+) -> None:
+    liar.method, liar.edit = "eth_getLogs", drop_one
+    follow(follower(network, liar, database, Receipts.LIGHT, heavy=0))
+    left = unproven(network, database)
+    assert left >= 3
+    later = follower(network, network.client, database, Receipts.LIGHT)
+    follow(later)
+    with pytest.raises(FatalChainError, match=r"block \d+: \d+ logs are mirrored, its receipts hold \d+"):
+        while later.scrub():
+            pass
+    # The block that failed is still there for whoever looks next.
+    assert 1 <= unproven(network, database) <= left
+
+
+def test_proven_and_vanished_blocks_are_forgotten(network: Network, database: Database) -> None:
+    it = follower(network, network.client, database, Receipts.LIGHT, heavy=0)
+    follow(it)
+    with database.writer() as connection:
+        execute(
+            connection,
+            "INSERT INTO mirror_unproven (chain_id, number, hash) VALUES (?, ?, ?)",
+            network.chain_id,
+            1_000_000,
+            bytes(32),
+        )
+    while it.scrub():
+        pass
+    assert unproven(network, database) == 0
+
+
+def unproven(network: Network, database: Database) -> int:
+    with database.reader() as connection:
+        return count_unproven(connection, network.chain_id)
 
 
 @pytest.mark.parametrize("edit", [lambda logs: logs * 2, lambda logs: logs[::-1]])

@@ -536,6 +536,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "mirror_unproven",
+        sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("chain_id", "number", name=op.f("pk_mirror_unproven")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "operations",
         sa.Column(
             "log_index",
@@ -594,6 +602,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("operations")
+    op.drop_table("mirror_unproven")
     op.drop_table("mirror_successions")
     with op.batch_alter_table("mirror_settlements", schema=None) as batch_op:
         batch_op.drop_index("ix_mirror_settlements_block")
