@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -46,7 +46,7 @@ SETTINGS: Mapping[str, object] = {
         }
     },
 }
-"""Settings of every build; those of ``contracts/foundry.toml`` and ``hardhat.config.ts`` are the same."""
+"""Settings of every build; those of ``contracts/foundry.toml`` and ``hardhat.config.js`` are the same."""
 
 _IMPORT = re.compile(r"^\s*import\s[^;]*?[\"']([^\"']+)[\"']\s*;", re.MULTILINE)
 _LIBRARY_PREFIX = "@openzeppelin/"
@@ -89,15 +89,19 @@ def find_node() -> Path:
     return Path(found)
 
 
-def collect_sources(contracts_dir: Path = CONTRACTS_DIR) -> dict[str, str]:
-    """Return every source under ``src`` and all they import, by source name (``src/X.sol``).
+def list_roots(contracts_dir: Path = CONTRACTS_DIR) -> list[str]:
+    """Return the names of all that is built: every source under ``src`` and OpenZeppelin's access manager."""
+    own = sorted((contracts_dir / "src").rglob("*.sol"))
+    names = [path.relative_to(contracts_dir).as_posix() for path in own]
+    return [*names, "@openzeppelin/contracts/access/manager/AccessManager.sol"]
 
-    Raises CompilerError when an imported file does not exist.
+
+def collect_sources(roots: Sequence[str], contracts_dir: Path = CONTRACTS_DIR) -> dict[str, str]:
+    """Return the text of ``roots`` and all they import, by source name (``src/X.sol``), sorted.
+
+    Raises CompilerError when a file does not exist.
     """
-    waiting = sorted(
-        path.relative_to(contracts_dir).as_posix() for path in (contracts_dir / "src").rglob("*.sol")
-    )
-    waiting.append("@openzeppelin/contracts/access/manager/AccessManager.sol")
+    waiting = list(roots)
     sources: dict[str, str] = {}
     while waiting:
         name = waiting.pop()
@@ -113,15 +117,17 @@ def collect_sources(contracts_dir: Path = CONTRACTS_DIR) -> dict[str, str]:
     return dict(sorted(sources.items()))
 
 
-def compile_contracts(contracts_dir: Path = CONTRACTS_DIR) -> CompilerOutput:
-    """Compile everything under ``contracts/src`` in one call and return solc's output.
+def compile_contracts(
+    roots: Sequence[str] | None = None, contracts_dir: Path = CONTRACTS_DIR
+) -> CompilerOutput:
+    """Compile ``roots`` (everything that is built, by default) in one call and return solc's output.
 
     Raises CompilerError when Node or ``node_modules`` is missing or solc reports an error.
     """
     if not (contracts_dir / "node_modules" / "solc").is_dir():
         raise CompilerError("contracts/node_modules is missing: run npm ci in contracts")
     os.environ["TONGYI_NODE"] = str(find_node())  # the shim is started without arguments of ours
-    sources = collect_sources(contracts_dir)
+    sources = collect_sources(list_roots(contracts_dir) if roots is None else roots, contracts_dir)
     request = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in sources.items()},

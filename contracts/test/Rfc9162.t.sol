@@ -176,6 +176,15 @@ contract Rfc9162Test is Test {
         }
     }
 
+    function test_windowMustLieInTheTree() public {
+        bytes32[] memory leaves = _leaves(3);
+        bytes32[] memory none = new bytes32[](0);
+        vm.expectRevert(abi.encodeWithSelector(Rfc9162.WindowOutOfTree.selector, 1, 1, 3));
+        caller.rootFromWindow(1, none, 3, none, none);
+        vm.expectRevert(abi.encodeWithSelector(Rfc9162.WindowOutOfTree.selector, 1, 4, 3));
+        caller.rootFromWindow(1, leaves, 3, none, none);
+    }
+
     /// @dev A proof node of zeros is a node like any other: it never stands for "no sibling".
     function test_zeroNodesAreNodes() public view {
         bytes32[] memory leaves = _leaves(3);

@@ -16,6 +16,9 @@ library Rfc9162 {
     /// @notice Thrown when `left` or `right` does not hold exactly the nodes that a window needs.
     error ProofLengthMismatch(uint256 got, uint256 want);
 
+    /// @notice Thrown when a window is empty or reaches beyond the tree.
+    error WindowOutOfTree(uint256 start, uint256 end, uint256 size);
+
     /// @dev Where a window stands on its way up: its nodes [first, end) of `level`, what of the proof is used, and
     /// whether its end is the tree's.
     struct Climb {
@@ -109,7 +112,7 @@ library Rfc9162 {
     /// @dev Climbs level by level from the leaves [first, end) to the root, the only node [0, 1). A first node
     /// that is a right child takes its sibling from the end of `left`, a last node that is a left child takes
     /// its own from the front of `right`, until the window reaches the tree's edge.
-    /// Requires start + nodes.length <= size and at least one node. Reverts ProofLengthMismatch.
+    /// Reverts WindowOutOfTree or ProofLengthMismatch.
     function rootFromWindow(
         uint64 start,
         bytes32[] memory nodes,
@@ -118,9 +121,10 @@ library Rfc9162 {
         bytes32[] calldata right
     ) internal view returns (bytes32) {
         Climb memory climb;
+        (climb.first, climb.end) = (start, uint256(start) + nodes.length);
+        if (nodes.length == 0 || climb.end > size) revert WindowOutOfTree(start, climb.end, size);
         climb.unusedLeft = _popCount(start);
         if (left.length != climb.unusedLeft) revert ProofLengthMismatch(left.length, climb.unusedLeft);
-        (climb.first, climb.end) = (start, uint256(start) + nodes.length);
         climb.atEdge = climb.end == size;
         for (; climb.first != 0 || climb.end != 1 || !climb.atEdge; ++climb.level) {
             uint256 count = climb.end - climb.first;
