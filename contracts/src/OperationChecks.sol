@@ -17,7 +17,7 @@ import {TypedData} from "./libraries/TypedData.sol";
 /// I3. A holder's nonce and an approved digest act once. A nonce is used up once its signature is accepted, even
 ///     where the operation is then refused for another reason.
 ///
-/// ROLES, LIVENESS: none. ASSUMPTIONS: operations come in ledger order. NON-GOALS: what the kinds do.
+/// ROLES: none. ASSUMPTIONS: operations come in ledger order. LIVENESS: none. NON-GOALS: what the kinds do.
 abstract contract OperationChecks is AccountBook {
     using Operations for Operation;
 

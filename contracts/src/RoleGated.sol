@@ -9,8 +9,8 @@ import {Roles} from "./libraries/Roles.sol";
 /// @notice PURPOSE: ask one access manager, fixed for ever, whether a caller holds a role.
 /// @dev INVARIANTS: I1. The access manager never changes. I2. A role held with an execution delay does not count,
 /// as these contracts have no way to wait. I3. A network-wide role counts for every chapter.
-/// ROLES, LIVENESS: as of the access manager. ASSUMPTIONS: it answers `hasRole` as OpenZeppelin's does.
-/// NON-GOALS: granting, delays, scheduling.
+/// ROLES: as of the access manager. ASSUMPTIONS: it answers `hasRole` as OpenZeppelin's does.
+/// LIVENESS: as of the access manager. NON-GOALS: granting, delays, scheduling.
 abstract contract RoleGated is IRoleGated {
     /// @inheritdoc IRoleGated
     IAccessManager public immutable roles;
