@@ -23,7 +23,7 @@ class FolderInUse(NotaryError):
 
 
 class DataFolder:
-    """Paths below one folder; `lock` makes this process its only user until `unlock`."""
+    """Paths below one folder; `lock` makes this process (or kind of process) its only user until `unlock`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -69,8 +69,11 @@ class DataFolder:
         """The first API key."""
         return self.root / "platform_key"
 
-    def lock(self) -> None:
+    def lock(self, *, shared: bool = False) -> None:
         """Create the folder when it is missing and take its lock.
+
+        ``shared`` admits others that take it shared, too: the process roles of one gateway, which exclude
+        each other by locks of their database.
 
         Raises:
             FolderInUse: another process has it.
@@ -78,7 +81,7 @@ class DataFolder:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = open(self.root / "lock", "ab")  # held as long as the folder is used
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             handle.close()
             raise FolderInUse(self.root) from None

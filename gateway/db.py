@@ -8,7 +8,7 @@ polls for another one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -81,11 +81,22 @@ class _DriverConnection(Protocol):
 class Database:
     """One database by its SQLAlchemy URL, with scopes for reading and writing.
 
-    Raises DatabaseError when the server or library is too old or a durability setting does not hold.
+    ``fence`` is called at the start of every write transaction and may refuse it by raising. ``name`` is how
+    the server knows our sessions. Raises DatabaseError when the server or library is too old or a durability
+    setting does not hold.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 12) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        pool_size: int = 12,
+        name: str = "tongyi",
+        fence: Callable[[Connection], None] | None = None,
+    ) -> None:
         self.url = _normal_url(url)
+        self._name = name
+        self._fence = fence
         self.dialect = self.url.get_backend_name()
         self._sqlite_writer = threading.RLock()
         self.engine = self._sqlite_engine(pool_size) if self.is_sqlite else self._postgres_engine(pool_size)
@@ -100,6 +111,8 @@ class Database:
         """Open one write transaction: committed when the block returns, rolled back when it raises."""
         if not self.is_sqlite:
             with self.engine.begin() as connection:
+                if self._fence is not None:
+                    self._fence(connection)
                 yield connection
             return
         with self._sqlite_writer, self.engine.connect() as plain:
@@ -120,6 +133,26 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """Open one session in which every statement is its own transaction. PostgreSQL only."""
+        with self.engine.connect() as plain:
+            yield plain.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def exclusive(self, room: int, key: int) -> Iterator[None]:
+        """Keep other processes out of the block; SQLite has one process anyway, by its folder's lock."""
+        if self.is_sqlite:
+            yield
+            return
+        with self.session() as session:
+            fetch_all(session, "SELECT pg_advisory_lock(?, ?)", room, key)
+            # If we crash here, the session ends and the lock with it.
+            try:
+                yield
+            finally:
+                fetch_all(session, "SELECT pg_advisory_unlock(?, ?)", room, key)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -139,12 +172,18 @@ class Database:
         return engine
 
     def _postgres_engine(self, pool_size: int) -> Engine:
-        engine = create_engine(self.url, pool_size=pool_size, max_overflow=-1, pool_pre_ping=True)
+        engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=-1,
+            pool_pre_ping=True,
+            connect_args={"application_name": self._name},
+        )
         event.listen(engine, "connect", _check_postgres)
         return engine
 
 
-def _normal_url(url: str) -> URL:
+def _normal_url(url: str | URL) -> URL:
     """Return the URL with the one driver used for its database."""
     parsed = make_url(url)
     backend = parsed.get_backend_name()

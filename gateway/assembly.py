@@ -1,0 +1,143 @@
+"""The HTTP side built on a ground: the services of the routes, and the server that answers.
+
+`tongyi serve` gives it the ledger of its own process, `tongyi api` what it knows of the others'.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chain.canonical import JsonValue
+from chain.evm.recursion import assert_recursion_limit
+from chain.receipt import format_receipt, sign_receipt
+from chain.trust_root import format_trust_root, trust_root_id
+from gateway.api.directory import Directory
+from gateway.app import build_app
+from gateway.auth import Keyring
+from gateway.evidence.assemble import BundleAssembler, Subject
+from gateway.evidence.feed import Feed
+from gateway.evidence.private_fields import PrivateFields
+from gateway.evidence.records import Records
+from gateway.ground import SETUP_LOCK, Ground
+from gateway.ledger.log_view import LogView
+from gateway.ledger.vault import Vault
+from gateway.outbox.settler import Held
+from gateway.schema_state import is_current
+from gateway.server import Server, address_of, bind
+from gateway.services import PublishedLog, Services, Writes
+from gateway.standing import Standing
+from gateway.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSide:
+    """What the routes need of ledger and loops, wherever these run. ``receipt`` is as in `Services`."""
+
+    writes: Writes
+    log: PublishedLog
+    view: LogView
+    vault: Vault
+    receipt: Callable[[int, bytes, str], JsonValue]
+    mismatches: Callable[[], int]
+    held: Callable[[], Held]
+    writable: Callable[[], bool]
+
+
+def signing_receipts(ground: Ground) -> Callable[[int, bytes, str], JsonValue]:
+    """Return the source of receipts of a process that holds the log's key."""
+    identity = ground.identity
+
+    def receipt(index: int, leaf_hash: bytes, at: str) -> JsonValue:
+        return dict(format_receipt(sign_receipt(identity.origin, index, leaf_hash, at, identity.key)))
+
+    return receipt
+
+
+def build_services(ground: Ground, ledger: LedgerSide) -> Services:
+    """Return what the routes are given."""
+    settings, database, chain_id, depth = ground.settings, ground.database, ground.chain_id, ground.depth
+    log_id = ground.identity.log_id
+    subject = Subject(
+        ground.identity.origin, log_id, chain_id, ground.address("LogAnchor"), ground.address("TimeCredit"),
+        trust_root_id(ground.trust_root), depth,
+    )  # fmt: skip
+    private = PrivateFields(database, ledger.vault)
+    return Services(
+        settings=settings,
+        database=database,
+        keyring=Keyring(
+            database,
+            rate_per_second=settings.rate_per_second,
+            public_rate_per_second=settings.public_rate_per_second,
+        ),
+        telemetry=Telemetry(),
+        sequencer=ledger.writes,
+        log=ledger.log,
+        standing=_standing(ground, ledger),
+        records=Records(database, chain_id=chain_id, log_id=log_id, depth=depth),
+        directory=Directory(database, chain_id=chain_id, log_id=log_id),
+        feed=Feed(database, chain_id=chain_id, log_id=log_id, depth=depth),
+        bundles=BundleAssembler(database, ground.client, ledger.view, subject, private.open),
+        receipt=ledger.receipt,
+        chain_id=chain_id,
+        log_id=log_id,
+        contracts={name: "0x" + address.hex() for name, address in ground.addresses().items()},
+        trust_root=format_trust_root(ground.trust_root),
+        trust_root_id=subject.trust_root.hex(),
+        trust_root_name=ground.trust_root.name,
+        schema_current=lambda: is_current(database),
+        chain_matches=ground.chain_matches,
+        writable=ledger.writable,
+    )
+
+
+def _standing(ground: Ground, ledger: LedgerSide) -> Standing:
+    return Standing(
+        ground.database,
+        origin=ground.identity.origin,
+        log_id=ground.log_id,
+        chain_id=ground.chain_id,
+        chain_head=ground.client.block_number,
+        mismatches=ledger.mismatches,
+        held=ledger.held,
+    )
+
+
+class Front:
+    """The HTTP server of one process: `serve` until `stop`."""
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+        self._stopping = threading.Event()
+
+    def serve(
+        self, ground: Ground, services: Services, on_ready: Callable[[Mapping[str, JsonValue]], None]
+    ) -> None:
+        """Answer HTTP until `stop`; ``on_ready`` is given the one line that says where everything is."""
+        settings, folder = ground.settings, ground.folder
+        with ground.database.exclusive(*SETUP_LOCK):
+            platform_key = services.keyring.ensure_platform_key(folder.platform_key)
+        listener = bind(settings.host, settings.port)
+        ready: dict[str, JsonValue] = {
+            "gateway": address_of(listener),
+            "rpc": ground.rpc,
+            "chain_id": ground.chain_id,
+            "vkey": ground.identity.vkey,
+            "platform_key": platform_key,
+            "trust_root": str(folder.trust_root),
+        }
+        self._server = Server(build_app(services), lambda: on_ready(ready))
+        assert_recursion_limit()
+        try:
+            if not self._stopping.is_set():
+                self._server.run(sockets=[listener])
+        finally:
+            listener.close()
+
+    def stop(self) -> None:
+        """Ask `serve` to return; may be called from a signal handler, before or while it runs."""
+        self._stopping.set()
+        if self._server is not None:
+            self._server.stop()

@@ -1,0 +1,143 @@
+"""What every process of a gateway stands on: folder, node, database, keys, log, contracts, trust root.
+
+Opened in this order by `tongyi serve` and by each process role alike. The first start (schema, genesis entry,
+contracts, trust root) is one process's work at a time: under `tongyi serve` by the folder's lock, else by a
+lock of the database.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chain.errors import ChainError
+from chain.evm.client import EvmClient
+from chain.evm.deployment import Deployment
+from chain.evm.local import LocalChain
+from chain.trust_root import TrustRoot
+from chain.types import Address
+from gateway.bootstrap import ensure_deployment, ensure_trust_root
+from gateway.data_folder import DataFolder
+from gateway.db import Database, migrate, sqlite_url
+from gateway.keys import KeyFolder
+from gateway.ledger.genesis import open_log
+from gateway.ledger.identity import LogIdentity
+from gateway.ledger.service import system_clock
+from gateway.settings import Settings
+
+EMBEDDED_REWIND = 2_000
+"""Blocks an embedded chain may lose when it is killed; the mirror and the outbox then follow it back."""
+SETUP_LOCK = (0x746F6E68, 0)
+"""Keys of the PostgreSQL advisory lock under which a first start happens ("tonh")."""
+
+
+def clock_text() -> str:
+    """Return the time as RFC 3339 UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One gateway's ground. ``client`` is pinned to the deployment's chain; ``rpc`` is the node's address."""
+
+    settings: Settings
+    folder: DataFolder
+    rpc: str
+    database: Database
+    keys: KeyFolder
+    identity: LogIdentity
+    deployment: Deployment
+    trust_root: TrustRoot
+    client: EvmClient
+
+    @property
+    def chain_id(self) -> int:
+        """The chain of the deployment."""
+        return self.deployment.chain_id
+
+    @property
+    def log_id(self) -> bytes:
+        """The log's 32-byte name on chain."""
+        return bytes(self.identity.log_id)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the chain is a child of this process."""
+        return self.settings.chain_url is None
+
+    @property
+    def depth(self) -> int:
+        """Blocks that make a block final: the setting, or more where the trust root asks for more."""
+        return max(self.settings.finality_depth, self.trust_root.required.depth)
+
+    @property
+    def rewind_limit(self) -> int:
+        """Deepest change of the chain that is followed."""
+        return EMBEDDED_REWIND if self.is_embedded else self.depth
+
+    def address(self, contract: str) -> Address:
+        """Return a contract's address by name."""
+        return self.deployment.address(contract)
+
+    def addresses(self) -> dict[str, Address]:
+        """Return all contracts' addresses by name."""
+        return {name: found.address for name, found in self.deployment.contracts.items()}
+
+    def chain_matches(self) -> bool:
+        """Say whether the node answers and is on the deployment's chain."""
+        try:
+            self.client.check_chain()
+        except ChainError:
+            return False
+        return True
+
+
+def open_ground(settings: Settings, stack: ExitStack, *, shared: bool) -> Ground:
+    """Open everything below the ledger and the loops; ``stack`` closes it in the other order.
+
+    ``shared`` admits other processes to the data folder that open it shared, too.
+
+    Raises:
+        FolderInUse: another process has the data folder.
+        FatalChainError: the chain is not the one this data belongs to.
+        LedgerFault: the database holds another log.
+        DatabaseError: the database is too old or not durable.
+    """
+    folder = DataFolder(settings.data)
+    folder.lock(shared=shared)
+    stack.callback(folder.unlock)
+    rpc = settings.chain_url or _start_chain(settings, folder, stack)
+    url = settings.database_url
+    database = Database(url.get_secret_value() if url else sqlite_url(folder.database))
+    stack.callback(database.close)
+    with database.exclusive(*SETUP_LOCK):
+        return _first_start(settings, folder, rpc, database, stack)
+
+
+def _start_chain(settings: Settings, folder: DataFolder, stack: ExitStack) -> str:
+    chain = LocalChain(folder.chain, block_time=settings.block_time)
+    stack.callback(chain.stop)
+    return chain.start()
+
+
+def _first_start(
+    settings: Settings, folder: DataFolder, rpc: str, database: Database, stack: ExitStack
+) -> Ground:
+    """Make what is missing and check what is there; every part can be repeated after a crash."""
+    migrate(database)
+    keys = KeyFolder(folder.keys)
+    identity = keys.log_identity(settings.origin)
+    client = EvmClient(rpc)
+    try:
+        genesis_root = open_log(
+            database, identity, clock=system_clock, entropy=os.urandom, chain_id=client.chain_id()
+        )
+        deployment = ensure_deployment(folder, client, keys, identity, genesis_root)
+    finally:
+        client.close()
+    root = ensure_trust_root(folder, identity, deployment, settings.finality_depth)
+    pinned = EvmClient(rpc, expected_chain_id=deployment.chain_id, expected_genesis=deployment.genesis_hash)
+    stack.callback(pinned.close)
+    return Ground(settings, folder, rpc, database, keys, identity, deployment, root, pinned)

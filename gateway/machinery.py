@@ -1,0 +1,145 @@
+"""The machinery built on a ground: one function for each part, used by `tongyi serve` and by the roles alike.
+
+Nothing here starts anything; whoever builds a part starts it and closes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+import structlog
+
+from chain.errors import ChainError
+from gateway.anchor.anchorer import Anchorer, AnchorSettings
+from gateway.anchor.evidence import EvidenceKeeper
+from gateway.bootstrap import ANCHOR_ROLES
+from gateway.ground import Ground, clock_text
+from gateway.ledger.authorization import CreditDomain
+from gateway.ledger.log_view import LogView
+from gateway.ledger.outcomes import FinalOutcomes
+from gateway.ledger.service import Ledger
+from gateway.ledger.vault import Vault
+from gateway.members.chain_calls import RegisterPlanner
+from gateway.mirror.follower import Follower, MirrorSettings
+from gateway.mirror.reconcile import reconcile
+from gateway.outbox.settler import Settler, SettleSettings
+from gateway.outbox.submitter import OutboxSettings, Submitter
+
+_log = structlog.get_logger("machinery")
+
+RECONCILE_SECONDS = 60.0
+"""How often the mirror is held against the contract's storage."""
+OTHERS_ANCHOR_SECONDS = 5.0
+"""Least seconds between two anchors on a chain that is not the embedded one, where none are set."""
+SENDING_ROLES = ("operator", "issuer", "freezer", "recoverer", "hq")
+"""Keys whose transactions the outbox sends."""
+EMBEDDED_WINDOW_GAS = 400_000_000
+"""Gas of one settlement window where the node is our own and its blocks are large."""
+
+
+class Loop(Protocol):
+    """Something that runs until told to stop."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set."""
+        ...
+
+
+def build_ledger(ground: Ground, vault: Vault) -> Ledger:
+    """Return the ledger, not started: sequencer, integrator and view."""
+    chain_id, identity = ground.chain_id, ground.identity
+    return Ledger(
+        ground.database,
+        identity,
+        vault,
+        ground.folder.log,
+        interval=ground.settings.integrate_interval,
+        domain=CreditDomain(chain_id, ground.address("TimeCredit")),
+        planner=RegisterPlanner(chain_id, identity.log_id),
+        outcomes=FinalOutcomes(chain_id, identity, ground.depth),
+        queue_limit=ground.settings.write_queue,
+    )
+
+
+def build_submitter(ground: Ground) -> Submitter:
+    """Return the one sender of this chain's transactions."""
+    limits = OutboxSettings(finality_depth=ground.depth, rewind_limit=ground.rewind_limit)
+    return Submitter(
+        ground.database, ground.client, chain_id=ground.chain_id, signers=ground.keys.signers(*SENDING_ROLES),
+        addresses=ground.addresses(), clock=clock_text, settings=limits,
+    )  # fmt: skip
+
+
+def build_settler(ground: Ground, view: LogView) -> Settler:
+    """Return the planner of settlement windows over the published log."""
+    limits = SettleSettings(window_leaves=ground.settings.window_leaves)
+    if ground.is_embedded:
+        limits = SettleSettings(window_leaves=ground.settings.window_leaves, window_gas=EMBEDDED_WINDOW_GAS)
+    return Settler(
+        ground.database, ground.client, view, view, chain_id=ground.chain_id, log_id=ground.log_id,
+        credit=ground.address("TimeCredit"), anchor=ground.address("LogAnchor"), clock=clock_text,
+        settings=limits,
+    )  # fmt: skip
+
+
+def build_follower(ground: Ground) -> Follower:
+    """Return the follower that keeps the mirror."""
+    deployed = ground.deployment
+    return Follower(
+        ground.database, ground.client, [bytes(address) for address in ground.addresses().values()],
+        chain_id=ground.chain_id, genesis_hash=deployed.genesis_hash,
+        settings=MirrorSettings(rewind_limit=ground.rewind_limit, first_block=deployed.first_block),
+    )  # fmt: skip
+
+
+def build_anchorer(ground: Ground, view: LogView) -> Anchorer:
+    """Return the poster of signed checkpoints."""
+    return Anchorer(
+        ground.database, ground.client, view, view, [ground.keys.signer(role) for role in ANCHOR_ROLES],
+        chain_id=ground.chain_id, log_id=ground.log_id, contract=ground.address("LogAnchor"),
+        clock=clock_text,
+        settings=AnchorSettings(threshold=len(ANCHOR_ROLES), interval=_anchor_interval(ground)),
+    )  # fmt: skip
+
+
+def _anchor_interval(ground: Ground) -> float:
+    """Return the least seconds between anchors: on a chain of others each costs somebody something."""
+    given = ground.settings.anchor_interval
+    if given is not None:
+        return given
+    return 0.0 if ground.is_embedded else OTHERS_ANCHOR_SECONDS
+
+
+def build_evidence(ground: Ground) -> EvidenceKeeper:
+    """Return the keeper of what proves each anchor."""
+    return EvidenceKeeper(
+        ground.database, ground.client, chain_id=ground.chain_id, log_id=ground.log_id,
+        contract=ground.address("LogAnchor"), depth=ground.depth,
+    )  # fmt: skip
+
+
+class Reconciler:
+    """Holds the mirror against the contract's storage now and then; what differs is counted and logged."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self.mismatches = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Compare until ``stop`` is set."""
+        ground = self._ground
+        while not stop.wait(RECONCILE_SECONDS):
+            try:
+                result = reconcile(
+                    ground.database,
+                    ground.client,
+                    chain_id=ground.chain_id,
+                    credit=ground.address("TimeCredit"),
+                )
+            except ChainError:
+                # The node does not answer, or keeps that state no more: nothing is known, nothing changes.
+                continue
+            self.mismatches = len(result.mismatches)
+            if result.mismatches:
+                _log.error("mirror differs from the chain", block=result.block, values=self.mismatches)
