@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chain.errors import ChainError
+from chain.errors import ChainError, TransientChainError
 from chain.evm.client import EvmClient
-from chain.evm.deployment import Deployment
+from chain.evm.deployment import Deployment, load_deployment
 from chain.evm.local import LocalChain
 from chain.trust_root import TrustRoot
 from chain.types import Address
@@ -131,10 +131,16 @@ def _first_start(
     identity = keys.log_identity(settings.origin)
     client = EvmClient(rpc)
     try:
-        genesis_root = open_log(
-            database, identity, clock=system_clock, entropy=os.urandom, chain_id=client.chain_id()
-        )
-        deployment = ensure_deployment(folder, client, keys, identity, genesis_root)
+        recorded = load_deployment(folder.deployment) if folder.deployment.exists() else None
+        chain_id = client.chain_id() if recorded is None else recorded.chain_id
+        genesis_root = open_log(database, identity, clock=system_clock, entropy=os.urandom, chain_id=chain_id)
+        try:
+            deployment = ensure_deployment(folder, client, keys, identity, genesis_root)
+        except TransientChainError:
+            if recorded is None:
+                raise
+            # Read-only until the node answers and agrees: see gateway/start_check.py.
+            deployment = recorded
     finally:
         client.close()
     root = ensure_trust_root(folder, identity, deployment, settings.finality_depth)

@@ -25,6 +25,7 @@ from gateway.mirror.follower import Follower, MirrorSettings
 from gateway.mirror.reconcile import reconcile
 from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
+from gateway.start_check import AnchorCheck
 
 _log = structlog.get_logger("machinery")
 
@@ -47,7 +48,10 @@ class Loop(Protocol):
 
 
 def build_ledger(ground: Ground, vault: Vault) -> Ledger:
-    """Return the ledger, not started: sequencer, integrator and view."""
+    """Return the ledger, not started: sequencer, integrator and view.
+
+    It takes no writes before the chain agreed with its tree: see gateway/start_check.py.
+    """
     chain_id, identity = ground.chain_id, ground.identity
     return Ledger(
         ground.database,
@@ -59,6 +63,7 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
         planner=RegisterPlanner(chain_id, identity.log_id),
         outcomes=FinalOutcomes(chain_id, identity, ground.depth),
         queue_limit=ground.settings.write_queue,
+        start_check=AnchorCheck(ground.client, ground.deployment, ground.log_id),
     )
 
 

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 import structlog
 
@@ -32,6 +33,7 @@ from gateway.machinery import (
     build_submitter,
 )
 from gateway.settings import Settings
+from gateway.start_check import await_agreement
 from gateway.telemetry import configure_logging
 from gateway.workers import Workers
 
@@ -71,14 +73,23 @@ class Gateway:
         self._exit.callback(self._workers.stop)
         self._settler = build_settler(ground, view)
         self._reconciler = Reconciler(ground)
-        loops: dict[str, Loop] = {
-            "outbox": build_submitter(ground),
+        reading: dict[str, Loop] = {
             "mirror": build_follower(ground),
-            "anchor": build_anchorer(ground, view),
-            "settler": self._settler,
             "evidence": build_evidence(ground),
             "reconcile": self._reconciler,
         }
+        signing: dict[str, Loop] = {
+            "outbox": build_submitter(ground),
+            "anchor": build_anchorer(ground, view),
+            "settler": self._settler,
+        }
+        self._add(reading)
+        if self._ledger.fault is None:
+            self._add(signing)
+        else:
+            self._workers.add("start", partial(await_agreement, self._ledger, partial(self._add, signing)))
+
+    def _add(self, loops: Mapping[str, Loop]) -> None:
         for name, loop in loops.items():
             self._workers.add(name, loop.run)
 

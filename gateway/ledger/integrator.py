@@ -69,10 +69,10 @@ class Integrator:
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
 
     def recover(self) -> None:
-        """Rebuild the tree from SQL, compare it with everything ever signed, and publish what was left
-        undone.
+        """Rebuild the tree from SQL and compare it with everything ever signed here; signs nothing.
 
-        Raises LedgerFault when they contradict each other; nothing is signed then.
+        Afterwards the tree holds every stored entry, and the last signed checkpoint is published again.
+        Raises LedgerFault when they contradict each other.
         """
         self._size, self._root, note = recover_tree(
             self._database, self._identity, self._files, self.view.tree
@@ -85,10 +85,16 @@ class Integrator:
             self._files.write_checkpoint(note)
             self.view.publish(CheckpointRow(TreeSize(self._size), self._root, note))
         if end > self._size:
-            self._integrate_stored(end)
+            with self._database.reader() as connection:
+                self._extend(read_committed(connection, self._size, end))
 
     def start(self) -> None:
-        """Begin. Requires `recover` to have returned."""
+        """Publish what a crash left between commit and checkpoint, then begin. Requires `recover`.
+
+        Raises LedgerFault when the two computations of the root differ; nothing is signed then.
+        """
+        if self.view.tree.size > self._size:
+            self._publish()
         self._thread.start()
 
     def stop(self) -> None:
@@ -174,13 +180,6 @@ class Integrator:
                 raise LedgerFault("leaves are not in order", got=leaf.index, want=tree.size + position)
         tree.append(leaf.leaf_hash for leaf in leaves)
         self._tail += [leaf.leaf_data for leaf in leaves]
-
-    def _integrate_stored(self, end: int) -> None:
-        """Integrate what a crash left between commit and checkpoint."""
-        start = self.view.tree.size
-        with self._database.reader() as connection:
-            self._extend(read_committed(connection, start, end))
-        self._publish()
 
     def _publish(self) -> None:
         tree = self.view.tree

@@ -110,6 +110,7 @@ class Sequencer:
         self._wake = threading.Condition()
         self._stopping = False
         self._fault: str | None = None
+        self._held: str | None = None
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._answerer = threading.Thread(target=self._answer_all, name="receipts", daemon=True)
 
@@ -138,10 +139,14 @@ class Sequencer:
         """Refuse everything from now on with ``ledger.read_only``; ``reason`` is a code, it is shown."""
         self._fault = self._fault or reason
 
+    def hold(self, reason: str | None) -> None:
+        """Refuse like `stop_writes` for as long as ``reason`` is not None; a fault stays whatever comes."""
+        self._held = reason
+
     @property
     def fault(self) -> str | None:
         """Why the ledger takes no writes, None while it does."""
-        return self._fault
+        return self._fault or self._held
 
     def submit(self, submission: Submission) -> Future[Answer]:
         """Queue one submission; its future gives the answer once durable."""
@@ -183,8 +188,8 @@ class Sequencer:
         return waiting.future
 
     def _refusal_now(self, count: int) -> Refusal | None:
-        if self._fault is not None:
-            return Refusal("ledger.read_only", reason=self._fault)
+        if self.fault is not None:
+            return Refusal("ledger.read_only", reason=self.fault)
         if self._stopping:
             return Refusal("ledger.read_only", reason="stopping")
         if self._queued and self._queued + count > self._queue_limit:

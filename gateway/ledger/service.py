@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from chain.errors import TransientChainError
+from chain.merkle.tree import Tree
 from chain.tiles import TilePath
 from gateway.db import Database
 from gateway.ledger.authorization import CreditDomain
@@ -28,6 +30,16 @@ from gateway.ledger.vault import Entropy, Vault
 def system_clock() -> int:
     """Return Unix milliseconds of the system's clock."""
     return time.time_ns() // 1_000_000
+
+
+UNANSWERED = "chain.unanswered"
+"""Why nothing is written while it is not known what the chain holds."""
+
+StartCheck = Callable[[Tree], None]
+"""Compares all stored entries with promises kept elsewhere, before anything is signed.
+
+Raises LedgerFault where they contradict each other, TransientChainError where nobody answered.
+"""
 
 
 class Ledger:
@@ -51,8 +63,11 @@ class Ledger:
         planner: ChainPlanner | None = None,
         outcomes: OutcomeUndo | None = None,
         queue_limit: int = 20_000,
+        start_check: StartCheck | None = None,
     ) -> None:
         self.vkey = identity.vkey
+        self._start_check = start_check
+        self._is_running = False
         self._files = TileFiles(folder)
         self.integrator = Integrator(
             database, identity, self._files, clock=clock, interval=interval, on_fault=self._stop_writes
@@ -63,14 +78,38 @@ class Ledger:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Recover, then take writes; a fault leaves the ledger read-only with `fault` set."""
+        """Recover, compare, then take writes; a fault leaves the ledger read-only with `fault` set.
+
+        Where the comparison has no answer yet, `resume` tries again.
+        """
         try:
             self.integrator.recover()
-            self.sequencer.start()
         except LedgerFault as fault:
             self.sequencer.stop_writes(fault.check)
             return
-        self.integrator.start()
+        self.resume()
+
+    def resume(self) -> bool:
+        """Compare with the promises kept elsewhere; begin when they hold. Returns whether writes are taken.
+
+        Does nothing after a fault, and when the ledger is running.
+        """
+        if self._is_running or self.fault not in (None, UNANSWERED):
+            return self._is_running
+        try:
+            if self._start_check is not None:
+                self._start_check(self.view.tree)
+            self.integrator.start()
+            self.sequencer.start()
+        except TransientChainError:
+            self.sequencer.hold(UNANSWERED)
+            return False
+        except LedgerFault as fault:
+            self.sequencer.stop_writes(fault.check)
+            return False
+        self._is_running = True
+        self.sequencer.hold(None)
+        return True
 
     def stop(self) -> None:
         """Answer and publish what waits, then end."""
