@@ -144,6 +144,11 @@ def _first_start(
     finally:
         client.close()
     root = ensure_trust_root(folder, identity, deployment, settings.finality_depth)
-    pinned = EvmClient(rpc, expected_chain_id=deployment.chain_id, expected_genesis=deployment.genesis_hash)
+    pinned = EvmClient(
+        rpc,
+        expected_chain_id=deployment.chain_id,
+        expected_genesis=deployment.genesis_hash,
+        may_be_silent=True,
+    )
     stack.callback(pinned.close)
     return Ground(settings, folder, rpc, database, keys, identity, deployment, root, pinned)

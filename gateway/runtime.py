@@ -21,6 +21,7 @@ from chain.canonical import JsonValue
 from chain.evm.recursion import reset_recursion_limit
 from gateway.assembly import Front, LedgerSide, build_services, signing_receipts
 from gateway.ground import open_ground
+from gateway.ledger.service import UNANSWERED
 from gateway.ledger.vault import Vault
 from gateway.machinery import (
     Loop,
@@ -33,7 +34,7 @@ from gateway.machinery import (
     build_submitter,
 )
 from gateway.settings import Settings
-from gateway.start_check import await_agreement
+from gateway.start_check import await_answer
 from gateway.telemetry import configure_logging
 from gateway.workers import Workers
 
@@ -83,15 +84,16 @@ class Gateway:
             "anchor": build_anchorer(ground, view),
             "settler": self._settler,
         }
-        self._add(reading)
-        if self._ledger.fault is None:
-            self._add(signing)
-        else:
-            self._workers.add("start", partial(await_agreement, self._ledger, partial(self._add, signing)))
 
-    def _add(self, loops: Mapping[str, Loop]) -> None:
-        for name, loop in loops.items():
-            self._workers.add(name, loop.run)
+        def begin() -> None:
+            # A ledger that contradicts the chain is shown as it is; nothing is signed for it.
+            for name, loop in (reading if self._ledger.fault else reading | signing).items():
+                self._workers.add(name, loop.run)
+
+        if self._ledger.fault == UNANSWERED:
+            self._workers.add("start", partial(await_answer, self._ledger, begin))
+        else:
+            begin()
 
     def _on_fault(self, loop: str) -> None:
         self._ledger.sequencer.stop_writes(loop)

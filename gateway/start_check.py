@@ -26,6 +26,9 @@ _log = structlog.get_logger("start")
 ASK_SECONDS = 1.0
 """Pause between two questions to a node that did not answer."""
 
+OTHER_CHAIN = "chain.not_ours"
+"""The node's chain is not the recorded one, or does not know this log."""
+
 
 class AnchorCheck:
     """Compares a tree with the last anchor of one log."""
@@ -50,7 +53,7 @@ class AnchorCheck:
                 f"the node refuses to say what is anchored: {refused.code}"
             ) from refused
         except FatalChainError as other:
-            raise LedgerFault("chain.not_ours", got=str(other)) from other
+            raise LedgerFault(OTHER_CHAIN, got=str(other)) from other
         compare_with_anchor(tree, anchored)
 
 
@@ -64,12 +67,15 @@ def compare_with_anchor(tree: Tree, anchored: AnchoredTree) -> None:
         raise LedgerFault(f"log.differs_from_anchor{sizes}", got=root.hex(), want=anchored.root.hex())
 
 
-def await_agreement(ledger: Ledger, begin: Callable[[], None], stop: threading.Event) -> None:
-    """Ask again until the node answers; call ``begin`` when it agrees, give up when it contradicts."""
+def await_answer(ledger: Ledger, begin: Callable[[], None], stop: threading.Event) -> None:
+    """Ask again until the node answers, then call ``begin``, unless it is on another chain."""
     while ledger.fault == UNANSWERED and not stop.wait(ASK_SECONDS):
-        if ledger.resume():
-            _log.info("the chain agrees; writes are taken")
-            begin()
-            return
-    if not stop.is_set():
+        ledger.resume()
+    if stop.is_set():
+        return
+    if ledger.fault is None:
+        _log.info("the node answers and agrees")
+    else:
         _log.error("ledger is read-only", reason=ledger.fault)
+    if ledger.fault != OTHER_CHAIN:
+        begin()

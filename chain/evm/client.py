@@ -58,8 +58,13 @@ class EvmClient:
         timeout: float = 30.0,
         max_bytes: int = 256 * 1024 * 1024,
         sleep: Callable[[float], None] = time.sleep,
+        may_be_silent: bool = False,
     ) -> None:
-        """Connect and check the chain where one is expected. Raises WrongChain or TransientChainError."""
+        """Connect and check the chain where one is expected. Raises WrongChain or TransientChainError.
+
+        With ``may_be_silent`` a node that does not answer yet is no error: whoever asks for that calls
+        `check_chain` before anything else.
+        """
         self._transport = Transport(url, timeout=timeout, max_bytes=max_bytes, sleep=sleep)
         self._sleep = sleep
         self._expected_chain_id = expected_chain_id
@@ -67,6 +72,10 @@ class EvmClient:
         self._has_block_receipts = True
         try:
             self.check_chain()
+        except TransientChainError:
+            if not may_be_silent:
+                self.close()
+                raise
         except BaseException:
             self.close()
             raise
