@@ -30,4 +30,4 @@ mirror_unproven = Table(
     Column("hash", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Heavy blocks stored before their logs were proven by their receipts; a row goes when its block is proven."""
+"""Heavy blocks stored before their receipts proved their logs; a row goes when its block is proven."""

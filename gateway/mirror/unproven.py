@@ -14,7 +14,7 @@ _rows = mirror_unproven.c
 
 
 def note_unproven(connection: Connection, chain_id: int, headers: Iterable[Header]) -> None:
-    """Remember blocks, in the transaction that stores their logs; a former block of that height is replaced."""
+    """Remember blocks in the transaction that stores their logs, in place of former ones of that height."""
     execute_many(
         connection,
         "INSERT INTO mirror_unproven (chain_id, number, hash) VALUES (?, ?, ?) "

@@ -2,8 +2,8 @@
 
 Calls of one key are mined in nonce order, so a window always finds the accounts its own key registered
 before. Calls of other keys (quota, caps, rights, recovery, approvals) have no order against it on chain: the
-operation of such an entry and those behind it wait until its call is mined or has failed. A reorganisation may still
-reorder what was mined already; then the chain's own order counts, as always.
+operation of such an entry and those behind it wait until its call is mined or has failed. A reorganisation
+may still reorder what was mined already; then the chain's own order counts, as always.
 """
 
 from __future__ import annotations
