@@ -2,7 +2,8 @@
 
 Every row follows from blocks and events alone, so a rebuild into an empty database gives the same rows: no
 wall-clock column, no counter of ours (what is ours alone is in `own_tables`). State that events overwrite
-(rights, limits, signers) is kept as history; the current value is the newest row, so a rewind only deletes. Sums (balances, used quota) are kept as sums and rewound by subtracting.
+(rights, limits, signers) is kept as history; the current value is the newest row, so a rewind only deletes.
+Sums (balances, used quota) are kept as sums and rewound by subtracting.
 """
 
 from __future__ import annotations
