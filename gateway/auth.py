@@ -41,6 +41,7 @@ class Scope(StrEnum):
     ENTRIES_WRITE = "entries:write"
     ENTRIES_READ = "entries:read"
     CREDITS_WRITE = "credits:write"
+    CREDITS_APPROVE = "credits:approve"
     MEMBERS_WRITE = "members:write"
     MEMBERS_READ = "members:read"
     CHAPTERS_WRITE = "chapters:write"

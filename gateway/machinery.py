@@ -25,6 +25,7 @@ from gateway.mirror.follower import Follower, MirrorSettings
 from gateway.mirror.reconcile import reconcile
 from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
+from gateway.outbox.trouble import WAIT_OUT
 from gateway.start_check import AnchorCheck
 
 _log = structlog.get_logger("machinery")
@@ -33,7 +34,7 @@ RECONCILE_SECONDS = 60.0
 """How often the mirror is held against the contract's storage."""
 OTHERS_ANCHOR_SECONDS = 5.0
 """Least seconds between two anchors on a chain that is not the embedded one, where none are set."""
-SENDING_ROLES = ("operator", "issuer", "freezer", "recoverer", "hq")
+SENDING_ROLES = ("operator", "issuer", "freezer", "recoverer", "hq", "president", "secretary")
 """Keys whose transactions the outbox sends."""
 EMBEDDED_WINDOW_GAS = 400_000_000
 """Gas of one settlement window where the node is our own and its blocks are large."""
@@ -142,8 +143,8 @@ class Reconciler:
                     chain_id=ground.chain_id,
                     credit=ground.address("TimeCredit"),
                 )
-            except ChainError:
-                # The node does not answer, or keeps that state no more: nothing is known, nothing changes.
+            except (ChainError, *WAIT_OUT):
+                # No answer, or the node keeps that state no more: nothing is known, nothing changes.
                 continue
             self.mismatches = len(result.mismatches)
             if result.mismatches:

@@ -119,7 +119,11 @@ class AuthorizationIn(BaseModel):
 
 
 class CreditIn(Body):
-    """One credit operation; the kind stands in the path, ``from`` and ``to`` as the kind asks for."""
+    """One credit operation; the kind stands in the path, ``from`` and ``to`` as the kind asks for.
+
+    ``approvers`` (cancel and reverse; scope ``credits:approve``) are officers whose keys this gateway has
+    and who approve the operation on chain. The chain refuses both kinds without its two officers.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
@@ -135,3 +139,6 @@ class CreditIn(Body):
     refs: Annotated[list[EntryName], Field(max_length=16)] = Field(default_factory=list)
     rule: Code | None = None
     authorization: AuthorizationIn | None = None
+    approvers: Annotated[list[Literal["president", "secretary"]], Field(max_length=2)] = Field(
+        default_factory=list
+    )

@@ -27,6 +27,7 @@ from chain.types import AccountId, Address, ChapterCode, EntryId
 from gateway.api.instruction import field_refusal
 from gateway.errors import Refusal
 from gateway.ledger.drafts import (
+    APPROVED_KINDS,
     AccountKind,
     Authorization,
     Custody,
@@ -194,8 +195,13 @@ def draft_credit(kind: OperationKind, body: CreditIn) -> Draft:
     """Return the entry of one credit operation.
 
     Raises:
-        Refusal: operands that do not fit the kind, or public fields the type has not.
+        Refusal: operands that do not fit the kind, public fields the type has not, or approvers of a kind
+            that needs none.
     """
+    if body.approvers and kind not in APPROVED_KINDS:
+        raise Refusal("entry.bad_field", field="approvers", reason=f"{kind.label} needs no approval")
+    if len(set(body.approvers)) != len(body.approvers):
+        raise Refusal("entry.bad_field", field="approvers", reason="names one twice")
     try:
         amount = parse_amount(body.amount, "amount", zero_allowed=kind is OperationKind.RECOVER)
         operation = Operation(
@@ -222,6 +228,7 @@ def draft_credit(kind: OperationKind, body: CreditIn) -> Draft:
         refs=tuple(map(EntryId, body.refs)),
         rule=body.rule,
         authorization=_authorization(body),
+        approvers=tuple(body.approvers),
     )
 
 

@@ -21,7 +21,7 @@ from gateway.api.drafting import (
     draft_rights,
 )
 from gateway.api.submitting import created, stored_entry, submit
-from gateway.auth import Principal
+from gateway.auth import Principal, Scope
 from gateway.errors import Refusal
 from gateway.schemas import CreditIn, MemberIn, RecoveryIn, RightsIn
 from gateway.services import Services
@@ -102,6 +102,8 @@ async def create_credit(request: Request, kind: str, body: CreditIn, principal: 
     """Record one credit operation; it acts on chain when its window is settled."""
     if kind not in _KINDS:
         raise Refusal("not_found")
+    if body.approvers:
+        principal.require(Scope.CREDITS_APPROVE)
     return created(await submit(request, principal, draft_credit(_KINDS[kind], body)))
 
 

@@ -42,6 +42,8 @@ REASONS = (
     "wrong_parties",
     "wrong_home_log",
     "not_recovered",
+    "passed",
+    "lock_exists",
 )
 """Names of the contract's reasons of refusal, by number."""
 

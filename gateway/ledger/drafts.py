@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from chain.canonical import JsonValue
-from chain.operation import Operation
+from chain.operation import Operation, OperationKind
 from chain.types import AccountId, Address, ChapterCode, EntryId, LeafHash, LeafIndex
 from gateway.errors import Refusal
 from gateway.outbox.calls import ChainCall
@@ -91,8 +91,27 @@ class SetCaps:
     holding: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class ApproveOperation:
+    """Officers approve one operation on chain: ``digest`` is its operation digest, ``chapter`` its sender's.
+
+    Made by the sequencer, which alone knows the digest beforehand; see ``Draft.approvers``.
+    """
+
+    kind: OperationKind
+    chapter: int
+    digest: bytes
+    approvers: tuple[str, ...]
+
+
 Effect = RegisterAccount | OpenChapter | SetRights | RecoverAccount | SetQuota | SetCaps
 """A change of the registers that commits with its entry and is told to the chain by the outbox."""
+
+ToldEffect = Effect | ApproveOperation
+"""What the outbox tells the chain for an entry."""
+
+APPROVED_KINDS = frozenset({OperationKind.CANCEL, OperationKind.REVERSE})
+"""Kinds that the chain carries out only with the approval of several officers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,8 @@ class Draft:
     authorization: Authorization | None = None
     effects: tuple[Effect, ...] = ()
     calls: tuple[ChainCall, ...] = ()
+    # Roles whose keys approve the operation on chain before it is settled; only for `APPROVED_KINDS`.
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from sqlalchemy import Connection
 
 from chain.entry import MAX_ENTRY_SIZE
 from chain.errors import FormatError
-from chain.hashing import hash_leaf, sha256
+from chain.hashing import HASH_SIZE, hash_leaf, sha256
 from chain.operation import ZERO_ADDRESS, ZERO_REF, FieldError, Operation, account_address, chapter_number
 from gateway.db import fetch_all, fetch_in, insert_rows
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import Acceptance, Moment, Movement
 from gateway.ledger.append import Batch
 from gateway.ledger.authorization import CreditDomain, verify_authorization
-from gateway.ledger.drafts import Draft, Effect, OpenChapter, Submission
+from gateway.ledger.drafts import ApproveOperation, Draft, OpenChapter, Submission, ToldEffect
 from gateway.ledger.effects import accounts_named, apply_effects, check_effects
 from gateway.ledger.movements import apply_movement
 from gateway.ledger.registers import Account, Registers
@@ -42,7 +42,7 @@ class ChainPlanner(Protocol):
         """The chain the calls are for."""
         ...
 
-    def plan(self, effects: Sequence[tuple[str, Effect]]) -> list[tuple[str, ChainCall]]:
+    def plan(self, effects: Sequence[tuple[str, ToldEffect]]) -> list[tuple[str, ChainCall]]:
         """Return (entry id, call) pairs for (entry id, effect) pairs."""
         ...
 
@@ -84,7 +84,7 @@ class Group:
         self._keys: list[tuple[object, ...]] = []
         self._refs: set[str] = set()
         self._nonces: set[tuple[bytes, bytes]] = set()
-        self._effects: list[tuple[str, Effect]] = []
+        self._effects: list[tuple[str, ToldEffect]] = []
         self._calls: list[tuple[str, ChainCall]] = []
 
     def run(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
@@ -242,6 +242,10 @@ class Group:
                 self._registers, movement, self._moment,
                 leaf_hash=built.leaf_hash, ref=operation.ref, amount=operation.amount,
             )  # fmt: skip
+            if draft.approvers:
+                digest = built.leaf_data[-HASH_SIZE:]
+                approval = ApproveOperation(operation.kind, chapter, digest, draft.approvers)
+                self._effects.append((built.entry_id, approval))
             if draft.authorization is not None:
                 batch.add_authorization(operation.sender, draft.authorization.nonce, index)
                 self._nonces.add((operation.sender, draft.authorization.nonce))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from chain.evm.calldata import (
     Registration,
+    encode_approve,
     encode_recover,
     encode_register,
     encode_set_daily_cap,
@@ -18,16 +19,21 @@ from chain.evm.calldata import (
     encode_set_quota,
     encode_set_rights,
 )
+from chain.evm.roles import CANCEL_POLICY, REVERSE_POLICY
+from chain.operation import OperationKind
 from gateway.ledger.drafts import (
-    Effect,
+    ApproveOperation,
     OpenChapter,
     RecoverAccount,
     RegisterAccount,
     SetCaps,
     SetQuota,
     SetRights,
+    ToldEffect,
 )
 from gateway.outbox.calls import ChainCall
+
+_POLICIES = {OperationKind.CANCEL: CANCEL_POLICY, OperationKind.REVERSE: REVERSE_POLICY}
 
 REGISTRATIONS = 50
 """Accounts of one `register` call at most."""
@@ -46,7 +52,7 @@ class RegisterPlanner:
     chain_id: int
     log_id: bytes
 
-    def plan(self, effects: Sequence[tuple[str, Effect]]) -> list[tuple[str, ChainCall]]:
+    def plan(self, effects: Sequence[tuple[str, ToldEffect]]) -> list[tuple[str, ChainCall]]:
         """Return (entry id, call) pairs in sending order: a registration never after what names its account.
 
         Calls carry the id of the first entry they serve.
@@ -86,7 +92,10 @@ class RegisterPlanner:
         return waiting[0][0], ChainCall("register", "Membership", data, gas, "operator")
 
 
-def _calls(effect: SetRights | RecoverAccount | SetQuota | SetCaps) -> list[ChainCall]:
+def _calls(effect: SetRights | RecoverAccount | SetQuota | SetCaps | ApproveOperation) -> list[ChainCall]:
+    if isinstance(effect, ApproveOperation):
+        data = encode_approve(_POLICIES[effect.kind], effect.chapter, effect.digest)
+        return [ChainCall("approve", "CoSignature", data, BASE_GAS, role) for role in effect.approvers]
     if isinstance(effect, SetRights):
         data = encode_set_rights(effect.account, effect.may_send, effect.may_receive, effect.order)
         return [ChainCall("setRights", "Membership", data, BASE_GAS, "freezer")]

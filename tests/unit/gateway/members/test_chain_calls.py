@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chain.evm.calldata import (
     Registration,
+    encode_approve,
     encode_recover,
     encode_register,
     encode_set_daily_cap,
@@ -13,10 +14,13 @@ from chain.evm.calldata import (
     encode_set_quota,
     encode_set_rights,
 )
+from chain.hashing import keccak256
+from chain.operation import OperationKind
 from chain.types import Address
 from gateway.db import Database, fetch_all
 from gateway.ledger.drafts import (
     AccountKind,
+    ApproveOperation,
     Custody,
     Effect,
     OpenChapter,
@@ -54,6 +58,17 @@ def test_registrations_travel_together() -> None:
         [Registration(account(n), CHAPTER, 1, 2, LOG, bytes([n]) * 32) for n in range(1, 51)]
     )
     assert max(len(call.calldata) for _, call in calls) < MAX_CALLDATA
+
+
+def test_officers_approve_an_operation_by_their_own_keys() -> None:
+    approval = ApproveOperation(OperationKind.REVERSE, CHAPTER, b"\x08" * 32, ("president", "secretary"))
+    calls = PLANNER.plan([("E1", approval)])
+    data = encode_approve(keccak256(b"reverse"), CHAPTER, b"\x08" * 32)
+    assert [(reference, call.kind, call.target, call.signer) for reference, call in calls] == [
+        ("E1", "approve", "CoSignature", "president"),
+        ("E1", "approve", "CoSignature", "secretary"),
+    ]
+    assert {call.calldata for _, call in calls} == {data}
 
 
 def test_each_effect_goes_out_by_the_key_of_its_role() -> None:
