@@ -21,6 +21,7 @@ from gateway.evidence.feed import Feed
 from gateway.evidence.private_fields import PrivateFields
 from gateway.evidence.records import Records
 from gateway.ground import SETUP_LOCK, Ground
+from gateway.heap import settle_heap
 from gateway.ledger.log_view import LogView
 from gateway.ledger.vault import Vault
 from gateway.outbox.settler import Held
@@ -128,7 +129,12 @@ class Front:
             "platform_key": platform_key,
             "trust_root": str(folder.trust_root),
         }
-        self._server = Server(build_app(services), lambda: on_ready(ready))
+
+        def announce() -> None:
+            settle_heap()
+            on_ready(ready)
+
+        self._server = Server(build_app(services), announce)
         assert_recursion_limit()
         try:
             if not self._stopping.is_set():
