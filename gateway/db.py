@@ -29,6 +29,8 @@ POSTGRES_MINIMUM = 15
 
 _LIST_PART = 500
 
+_ROWS_AT_ONCE = (64, 8, 1)
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -286,18 +288,14 @@ def execute_many(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
 
 
 def insert_rows(connection: Connection, table: str, columns: str, rows: Sequence[Row]) -> None:
-    """Insert rows in bulk: COPY on PostgreSQL, one prepared statement run per row on SQLite.
+    """Insert rows in bulk: COPY on PostgreSQL, statements of many rows on SQLite.
 
     ``columns`` is the comma-separated column list; each row is a tuple in that order.
     """
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        marks = ",".join("?" * (columns.count(",") + 1))
-        connection.exec_driver_sql(
-            f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608  names are ours
-            cast("list[tuple[object, ...]]", rows),
-        )
+        _insert_sqlite(connection, f"INSERT INTO {table} ({columns}) VALUES ", columns.count(",") + 1, rows)  # noqa: S608
         return
     cursor = connection.connection.cursor()
     try:
@@ -306,6 +304,22 @@ def insert_rows(connection: Connection, table: str, columns: str, rows: Sequence
                 copy.write_row(row)
     finally:
         cursor.close()
+
+
+def _insert_sqlite(connection: Connection, sql: str, width: int, rows: Sequence[Row]) -> None:
+    """Insert as many rows a statement as are left, by the sizes of ``_ROWS_AT_ONCE``.
+
+    Each run of a statement hands the interpreter to whichever thread waits for it, and getting it back may
+    take a whole turn: row by row, a busy neighbour makes a thousand rows take a second.
+    """
+    marks = "(" + ",".join("?" * width) + ")"
+    start = 0
+    for size in _ROWS_AT_ONCE:
+        statement = sql + ",".join([marks] * size)
+        while len(rows) - start >= size:
+            part = rows[start : start + size]
+            connection.exec_driver_sql(statement, tuple([value for row in part for value in row]))
+            start += size
 
 
 def migrate(database: Database) -> None:
