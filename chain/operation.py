@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from chain.canonical import MAX_SAFE_INTEGER, JsonValue
 from chain.errors import FormatError
@@ -113,6 +114,7 @@ def account_id(address: Address) -> AccountId:
     return AccountId("acct_" + address.hex())
 
 
+@lru_cache(maxsize=65_536)
 def account_address(account: AccountId) -> Address:
     """Return the address of an account. Inverse of :func:`account_id`. Raises FormatError."""
     if not isinstance(account, str) or not ACCOUNT_PATTERN.match(account):
@@ -120,6 +122,7 @@ def account_address(account: AccountId) -> Address:
     return Address(bytes.fromhex(account[5:]))
 
 
+@lru_cache(maxsize=4_096)
 def chapter_number(code: ChapterCode) -> int:
     """Return the on-chain ``uint32`` of a chapter, 0 for the whole network.
 

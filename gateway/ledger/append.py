@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from chain.disclosure import DISCLOSURE_SALT_SIZE, disclosure_digest, make_disclosure
-from chain.entry import build_entry, encode_entry
+from chain.entry_text import write_entry
 from chain.hashing import hash_leaf, sha256
 from chain.operation import OP_SALT_SIZE, Operation, operation_digest
 from gateway.db import insert_rows
@@ -110,21 +110,19 @@ class Batch:
                 make_disclosure(take(DISCLOSURE_SALT_SIZE), name, value)
                 for name, value in draft.private.items()
             ]
-        body = encode_entry(
-            build_entry(
-                entry_id=entry_id,  # type: ignore[arg-type]
-                type_name=draft.type,
-                chapter=draft.chapter,
-                at=self.at,
-                actor=draft.actor,
-                authority=draft.authority,
-                subjects={account.id: (account.sequence + 1, account.previous) for account in subjects},  # type: ignore[misc]
-                operation=operation,
-                public=draft.public,
-                refs=draft.refs,
-                rule=draft.rule,
-                sd=map(disclosure_digest, told),
-            )
+        body = write_entry(
+            entry_id=entry_id,  # type: ignore[arg-type]
+            type_name=draft.type,
+            chapter=draft.chapter,
+            at=self.at,
+            actor=draft.actor,
+            authority=draft.authority,
+            subjects={account.id: (account.sequence + 1, account.previous) for account in subjects},  # type: ignore[misc]
+            operation=operation,
+            public=draft.public,
+            refs=draft.refs,
+            rule=draft.rule,
+            sd=map(disclosure_digest, told),
         )
         salt = take(SALT_SIZE)
         op_salt = None if operation is None else take(OP_SALT_SIZE)
