@@ -16,6 +16,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from chain.errors import NotaryError
+from gateway.role_commands import add_role_commands
 
 EXIT_PASS = 0
 EXIT_MISMATCH = 1
@@ -28,13 +29,14 @@ app = typer.Typer(
     name="tongyi", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 chain_app = typer.Typer(no_args_is_help=True, help="The embedded chain.")
-mirror_app = typer.Typer(no_args_is_help=True, help="The SQL mirror of the chain.")
+mirror_app = typer.Typer()
 keys_app = typer.Typer(no_args_is_help=True, help="API keys of a running gateway.")
 export_app = typer.Typer(no_args_is_help=True, help="Fetch what a holder keeps.")
 app.add_typer(chain_app, name="chain")
 app.add_typer(mirror_app, name="mirror")
 app.add_typer(keys_app, name="keys")
 app.add_typer(export_app, name="export")
+add_role_commands(app, mirror_app)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds everything of one gateway.")]
 ChainUrl = Annotated[

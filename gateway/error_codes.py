@@ -352,6 +352,15 @@ CODES: dict[str, CodeRule] = {
         "等待写入的请求过多。",
         retry_after_s=1,
     ),
+    "ledger.unconfirmed": CodeRule(
+        503,
+        "Not confirmed in time",
+        "未及时确认",
+        "The entry was handed over and its recording is not confirmed yet. Repeat the request with the same "
+        "key: it will not be recorded twice.",
+        "记录已提交，但尚未确认写入。请使用相同的键重试，不会重复记录。",
+        retry_after_s=5,
+    ),
     "storage.full": CodeRule(
         507,
         "Storage full",

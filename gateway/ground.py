@@ -25,6 +25,7 @@ from gateway.keys import KeyFolder
 from gateway.ledger.genesis import open_log
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.service import system_clock
+from gateway.ledger.vault import Vault
 from gateway.settings import Settings
 
 EMBEDDED_REWIND = 2_000
@@ -143,6 +144,8 @@ def _first_start(
             deployment = recorded
     finally:
         client.close()
+    # Here, by one process at a time: SQLite changes its journal mode only while nobody else has the file.
+    Vault(folder.vault, os.urandom).close()
     root = ensure_trust_root(folder, identity, deployment, settings.finality_depth)
     pinned = EvmClient(
         rpc,

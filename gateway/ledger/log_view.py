@@ -7,7 +7,7 @@ signed, so every proof given here is about a published size. Nothing here writes
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -115,9 +115,11 @@ class LogView:
     Safe to use from several threads beside the integrator.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, refresh: Callable[[], object] | None = None) -> None:
+        """``refresh`` publishes what is newer, for a view that another process's log is followed by."""
         self.tree = Tree()
         self._database = database
+        self._refresh = refresh
         self._published: CheckpointRow | None = None
         self._newer = threading.Condition()
 
@@ -143,6 +145,8 @@ class LogView:
         return TreeSize(0) if published is None else published.size
 
     def _check(self, size: int) -> None:
+        if size > self.size and self._refresh is not None:
+            self._refresh()
         if not 0 <= size <= self.size:
             raise FormatError("size", f"not a published size, newest is {self.size}")
 

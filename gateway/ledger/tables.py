@@ -1,15 +1,26 @@
 """Tables of the ledger: the log's leaves, what was promised about them, and the projections that gate
 acceptance.
 
-The sequencer is the only writer, but for `checkpoints` and `log_trees` (integrator) and `operations.outcome`
-(outcome reader). Accounts are 20-byte addresses, chapters the number of their eight digits, hashes 32 bytes,
-amounts hundredths of a coin. Everything below the line "projections" follows from the entries and may be
-rebuilt.
+The sequencer is the only writer, but for `checkpoints` and `log_trees` (integrator), `operations.outcome`
+(outcome reader) and `intake` (processes that serve HTTP). Accounts are 20-byte addresses, chapters the number
+of their eight digits, hashes 32 bytes, amounts hundredths of a coin. Everything below the line "projections"
+follows from the entries and may be rebuilt.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 from gateway.db import ROW_NUMBER, metadata
 
@@ -123,6 +134,37 @@ authorizations = Table(
     sqlite_with_rowid=False,
 )
 """Holders' authorizations already used, by (signer, nonce); never by signature bytes."""
+
+intake = Table(
+    "intake",
+    metadata,
+    Column("id", ROW_NUMBER, primary_key=True, autoincrement=True),
+    # 16 random bytes by which the process that wrote the row knows it again.
+    Column("ticket", LargeBinary, nullable=False, unique=True),
+    # Submissions as JSON, private fields sealed with their subject's key; null once answered.
+    Column("payload", LargeBinary, nullable=True),
+    # Answers as JSON, receipts included; null until all of the row is durable and signed for.
+    Column("answer", LargeBinary, nullable=True),
+    # Seconds since 1970 by the database's clock.
+    Column("answered_at", Float(53), nullable=True),
+    Index(
+        "ix_intake_waiting",
+        "id",
+        sqlite_where=text("answer IS NULL"),
+        postgresql_where=text("answer IS NULL"),
+    ),
+    Index("ix_intake_answered", "answered_at"),
+)
+"""Submissions for a sequencer in another process, in order of ``id``; rows go soon after their answer."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("log_index", ROW_NUMBER, primary_key=True, autoincrement=False),
+    # 64-byte Ed25519 signature of the receipt text.
+    Column("signature", LargeBinary, nullable=False),
+)
+"""Signatures of receipts, for processes that serve entries without the log's key. Dense from 0 on start."""
 
 # --- projections of accepted entries -------------------------------------------------------------------
 

@@ -29,10 +29,14 @@ Entropy = Callable[[int], bytes]
 
 
 class Vault:
-    """Subject keys by account address. Safe to use from several threads."""
+    """Subject keys by account address. Safe to use from several threads and processes of one machine.
 
-    def __init__(self, path: Path, entropy: Entropy) -> None:
+    Without ``cached`` every use reads the file, so that a key another process destroyed is gone here, too.
+    """
+
+    def __init__(self, path: Path, entropy: Entropy, *, cached: bool = True) -> None:
         self._entropy = entropy
+        self._cached = cached
         self._lock = Lock()
         self._keys: dict[bytes, bytes] = {}
         self._connection = sqlite_driver.connect(
@@ -82,7 +86,7 @@ class Vault:
                 "SELECT key FROM subject_keys WHERE account = ?", (account,)
             ).fetchone()
             key = None if row is None else cast("bytes", row[0])
-            if key is not None:
+            if key is not None and self._cached:
                 self._keys[account] = key
         return key
 

@@ -61,7 +61,7 @@ TABLE = (
     row("chain.canonical", "chain.errors", "rfc8785", pure=True),
     row("chain.operation", f"{BASE} chain.hashing chain.canonical", pure=True),
     row("chain.entry_types", f"{BASE} chain.canonical chain.operation", pure=True),
-    row("chain.entry chain.disclosure", FORMAT, pure=True),
+    row("chain.entry chain.entry_text chain.disclosure", FORMAT, pure=True),
     row("chain.checkpoint", f"{BASE} chain.hashing chain.base64_text", "cryptography", pure=True),
     row("chain.receipt", f"{FORMAT} chain.checkpoint", "cryptography", pure=True),
     row("chain.merkle", f"{BASE} chain.hashing", pure=True),
@@ -105,9 +105,16 @@ TABLE = (
     row("gateway.server", "gateway", "uvicorn starlette"),
     row("gateway.bootstrap gateway.standing", "chain gateway", STORE),
     row("gateway.ground gateway.machinery gateway.assembly gateway.runtime", "chain gateway", "structlog"),
+    row("gateway.leadership gateway.leadership_tables", f"{PURE} {GROUND}", STORE),
+    row("gateway.roles gateway.api_role", "chain gateway", STORE),
     row("gateway.data_folder", PURE),
+    row("gateway.heap"),
     row("gateway.keys", "chain gateway", "cryptography"),
-    row("gateway.cli gateway.doctor_command gateway.import_command", "chain gateway", "typer rich httpx2"),
+    row(
+        "gateway.cli gateway.role_commands gateway.doctor_command gateway.import_command",
+        "chain gateway",
+        "typer rich httpx2",
+    ),
     row("gateway.chain_commands gateway.verify_command gateway.import_source", "chain gateway"),
     row("gateway.mirror_commands", "chain gateway"),
     row("gateway.fsck_command", "chain gateway", "sqlalchemy"),
@@ -122,7 +129,12 @@ ONLY_HERE = {
     "pydantic": {"gateway.settings", "gateway.schemas"},
     "web3": {"scripts"},
     "uvicorn": {"gateway.server"},
-    "typer": {"gateway.cli", "gateway.doctor_command", "gateway.import_command"},
+    "typer": {
+        "gateway.cli",
+        "gateway.doctor_command",
+        "gateway.import_command",
+        "gateway.role_commands",
+    },
 }
 """Packages with a place of their own, whatever the rows say."""
 
