@@ -33,17 +33,17 @@ class TileFiles:
 
         Raises LedgerFault when a file of that name has other bytes, OSError when the disk fails.
         """
-        folders: set[Path] = set()
+        folders: set[str] = set()
         full: list[Path] = []
         for name, data in files:
-            place = self.folder / name
-            if place.exists():
-                if place.read_bytes() != data:
+            place = os.path.join(self.folder, name)
+            if os.path.exists(place):
+                if Path(place).read_bytes() != data:
                     raise LedgerFault("a published tile would change", got=name, want="the same bytes")
                 continue
-            folders |= self._replace(place, data)
+            folders |= _replace(place, data)
             if parse_tile_path(name).width == TILE_WIDTH:
-                full.append(place)
+                full.append(Path(place))
         for folder in folders:
             _flush_folder(folder)
         # If we crash here, partial files stay beside full ones: readers may use either.
@@ -57,7 +57,7 @@ class TileFiles:
 
     def write_checkpoint(self, note: bytes) -> None:
         """Publish a signed checkpoint. Requires it to be stored in SQL and its tiles to be written."""
-        for folder in self._replace(self.folder / CHECKPOINT_NAME, note):
+        for folder in _replace(os.path.join(self.folder, CHECKPOINT_NAME), note):
             _flush_folder(folder)
 
     def checkpoint(self) -> bytes | None:
@@ -82,22 +82,38 @@ class TileFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def _replace(self, place: Path, data: bytes) -> set[Path]:
-        """Put ``data`` at ``place`` in one step; return the folders that must be flushed for it to last."""
-        changed = {place.parent}
-        missing = place.parent
-        while not missing.exists():
-            missing = missing.parent
-            changed.add(missing)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{place.name}.new")
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # If we crash here, the file beside is rubbish that the next write of this name replaces.
-        aside.rename(place)
-        return changed
+
+def _replace(place: str, data: bytes) -> set[str]:
+    """Put ``data`` at ``place`` in one step; return the folders that must be flushed for it to last."""
+    folder, name = os.path.split(place)
+    aside = os.path.join(folder, f".{name}.new")
+    changed = {folder}
+    try:
+        descriptor = _create(aside)
+    except FileNotFoundError:
+        changed |= _make_folder(folder)
+        descriptor = _create(aside)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    # If we crash here, the file beside is rubbish that the next write of this name replaces.
+    os.rename(aside, place)
+    return changed
+
+
+def _create(place: str) -> int:
+    return os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+
+
+def _make_folder(folder: str) -> set[str]:
+    """Make a folder and what is missing above it; return the folders that thereby have a new name in them."""
+    above = os.path.dirname(folder)
+    changed = {above}
+    if not os.path.isdir(above):
+        changed |= _make_folder(above)
+    os.makedirs(folder, exist_ok=True)
+    return changed
 
 
 def _name(path: TilePath) -> str:
@@ -106,7 +122,7 @@ def _name(path: TilePath) -> str:
     return tile_path(path.level, path.index, path.width)
 
 
-def _flush_folder(folder: Path) -> None:
+def _flush_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
