@@ -1,4 +1,4 @@
-"""A real ``tongyi serve`` process for tests: started on free ports, ended by its own pid."""
+"""A real ``tongyi serve`` (or ``tongyi api``) process for tests: on free ports, ended by its own pid."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Serving:
 
     data: Path
     options: tuple[str, ...] = ()
+    command: str = "serve"
     ready: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     _client: httpx2.Client | None = None
@@ -36,7 +37,7 @@ class Serving:
     def start(self) -> Serving:
         """Start the process and wait for its ready line."""
         tongyi = str(Path(sys.executable).parent / "tongyi")
-        command = [tongyi, "serve", "--data", str(self.data), "--port", "0"]
+        command = [tongyi, self.command, "--data", str(self.data), "--port", "0"]
         self.data.parent.mkdir(parents=True, exist_ok=True)
         log = self.data.with_suffix(".log").open("ab")
         self.process = subprocess.Popen(

@@ -17,6 +17,7 @@ from gateway.errors import Refusal
 from gateway.ledger.drafts import (
     Accepted,
     AccountKind,
+    Answer,
     Authorization,
     Custody,
     Draft,
@@ -119,7 +120,7 @@ def test_what_is_no_submission_is_refused(vault: Vault, payload: bytes) -> None:
 def test_answers_come_out_the_same() -> None:
     entry = EntryId("01M814BVE77RK8V0D2M1QCSRZS")
     at = "2026-11-22T08:01:07.015Z"
-    given = [
+    given: list[Answer] = [
         Accepted(entry, LeafIndex(7), LeafHash(b"\x09" * 32), at, b'{"v":1}', False),
         Refusal("member.unknown", field="op.to"),
         Accepted(entry, LeafIndex(7), LeafHash(b"\x09" * 32), at, b'{"v":1}', True),
