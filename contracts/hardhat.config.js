@@ -23,14 +23,17 @@ export default defineConfig({
     cache: "./hardhat/cache",
   },
   networks: {
-    // What `hardhat node` serves. Blocks come once a second, as on the consortium, not with each transaction.
+    // What `hardhat node` serves: gas is free, nobody holds a key, and blocks come once a second with headers of
+    // the merge, as on older consortium nodes.
     node: {
       type: "edr-simulated",
       chainType: "l1",
       hardfork: "merge",
-      chainId: 31337,
-      mining: { auto: false, interval: 1000 },
-      blockGasLimit: 60_000_000,
+      chainId: 20261,
+      accounts: [],
+      initialBaseFeePerGas: 0,
+      mining: { auto: false, interval: 1000, mempool: { order: "fifo" } },
+      blockGasLimit: 1_000_000_000,
       allowUnlimitedContractSize: false,
     },
   },
