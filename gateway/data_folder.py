@@ -1,6 +1,6 @@
-"""The folder a gateway keeps everything in: names of its files, its exclusive lock, durable small files.
+"""The folder a gateway keeps everything in: names of its files, its lock, durable small files.
 
-Two processes on one folder would sign two histories, so the lock is taken before anything else is opened.
+Two gateways on one folder would sign two histories, so the lock is taken before anything else is opened.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Settings(BaseSettings):
 
     # --- where things are --------------------------------------------------------------------------------
     data: Path = Path(".tongyi")
-    """Folder of everything this gateway keeps; one process holds its lock."""
+    """Folder of everything this gateway keeps; one gateway holds its lock."""
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
