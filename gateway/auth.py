@@ -19,14 +19,12 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import func, insert, select, update
 
 from gateway.auth_tables import api_keys
 from gateway.db import Database
 from gateway.errors import Refusal
+from gateway.rates import Rate
 
 KEY_PREFIX = "ty_live_"
 """Start of every key, so that scanners of leaked secrets find it."""
@@ -113,9 +111,8 @@ class Keyring:
     def __init__(self, database: Database, *, rate_per_second: int, public_rate_per_second: int) -> None:
         self._database = database
         self._cache: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._rate = RateLimitItemPerSecond(rate_per_second)
-        self._public_rate = RateLimitItemPerSecond(public_rate_per_second)
+        self._rate = Rate(rate_per_second, time.monotonic)
+        self._public_rate = Rate(public_rate_per_second, time.monotonic)
 
     async def identify(self, header: bytes | None, address: str) -> Caller:
         """Return who sent ``header`` (the raw Authorization value) from ``address``.
@@ -133,11 +130,11 @@ class Keyring:
             return Caller(address, cached[1], sent_key=True)
         # Unknown keys cost a look-up each, so those who guess are slowed before the next one.
         guesses = f"guesses {address}"
-        if cached is None and not self._limiter.test(self._public_rate, guesses):
-            raise Refusal("rate.limited", limit=self._public_rate.amount, retry_after_s=1)
+        if cached is None and not self._public_rate.has_room(guesses):
+            raise Refusal("rate.limited", limit=self._public_rate.limit, retry_after_s=1)
         principal = await asyncio.to_thread(self._load, digest)
         if principal is None:
-            self._limiter.hit(self._public_rate, guesses)
+            self._public_rate.hit(guesses)
         self._cache[digest] = (time.monotonic() + _CACHE_SECONDS, principal)
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
@@ -150,9 +147,9 @@ class Keyring:
             Refusal: ``rate.limited`` when it has made too many in this second.
         """
         known = caller.principal
-        item, key = (self._rate, known.id) if known else (self._public_rate, caller.address)
-        if not self._limiter.hit(item, key):
-            raise Refusal("rate.limited", limit=item.amount, retry_after_s=1)
+        rate, key = (self._rate, known.id) if known else (self._public_rate, caller.address)
+        if not rate.hit(key):
+            raise Refusal("rate.limited", limit=rate.limit, retry_after_s=1)
 
     def create(self, name: str, scopes: frozenset[Scope], chapter: str | None = None) -> tuple[str, str]:
         """Store a new key and return its id and the secret, which cannot be read again."""

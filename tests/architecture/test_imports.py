@@ -96,7 +96,7 @@ TABLE = (
     # gateway: use cases, then the edge that renders them, then what puts everything together.
     row(USE_CASES, f"chain gateway.rules {MACHINERY} {GROUND} {USE_CASES}", STORE),
     row("gateway.auth_tables", GROUND, "sqlalchemy"),
-    row("gateway.auth", f"chain gateway.auth_tables {GROUND}", "sqlalchemy limits"),
+    row("gateway.auth", f"chain gateway.auth_tables gateway.rates {GROUND}", "sqlalchemy"),
     row("gateway.schemas", f"{PURE} gateway.auth", "pydantic pydantic_core"),
     row("gateway.api gateway.web gateway.guard", f"chain gateway {EDGE}", "fastapi starlette sqlalchemy"),
     row("gateway.schema gateway.schema_state", "gateway", "sqlalchemy alembic"),
@@ -109,7 +109,7 @@ TABLE = (
     row("gateway.leadership gateway.leadership_tables", f"{PURE} {GROUND}", STORE),
     row("gateway.roles gateway.api_role", "chain gateway", STORE),
     row("gateway.data_folder", PURE),
-    row("gateway.heap"),
+    row("gateway.heap gateway.rates"),
     row("gateway.keys", "chain gateway", "cryptography"),
     row(
         "gateway.cli gateway.role_commands gateway.doctor_command gateway.import_command",
