@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from gateway.outbox.calls import TransactionState
+from gateway.db import fetch_all
 from gateway.outbox.sources import Leaf
-from gateway.outbox.tables import chain_transactions
 
-_rows = chain_transactions.c
-_UNFINISHED = (TransactionState.QUEUED.value, TransactionState.SIGNED.value, TransactionState.SENT.value)
+_SELECT_UNFINISHED = """
+SELECT DISTINCT reference FROM chain_transactions
+WHERE chain_id = ? AND state IN ('queued', 'signed', 'sent') AND signer != ?"""
 
 
 def load_unfinished(connection: Connection, chain_id: int, signer: str) -> list[str]:
@@ -26,12 +27,7 @@ def load_unfinished(connection: Connection, chain_id: int, signer: str) -> list[
 
     Calls commit with their entries, so whoever sees an entry published sees its calls here.
     """
-    query = (
-        select(_rows.reference)
-        .distinct()
-        .where(_rows.chain_id == chain_id, _rows.signer != signer, _rows.state.in_(_UNFINISHED))
-    )
-    return list(connection.execute(query).scalars())
+    return [cast("str", row[0]) for row in fetch_all(connection, _SELECT_UNFINISHED, chain_id, signer)]
 
 
 def before_barrier(leaves: Sequence[Leaf], barrier: int | None) -> Sequence[Leaf]:

@@ -13,14 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_
 
 from chain.evm.client import EvmClient
 from chain.evm.signers.base import Signer
 from chain.types import Address
-from gateway.db import Database
+from gateway.db import Database, fetch_all
 from gateway.outbox.broadcast import Answer, Delivery, Signed, send_rows
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.fees import load_fees
@@ -34,8 +35,11 @@ from gateway.outbox.trouble import WAIT_OUT
 _log = structlog.get_logger("outbox")
 _rows = chain_transactions.c
 _State = TransactionState
+_QUEUED = (_State.QUEUED.value,)
 _IN_FLIGHT = (_State.SIGNED.value, _State.SENT.value)
 _ENDED = (_State.MINED, _State.FINAL, _State.FAILED, _State.REPLACED)
+
+_SELECT_SIGNERS = "SELECT DISTINCT signer FROM chain_transactions WHERE chain_id = ? AND state = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +126,31 @@ class Submitter:
         """
         head = int(self._client.block_number())
         is_new = head != self._head
-        signed = sum(self._sign(role) for role in self._signers)
+        signed = sum(self._sign(role) for role in self._roles_to_sign())
         if is_new:
             self._look(head)
         sent = self._send()
         self._head = head
         return bool(signed or sent)
 
+    def _roles_to_sign(self) -> list[str]:
+        """Return the keys not yet compared with the chain, and those with calls that wait for a nonce."""
+        queued = self._roles_with(_QUEUED)
+        return [role for role in self._signers if role not in self._registered or role in queued]
+
+    def _roles_with(self, states: Sequence[str]) -> set[str]:
+        with self._database.reader() as connection:
+            return {
+                cast("str", row[0])
+                for state in states
+                for row in fetch_all(connection, _SELECT_SIGNERS, self._chain_id, state)
+            }
+
     def _sign(self, role: str) -> int:
         if role not in self._registered:
             self._reconcile(role)
         try:
-            return self._desk.sign_queued(role, load_fees(self._client)) if self._has_queued(role) else 0
+            return self._desk.sign_queued(role, load_fees(self._client))
         except NoncesTaken:
             return 0
 
@@ -143,20 +160,14 @@ class Submitter:
         self._desk.register_key(role, count)
         self._registered.add(role)
 
-    def _has_queued(self, role: str) -> bool:
-        query = select(_rows.id).where(
-            _rows.chain_id == self._chain_id, _rows.state == _State.QUEUED.value, _rows.signer == role
-        )
-        with self._database.reader() as connection:
-            return connection.execute(query.limit(1)).first() is not None
-
     # --- sending -----------------------------------------------------------------------------------------
 
     def _send(self) -> int:
         """Send what was never sent and what is overdue. Returns how many transactions went out."""
         now = time.monotonic()
         sent = 0
-        for role in self._signers:
+        flying = self._roles_with(_IN_FLIGHT)
+        for role in [role for role in self._signers if role in flying]:
             with self._database.reader() as connection:
                 rows = load_sent(connection, self._own(role, _IN_FLIGHT), self._settings.max_in_flight)
             due = [row for row in rows if self._is_due(row, now)]
