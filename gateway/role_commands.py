@@ -56,12 +56,13 @@ def api(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Answer HTTP beside separate processes; prints one JSON line when ready. Several may run."""
-    from gateway.api_role import run_api
     from gateway.settings import load_settings
 
     settings = load_settings(data, host=host, port=port, chain_url=chain_url, database_url=database_url)
     secret = settings.database_url
     _require("api", settings.chain_url, secret.get_secret_value() if secret else None)
+    from gateway.api_role import run_api
+
     try:
         run_api(settings, _print_line)
     except (NotaryError, OSError) as error:
@@ -78,13 +79,14 @@ def _role_command(name: str) -> Callable[..., None]:
 
 
 def _run(name: str, data: Path, chain_url: str | None, database_url: str | None) -> None:
-    from gateway.leadership import Role
-    from gateway.roles import run_role
     from gateway.settings import load_settings
 
     settings = load_settings(data, host="127.0.0.1", port=0, chain_url=chain_url, database_url=database_url)
     secret = settings.database_url
     _require(name, settings.chain_url, secret.get_secret_value() if secret else None)
+    from gateway.leadership import Role
+    from gateway.roles import run_role
+
     try:
         run_role(Role(name), settings, _print_line)
     except (NotaryError, OSError) as error:

@@ -191,6 +191,8 @@ def test_a_killed_api_leaves_what_it_handed_over_recorded_once(town: Town, api: 
     assert second.process is not None
     second.process.kill()
     second.process.wait(30)
+    assert second.process.stdout is not None
+    second.process.stdout.close()
     sequencer.signal(signal.SIGCONT)
     first = api.post("/v1/entries", body, key="orphan")
     assert first.status_code == 201, first.text
