@@ -44,7 +44,7 @@ def compile_token() -> bytes:
         (place / "src" / SOURCE.name).write_bytes(SOURCE.read_bytes())
         for name in ("node_modules", "bin"):
             (place / name).symlink_to(CONTRACTS_DIR / name)
-        output = compile_contracts(place)
+        output = compile_contracts(contracts_dir=place)
     evm = output.contracts[f"src/{SOURCE.name}"][SOURCE.stem]["evm"]
     if not isinstance(evm, dict):
         raise PeerFailed("the compiler printed no code")
