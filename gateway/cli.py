@@ -8,6 +8,7 @@ pure rooms alone.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -314,13 +315,14 @@ def _run_other(command: Callable[..., None], name: str, arguments: list[str]) ->
     other(args=arguments, prog_name=name)
 
 
-@app.command()
-def bench(
-    as_json: AsJson = False,
-) -> None:
-    """Say how to run the speed table (it needs the repository, not only the package)."""
-    text = "run ./scripts/bench in the repository"
-    typer.echo(json.dumps({"run": "./scripts/bench"}) if as_json else text)
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def bench(context: typer.Context) -> None:
+    """Measure the speed table, as ./scripts/bench of the repository does, with what is installed."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / "scripts" / "bench.py").is_file():
+        raise _fail("the speed table needs the repository: scripts/bench.py is not beside this package")
+    os.chdir(root)
+    os.execv(sys.executable, [sys.executable, "-m", "scripts.bench", *context.args])  # noqa: S606
 
 
 def main() -> None:

@@ -77,13 +77,15 @@ async def list_anchors(services: Shared, after: After = 0, limit: Limit = 50) ->
 async def list_events(
     principal: EventReader,
     services: Shared,
-    after: Annotated[str, Query(pattern=r"^[0-9]{1,15}:[0-9]{1,9}$")] = "0:0",
+    after: Annotated[str, Query(pattern=r"^([0-9]{1,15}:[0-9]{1,9})?$")] = "0:0",
     limit: Limit = 50,
 ) -> dict[str, JsonValue]:
     """Return outcomes of operations in final blocks after the cursor ``block:log_index``, in chain order.
 
-    Only final blocks are told, so that an event once seen is never taken back and a cursor never moves.
+    An empty cursor starts at the beginning. Only final blocks are told, so that an event once seen is never
+    taken back and a cursor never moves.
     """
+    after = after or "0:0"
     block, log_index = map(int, after.split(":"))
     found = await asyncio.to_thread(services.feed.events, (block, log_index), limit, _chapter(principal))
     return {"events": list(found), "next": found[-1]["cursor"] if found else after}

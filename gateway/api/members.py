@@ -136,7 +136,7 @@ async def account_proof(account: str, principal: AccountReader, services: Shared
     await _member(services, principal, account)
     index = await asyncio.to_thread(services.directory.newest_anchored, account)
     if index is None:
-        raise Refusal("proof.pending", state="without an anchored entry", want="final")
+        raise Refusal("proof.pending", state="accepted", want="final")
     record = await asyncio.to_thread(services.records.at, index)
     bundle = await asyncio.to_thread(
         services.bundles.assemble_state, record, account_address(AccountId(account))

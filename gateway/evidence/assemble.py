@@ -172,7 +172,7 @@ class BundleAssembler:
         with self._database.reader() as connection:
             row = connection.execute(wanted).one_or_none()
         if row is None:
-            raise Refusal("proof.pending", state="not anchored at depth yet", want="final")
+            raise Refusal("proof.pending", state="logged", want="final")
         section = AnchorEvidence(
             block=BlockNumber(row.block_number),
             contract=Address(row.contract),
@@ -208,7 +208,7 @@ class BundleAssembler:
         proof = self._state(block, keys)
         cursor, refused = proof.storage
         if cursor.value <= record.index:
-            raise Refusal("proof.pending", state="not settled at depth yet", want="final")
+            raise Refusal("proof.pending", state="anchored", want="final")
         return OutcomeEvidence(
             block=block,
             contract=self._subject.credit_contract,

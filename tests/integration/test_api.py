@@ -307,7 +307,7 @@ def test_events_come_in_order_once(serving: Serving, new_chapter: Callable[[], s
     serving.wait_state(made[-1]["id"], "final")
     key = new_key(serving, ["events:read"], chapter)
     with serving.new_client(key) as client:
-        cursor, seen = "0:0", []
+        cursor, seen = "", []
         while True:
             page = client.get("/v1/events", params={"after": cursor, "limit": 2}).json()
             if not page["events"]:

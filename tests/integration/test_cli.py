@@ -28,7 +28,7 @@ def tongyi(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     done = tongyi(*command.split(), "--help")
-    assert done.returncode == 0 and "Usage" in done.stdout
+    assert done.returncode == 0 and "usage: " in done.stdout.casefold()
 
 
 def test_unknown_options_are_usage_errors() -> None:
