@@ -12,7 +12,7 @@ from chain.canonical import JsonValue
 from chain.operation import CHAPTER_PATTERN
 from gateway.api.context import ChapterWriter, MemberReader, Shared
 from gateway.api.drafting import draft_caps, draft_chapter, draft_quota
-from gateway.api.submitting import created, stored_entry, submit
+from gateway.api.submitting import created, recorded_public, submit
 from gateway.errors import Refusal
 from gateway.schemas import ChapterCapsIn, ChapterIn, ChapterQuotaIn
 
@@ -22,10 +22,10 @@ router = APIRouter(prefix="/v1/chapters", tags=["chapters"])
 @router.post("", response_model=None, operation_id="chapters_open", status_code=201)
 async def open_chapter(request: Request, body: ChapterIn, principal: ChapterWriter) -> Response:
     """Open a chapter and register its pool account."""
-    accepted = await submit(request, principal, draft_chapter(body, os.urandom))
-    public = (await stored_entry(request, accepted))["public"]
-    pool = public.get("pool") if isinstance(public, dict) else None
-    return created(accepted, chapter=body.code, pool=pool)
+    draft = draft_chapter(body, os.urandom)
+    accepted = await submit(request, principal, draft)
+    public = await recorded_public(request, accepted, draft)
+    return created(accepted, chapter=body.code, pool=public.get("pool"))
 
 
 @router.post("/{code}/quotas", response_model=None, operation_id="chapters_set_quota", status_code=201)

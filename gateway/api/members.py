@@ -20,7 +20,7 @@ from gateway.api.drafting import (
     draft_recovery,
     draft_rights,
 )
-from gateway.api.submitting import created, stored_entry, submit
+from gateway.api.submitting import created, recorded_public, submit
 from gateway.auth import Principal, Scope
 from gateway.errors import Refusal
 from gateway.schemas import CreditIn, MemberIn, RecoveryIn, RightsIn
@@ -36,10 +36,10 @@ _KINDS = {kind.label: kind for kind in OperationKind}
 @router.post("/members", response_model=None, operation_id="members_join", status_code=201)
 async def join_member(request: Request, body: MemberIn, principal: MemberWriter) -> Response:
     """Register a member, merchant or pool account; an operator-held one gets its account here."""
-    accepted = await submit(request, principal, draft_member(body, os.urandom))
-    public = (await stored_entry(request, accepted))["public"]
-    account = public.get("account") if isinstance(public, dict) else None
-    return created(accepted, account=account)
+    draft = draft_member(body, os.urandom)
+    accepted = await submit(request, principal, draft)
+    public = await recorded_public(request, accepted, draft)
+    return created(accepted, account=public.get("account"))
 
 
 @router.get("/members", response_model=None, operation_id="members_list")
@@ -89,8 +89,7 @@ async def recover(
     old, chapter = AccountId(account), ChapterCode(str(found["chapter"]))
     draft = draft_recovery(old, chapter, str(found["custody"]), body, os.urandom)
     accepted = await submit(request, principal, draft)
-    public = (await stored_entry(request, accepted))["public"]
-    new = AccountId(str(public["to"])) if isinstance(public, dict) else old
+    new = AccountId(str((await recorded_public(request, accepted, draft))["to"]))
     # If we crash here, rights have moved and credits have not; the same request under the same key goes on.
     moved = draft_recovered_credits(old, chapter, account_address(new))
     credits = await submit(request, principal, moved, suffix="#credits")

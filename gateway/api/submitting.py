@@ -1,6 +1,6 @@
 """How the cold routes write: a draft under an idempotency key, and the 201 with what the entry says.
 
-The answer is read back from the stored entry, so that a repeat gives what the first request made (an
+What a repeat answers is read back from the stored entry, so that it gives what the first request made (an
 address drawn at random, say), not what the repeat would have made.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 
 from fastapi import Request
 from starlette.responses import Response
@@ -42,11 +43,13 @@ def principal_with(request: Request, scope: Scope) -> Principal:
     return caller_of(request).require(scope)
 
 
-async def stored_entry(request: Request, accepted: Accepted) -> dict[str, JsonValue]:
-    """Return the entry as recorded."""
+async def recorded_public(request: Request, accepted: Accepted, draft: Draft) -> Mapping[str, JsonValue]:
+    """Return the public fields of the entry as recorded: those of ``draft`` unless an earlier one stands."""
+    if not accepted.replayed:
+        return draft.public
     record = await asyncio.to_thread(services_of(request).records.at, accepted.index)
-    entry: dict[str, JsonValue] = json.loads(record.body or b"{}")
-    return entry
+    public: dict[str, JsonValue] = json.loads(record.body or b'{"public":{}}')["public"]
+    return public
 
 
 def created(accepted: Accepted, **more: JsonValue) -> Response:
