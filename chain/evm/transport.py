@@ -29,7 +29,7 @@ MAX_DEPTH: Final = 16
 
 _TRY_AGAIN: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 _NEVER_TWICE: Final = frozenset(("eth_sendRawTransaction", "eth_sendTransaction"))
-_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def _refuse_number(text: str) -> NoReturn:
@@ -48,7 +48,9 @@ def nests_within(data: bytes, limit: int) -> bool:
     """
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    rest = b"".join(data.split(b'"')[::2]).translate(None, _BRACKETS)
+    # Two quotes side by side are a string without brackets, or join two strings: either way nothing is lost.
+    marks = data.translate(None, _NO_MARKS).replace(b'""', b"")
+    rest = b"".join(marks.split(b'"')[::2])
     for _ in range(limit):
         if not rest:
             break
