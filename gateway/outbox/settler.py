@@ -61,7 +61,7 @@ class SettleSettings:
 
     window_leaves: int = 400
     window_gas: int = 15_000_000
-    windows: int = 96
+    windows: int = 192
     step_windows: int = 12
     pause: float = 0.05
     blocked_pause: float = 1.0
