@@ -34,7 +34,7 @@ def describe_machine() -> str:
 def measure_gateway(data: Path, groups: Sequence[str], short: bool) -> list[Row]:
     """The rows that need a running gateway: writes, a backlog of operations, the mirror of it all."""
     rows: list[Row] = []
-    operations = 8_000 if short else 40_000
+    operations = 8_000 if short else 80_000
     say("starting a gateway ...")
     with new_ground(data) as place:
         if "writes" in groups:
