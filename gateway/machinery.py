@@ -6,6 +6,7 @@ Nothing here starts anything; whoever builds a part starts it and closes it.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -36,6 +37,8 @@ OTHERS_ANCHOR_SECONDS = 5.0
 """Least seconds between two anchors on a chain that is not the embedded one, where none are set."""
 SENDING_ROLES = ("operator", "issuer", "freezer", "recoverer", "hq", "president", "secretary")
 """Keys whose transactions the outbox sends."""
+EMBEDDED_IN_FLIGHT = 512
+"""Transactions of one key that may be unmined where the node is our own, whose pool takes them all."""
 EMBEDDED_WINDOW_GAS = 400_000_000
 """Gas of one settlement window where the node is our own and its blocks are large."""
 
@@ -71,6 +74,8 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
 def build_submitter(ground: Ground) -> Submitter:
     """Return the one sender of this chain's transactions."""
     limits = OutboxSettings(finality_depth=ground.depth, rewind_limit=ground.rewind_limit)
+    if ground.is_embedded:
+        limits = replace(limits, max_in_flight=EMBEDDED_IN_FLIGHT)
     return Submitter(
         ground.database, ground.client, chain_id=ground.chain_id, signers=ground.keys.signers(*SENDING_ROLES),
         addresses=ground.addresses(), clock=clock_text, settings=limits,
@@ -81,7 +86,7 @@ def build_settler(ground: Ground, view: LogView) -> Settler:
     """Return the planner of settlement windows over the published log."""
     limits = SettleSettings(window_leaves=ground.settings.window_leaves)
     if ground.is_embedded:
-        limits = SettleSettings(window_leaves=ground.settings.window_leaves, window_gas=EMBEDDED_WINDOW_GAS)
+        limits = replace(limits, window_gas=EMBEDDED_WINDOW_GAS, windows=EMBEDDED_IN_FLIGHT)
     return Settler(
         ground.database, ground.client, view, view, chain_id=ground.chain_id, log_id=ground.log_id,
         credit=ground.address("TimeCredit"), anchor=ground.address("LogAnchor"), clock=clock_text,

@@ -19,6 +19,11 @@ from chain.evm.transport import Json
 from chain.hashing import keccak256
 from chain.types import Address, BlockNumber, Digest
 
+HEAVY_GAS: Final = 50_000_000
+"""Gas from which a block counts as heavy, about two thousand operations: its receipts take long to serve."""
+QUIET_BLOCKS: Final = 4
+"""Light blocks in a row after which heavy receipts may be asked for without slowing what is under way."""
+
 _HEADER_HASHES: Final = ("parentHash", "sha3Uncles", "miner", "stateRoot", "transactionsRoot", "receiptsRoot")
 _HEADER_NUMBERS: Final = ("difficulty", "number", "gasLimit", "gasUsed", "timestamp")
 _HEADER_LATER: Final = (

@@ -171,6 +171,10 @@ class EvmClient:
         logs.sort(key=lambda log: (log.block_number, log.log_index))
         return logs
 
+    def knows_transaction(self, tx_hash: bytes) -> bool:
+        """Return whether the node has the transaction, in a block or in its pool."""
+        return self.call("eth_getTransactionByHash", _hex(tx_hash)) is not None
+
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         """Return the receipt of a mined transaction, None where it is not mined."""
         answer = self.call("eth_getTransactionReceipt", _hex(tx_hash))

@@ -120,7 +120,7 @@ class LocalChain:
         state_dir: Path,
         *,
         block_time: float = 1.0,
-        gas_limit: int = 1_000_000_000,
+        gas_limit: int = 600_000_000,
         chain_id: int = CHAIN_ID,
         kept_states: int = 128,
         dump_interval: int = 30,

@@ -18,7 +18,7 @@ from chain.errors import FatalChainError, TransientChainError
 from chain.events import Anchored, decode
 from chain.evidence.rlp import format_rlp
 from chain.evidence.tries_build import build_receipt_proof
-from chain.evm.blocks import Header, Receipt, encode_receipt
+from chain.evm.blocks import HEAVY_GAS, QUIET_BLOCKS, Header, Receipt, encode_receipt
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
 from chain.evm.state import fetch_proven_state
@@ -33,6 +33,8 @@ _log = structlog.get_logger("anchor")
 _rows = chain_transactions.c
 _held = anchor_evidence.c
 _DONE = (TransactionState.MINED.value, TransactionState.FINAL.value)
+_LATEST = 48
+"""Depth of a heavy block at which its anchor's evidence waits for quiet no more: its state will be gone."""
 _MOST = 256
 """Newest anchors looked at; the state that proves older ones is gone from most nodes anyway."""
 
@@ -97,7 +99,11 @@ class EvidenceKeeper:
         Raises:
             TransientChainError: the node did not answer or changed its chain meanwhile.
         """
-        for size, block_number, block_hash, tx_hash in self._missing():
+        missing = self._missing()
+        head = int(self._client.block_number()) if missing else 0
+        for size, block_number, block_hash, tx_hash in missing:
+            if self._waits(block_number, head):
+                continue
             try:
                 self._capture(size, block_number, block_hash, tx_hash)
             except NodeRefused as refused:
@@ -105,6 +111,13 @@ class EvidenceKeeper:
                 _log.warning("an anchor stays without evidence", size=size, reason=refused.message)
                 self._lost.add((size, block_hash))
         return self._complete()
+
+    def _waits(self, block_number: int, head: int) -> bool:
+        """Return whether an anchor's block is so full that its evidence waits for a quieter time."""
+        if head - block_number >= _LATEST or self._client.header(block_number).gas_used <= HEAVY_GAS:
+            return False
+        latest = self._client.headers(max(0, head - QUIET_BLOCKS + 1), head + 1)
+        return any(header.gas_used > HEAVY_GAS for header in latest)
 
     def _missing(self) -> list[tuple[int, int, bytes, bytes]]:
         """Return the newest anchors that are mined and have no evidence, or that of another block."""

@@ -17,12 +17,12 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from chain.errors import FatalChainError, TransientChainError
-from chain.evm.blocks import Header
+from chain.evm.blocks import HEAVY_GAS, QUIET_BLOCKS, Header
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
 from gateway.db import Database, execute
 from gateway.mirror.derive import Derived
-from gateway.mirror.source import HEAVY_GAS, LogSource, Receipts, check_same
+from gateway.mirror.source import LogSource, Receipts, check_same
 from gateway.mirror.unproven import forget_unproven, note_unproven, oldest_unproven
 from gateway.mirror.write import (
     Block,
@@ -87,7 +87,7 @@ class Follower:
         self._genesis = genesis_hash
         self._settings = settings
         self._rewinds = 0
-        self._is_busy = False
+        self._light_blocks = 0
 
     @property
     def rewinds(self) -> int:
@@ -105,7 +105,7 @@ class Follower:
             try:
                 progress = self.step()
                 is_idle = progress in (Progress.CURRENT, Progress.BEHIND)
-                is_idle = is_idle and (self._is_busy or not self.scrub())
+                is_idle = is_idle and (self._light_blocks < QUIET_BLOCKS or not self.scrub())
             except _WAIT_OUT as error:
                 _log.warning("mirror waits for the node", error=type(error).__name__, reason=str(error)[:200])
                 pause = min(pause * 2, 5.0)
@@ -168,7 +168,8 @@ class Follower:
             derived.add(logs)
             write_blocks(connection, cursor, blocks, derived, self._genesis)
             note_unproven(connection, self._chain_id, put_off)
-        self._is_busy = bool(put_off)
+        after = headers[-1].number - put_off[-1].number if put_off else self._light_blocks + len(headers)
+        self._light_blocks = after
 
     def scrub(self) -> bool:
         """Check the lowest heavy block stored unproven against its receipts. Returns whether there was one.

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from chain.errors import FatalChainError, TransientChainError
 from chain.events import RawLog
-from chain.evm.blocks import Header, as_list, parse_log
+from chain.evm.blocks import HEAVY_GAS, Header, as_list, parse_log
 from chain.evm.client import EvmClient
 from chain.evm.errors import MalformedAnswer, NodeRefused
 from chain.evm.transport import Json
@@ -26,10 +26,6 @@ from gateway.mirror.receipts import load_proven_logs
 
 _BLOOM_OFFSET = 5 * 33 + 21 + 3
 """Bytes from a header's first field to its logs bloom: five hashes, an address, a string prefix."""
-
-HEAVY_GAS = 50_000_000
-"""Gas from which a block counts as heavy: about two thousand operations."""
-
 
 _MOST_LOGS = 20_000
 """Logs to aim at in one answer."""

@@ -126,8 +126,9 @@ class Settler:
         self._blocked_at: int | None = None
         self._held_at: int | None = None
         self._held_since = 0.0
-        # Pacing only: forgetting it costs one early try.
+        # Pacing only: forgetting it costs one early try, or one late one.
         self._paused_for = 0
+        self._least_gas = 0
         self._not_before = 0.0
 
     @property
@@ -255,7 +256,11 @@ class Settler:
             window = cut_window(free, start, limits)
             if window is None:
                 break
-            calls.append(self._encode(window, size, run, careful=plan.failed_runs > 0))
+            call = self._encode(window, size, run, careful=plan.failed_runs > 0)
+            # anvil puts a small transaction into the room a large one before it did not fit, and drops it for
+            # its nonce: none that follows may ask for less.
+            self._least_gas = max(call.gas, self._least_gas if plan.on_their_way or calls else 0)
+            calls.append(replace(call, gas=self._least_gas))
             start = window.end
         else:
             self._blocked_at = None

@@ -99,6 +99,7 @@ class Submitter:
         self._missing: dict[int, int] = {}
         self._gaps: dict[str, tuple[int, int]] = {}
         self._look_far_back = True
+        self._looked_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Send until ``stop`` is set; node trouble is waited out.
@@ -220,9 +221,26 @@ class Submitter:
                 rows = load_sent(connection, self._own(role, _IN_FLIGHT), self._settings.max_in_flight)
             used = [row for row in rows if row.nonce < count]
             self._apply(used, self._finder.find(used, head) if used else [], head)
+            self._check_dropped([row for row in rows if row.nonce >= count])
             # A count above our next nonce means that somebody else used the key.
             self._desk.register_key(role, count)
+        self._looked_at = time.monotonic()
         self._check_canonical(head)
+
+    def _check_dropped(self, waiting: Sequence[Sent]) -> None:
+        """Send a key's transactions again at once where the node lost the next one: all others wait for it.
+
+        anvil drops one that it tries before its turn, which happens when a large one ahead of it does not fit
+        into a block any more.
+        """
+        sent_at = self._sent_at.get(waiting[0].id) if waiting else None
+        if sent_at is None or sent_at >= self._looked_at:
+            return
+        if not self._client.knows_transaction(waiting[0].tx_hash):
+            _log.warning("the node dropped a transaction", row=waiting[0].id, kind=waiting[0].kind)
+            # Perhaps those behind it as well; asking for each would cost as much as sending it.
+            for row in waiting:
+                self._sent_at.pop(row.id, None)
 
     def _apply(self, rows: Sequence[Sent], outcomes: Sequence[Outcome], head: int) -> None:
         moves = [self._mined(outcome) for outcome in outcomes]

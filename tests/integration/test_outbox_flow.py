@@ -104,7 +104,10 @@ class Wire(EvmClient):
 
 
 def submitter_over(
-    pipeline: Pipeline, client: EvmClient, signers: Mapping[str, LocalKey] | None = None
+    pipeline: Pipeline,
+    client: EvmClient,
+    signers: Mapping[str, LocalKey] | None = None,
+    resend_after: float = 0.0,
 ) -> Submitter:
     return Submitter(
         pipeline.database,
@@ -113,7 +116,7 @@ def submitter_over(
         signers=signers or pipeline.network.signers,
         addresses=pipeline.network.addresses,
         clock=clock,
-        settings=OutboxSettings(2, 256, resend_after=0.0),
+        settings=OutboxSettings(2, 256, resend_after=resend_after),
     )
 
 
@@ -181,6 +184,22 @@ def test_a_dropped_transaction_is_sent_again(pipeline: Pipeline) -> None:
     pipeline.submitter.step()
     pipeline.network.mine()
     pipeline.submitter.step()
+    assert stored(pipeline) == [("mined", nonce, tx_hash) for _, nonce, tx_hash in before]
+
+
+def test_a_dropped_transaction_is_missed_before_it_is_overdue(pipeline: Pipeline) -> None:
+    """A node that drops the key's next transaction holds up all others: it is sent again two blocks later."""
+    patient = submitter_over(pipeline, pipeline.network.client, resend_after=3600.0)
+    put(pipeline, registration(0), registration(1))
+    patient.step()
+    before = stored(pipeline)
+    pipeline.network.client.call("anvil_dropTransaction", "0x" + (before[0][2] or b"").hex())
+    for _ in range(2):
+        pipeline.network.mine()
+        assert pipeline.network.client.transaction_count(pipeline.network.operator.address) == 0
+        patient.step()
+    pipeline.network.mine()
+    patient.step()
     assert stored(pipeline) == [("mined", nonce, tx_hash) for _, nonce, tx_hash in before]
 
 
