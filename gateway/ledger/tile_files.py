@@ -33,7 +33,7 @@ class TileFiles:
 
         Raises LedgerFault when a file of that name has other bytes, OSError when the disk fails.
         """
-        folders: set[str] = set()
+        new: list[tuple[str, bytes]] = []
         full: list[Path] = []
         for name, data in files:
             place = os.path.join(self.folder, name)
@@ -41,11 +41,10 @@ class TileFiles:
                 if Path(place).read_bytes() != data:
                     raise LedgerFault("a published tile would change", got=name, want="the same bytes")
                 continue
-            folders |= _replace(place, data)
+            new.append((place, data))
             if parse_tile_path(name).width == TILE_WIDTH:
                 full.append(Path(place))
-        for folder in folders:
-            _flush_folder(folder)
+        _replace(new)
         # If we crash here, partial files stay beside full ones: readers may use either.
         self._superseded += [place.with_name(place.name + ".p") for place in full]
 
@@ -57,8 +56,7 @@ class TileFiles:
 
     def write_checkpoint(self, note: bytes) -> None:
         """Publish a signed checkpoint. Requires it to be stored in SQL and its tiles to be written."""
-        for folder in _replace(os.path.join(self.folder, CHECKPOINT_NAME), note):
-            _flush_folder(folder)
+        _replace([(os.path.join(self.folder, CHECKPOINT_NAME), note)])
 
     def checkpoint(self) -> bytes | None:
         """Return the published checkpoint's bytes, None before the first."""
@@ -83,23 +81,42 @@ class TileFiles:
             return None
 
 
-def _replace(place: str, data: bytes) -> set[str]:
-    """Put ``data`` at ``place`` in one step; return the folders that must be flushed for it to last."""
-    folder, name = os.path.split(place)
-    aside = os.path.join(folder, f".{name}.new")
-    changed = {folder}
+def _replace(files: Iterable[tuple[str, bytes]]) -> None:
+    """Put each ``(place, data)`` there in one step, durably.
+
+    All are written before the first is flushed, and flushed before the first is renamed: the file system then
+    commits its journal once for all of them and not once for each.
+    """
+    written: list[tuple[int, str, str]] = []
+    folders: set[str] = set()
     try:
-        descriptor = _create(aside)
-    except FileNotFoundError:
-        changed |= _make_folder(folder)
-        descriptor = _create(aside)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    # If we crash here, the file beside is rubbish that the next write of this name replaces.
-    os.rename(aside, place)
-    return changed
+        for place, data in files:
+            folder, name = os.path.split(place)
+            folders.add(folder)
+            aside = os.path.join(folder, f".{name}.new")
+            try:
+                descriptor = _create(aside)
+            except FileNotFoundError:
+                folders |= _make_folder(folder)
+                descriptor = _create(aside)
+            written.append((descriptor, aside, place))
+            _write_all(descriptor, data)
+        for descriptor, _, _ in written:
+            os.fsync(descriptor)
+    finally:
+        for descriptor, _, _ in written:
+            os.close(descriptor)
+    # If we crash here, the files beside are rubbish that the next write of these names replaces.
+    for _, aside, place in written:
+        os.rename(aside, place)
+    for folder in folders:
+        _flush_folder(folder)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _create(place: str) -> int:
