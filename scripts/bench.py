@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chain.evm.local import LocalChain
 from gateway.heap import settle_heap
 from scripts.benches import append, chain_ops, mirror, proofs, writes
 from scripts.benches.rows import Row, format_json, format_markdown, print_table
@@ -34,7 +35,7 @@ def describe_machine() -> str:
 def measure_gateway(data: Path, groups: Sequence[str], short: bool) -> list[Row]:
     """The rows that need a running gateway: writes, a backlog of operations, the mirror of it all."""
     rows: list[Row] = []
-    operations = 8_000 if short else 80_000
+    operations = 8_000 if short else 160_000
     say("starting a gateway ...")
     with new_ground(data) as place:
         if "writes" in groups:
@@ -50,10 +51,11 @@ def measure_gateway(data: Path, groups: Sequence[str], short: bool) -> list[Row]
     say("measuring credit operations ...")
     with same_ground(place, {}) as place:
         rate = chain_ops.wait_for_backlog(place, operations, before)
-        # Before the peer: its thousands of foreign transactions are not the mirror's work.
         mirrored = mirror.run(place, short) if "mirror" in groups else []
-        say("measuring plain transfers on the same node ...")
-        return rows + chain_ops.run_peer(place, short, rate) + mirrored
+    # The gateway has left, so that the node's only load is what is measured.
+    say("measuring plain transfers on the same node ...")
+    with LocalChain(data / "chain") as chain:
+        return rows + chain_ops.run_peer(chain.url, short, rate) + mirrored
 
 
 def update_page(page: str, machine: str, rows: Sequence[Row]) -> str:

@@ -1,6 +1,6 @@
 """The peer of the credit operations: plain ERC-20 transfers, pre-signed, in JSON-RPC batches of 100.
 
-The token is OpenZeppelin's own ERC20, compiled by the contracts' toolchain; node, block time and gas limit
+The token is OpenZeppelin's own ERC20, compiled by the contracts' toolchain; chain, block time and gas limit
 are those the gateway used a moment before. The clock runs from the first batch to the block of the last one.
 """
 
@@ -22,6 +22,8 @@ from chain.types import Address
 
 SOURCE = Path(__file__).with_name("PlainToken.sol")
 BATCH = 100
+HOLDERS = 200
+"""Who receives: as many as the operations measured beside them have."""
 TRANSFER_GAS = 100_000
 DEPLOY_GAS = 3_000_000
 TRANSFER = bytes.fromhex("a9059cbb")
@@ -62,10 +64,10 @@ def deploy_token(client: EvmClient, key: LocalKey) -> Address:
 
 
 def sign_transfers(key: LocalKey, token: Address, chain_id: int, nonce: int, count: int) -> list[str]:
-    """``count`` transfers to ``count`` holders, as hex."""
+    """``count`` transfers to ``HOLDERS`` holders in turn, as hex."""
     signed = []
     for number in range(count):
-        holder = hashlib.sha256(b"holder %d" % number).digest()[:20]
+        holder = hashlib.sha256(b"holder %d" % (number % HOLDERS)).digest()[:20]
         data = TRANSFER + holder.rjust(32, b"\x00") + (100 + number).to_bytes(32, "big")
         fields = TransactionFields(chain_id, nonce + number, TRANSFER_GAS, token, data)
         signed.append("0x" + key.sign_transaction(fields).hex())
