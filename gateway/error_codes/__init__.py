@@ -1,0 +1,16 @@
+"""The catalogue of every refusal the gateway can give: part of the public contract, so codes never change.
+
+One row per code: HTTP status, titles and sentences in English and Chinese, whether the same request may
+succeed later. Sentences name fields and limits by placeholders and never carry a value a person gave.
+"""
+
+from __future__ import annotations
+
+from gateway.error_codes.ledger import LEDGER_CODES
+from gateway.error_codes.request import REQUEST_CODES
+from gateway.error_codes.rule import CodeRule
+
+__all__ = ["CODES", "CodeRule"]
+
+CODES: dict[str, CodeRule] = {**REQUEST_CODES, **LEDGER_CODES}
+"""Every code, by name."""
