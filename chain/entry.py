@@ -11,15 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.canonical import MAX_SAFE_INTEGER, JsonValue, canonicalize, encode_plain, parse_json
-from chain.entry_types import (
-    CODE_PATTERN,
-    ENTRY_ID_PATTERN,
-    ENTRY_TYPES,
-    EntryType,
-    FieldRule,
-    check_draft,
-    is_timestamp,
-)
+from chain.entry_fields import CODE_PATTERN, ENTRY_ID_PATTERN, EntryType, FieldRule, is_timestamp
+from chain.entry_types import ENTRY_TYPES, check_draft
 from chain.errors import FormatError
 from chain.hashing import HASH_SIZE, sha256
 from chain.operation import (

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from chain.base64_text import decode_base64, encode_base64
 from chain.canonical import MAX_SAFE_INTEGER, JsonValue
 from chain.checkpoint import KeyKind, parse_vkey
-from chain.entry_types import ORIGIN, is_timestamp
+from chain.entry_fields import ORIGIN, is_timestamp
 from chain.errors import FormatError, VerificationError
 from chain.operation import HEX32_PATTERN, FieldError
 from chain.types import LeafHash, LeafIndex

@@ -14,16 +14,19 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chain.entry_types import CODE_PATTERN
+from chain.entry_fields import CODE_PATTERN
 from gateway.api import (
+    cases,
     chapters,
     documents,
     entry_reads,
     entry_writes,
+    event_stream,
     keys,
     log_files,
     members,
     problem_pages,
+    simulation,
     system,
     verification,
 )
@@ -38,8 +41,11 @@ VERSION = "0.1.0"
 _JSON = ("application/json",)
 _ROUTERS = (
     entry_reads.router,
+    event_stream.router,
     chapters.router,
     members.router,
+    cases.router,
+    simulation.router,
     keys.router,
     verification.router,
     log_files.router,

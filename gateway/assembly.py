@@ -14,8 +14,10 @@ from chain.evm.recursion import assert_recursion_limit
 from chain.receipt import format_receipt, sign_receipt
 from chain.trust_root import format_trust_root, trust_root_id
 from gateway.api.directory import Directory
+from gateway.api.streams import Streams
 from gateway.app import build_app
 from gateway.auth import Keyring
+from gateway.cases.reading import CaseReader
 from gateway.evidence.assemble import BundleAssembler, Subject
 from gateway.evidence.feed import Feed
 from gateway.evidence.private_fields import PrivateFields
@@ -79,7 +81,9 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         standing=_standing(ground, ledger),
         records=Records(database, chain_id=chain_id, log_id=log_id, depth=depth),
         directory=Directory(database, chain_id=chain_id, log_id=log_id),
+        cases=CaseReader(database),
         feed=Feed(database, chain_id=chain_id, log_id=log_id, depth=depth),
+        streams=Streams(settings.streams_per_key),
         bundles=BundleAssembler(database, ground.client, ledger.view, subject, private.open),
         receipt=ledger.receipt,
         chain_id=chain_id,
@@ -91,6 +95,10 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         schema_current=lambda: is_current(database),
         chain_matches=ground.chain_matches,
         writable=ledger.writable,
+        clock=ground.surroundings.clock,
+        entropy=ground.surroundings.entropy("requests"),
+        simulated=ground.surroundings.simulated,
+        set_chain_time=lambda seconds: ground.client.call("evm_setNextBlockTimestamp", seconds),
     )
 
 
@@ -134,7 +142,7 @@ class Front:
             settle_heap()
             on_ready(ready)
 
-        self._server = Server(build_app(services), announce)
+        self._server = Server(build_app(services), announce, services.streams.close)
         assert_recursion_limit()
         try:
             if not self._stopping.is_set():

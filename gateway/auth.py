@@ -45,6 +45,7 @@ class Scope(StrEnum):
     CHAPTERS_WRITE = "chapters:write"
     ACCOUNTS_READ = "accounts:read"
     EVENTS_READ = "events:read"
+    CASES_DECIDE = "cases:decide"
     REGULATOR_READ = "regulator:read"
     ADMIN = "admin"
 

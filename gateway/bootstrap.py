@@ -93,19 +93,21 @@ def ensure_deployment(
 
 
 def ensure_trust_root(
-    folder: DataFolder, identity: LogIdentity, deployment: Deployment, depth: int
+    folder: DataFolder, identity: LogIdentity, deployment: Deployment, depth: int, name: str = DEVELOPMENT
 ) -> TrustRoot:
     """Return the trust root in the data folder, writing the development one where there is none.
 
     An existing file is read and never changed: whoever put a better one there keeps it.
     """
     if not folder.trust_root.exists():
-        root = development_root(identity, deployment, depth)
+        root = development_root(identity, deployment, depth, name)
         write_durably(folder.trust_root, format_trust_root(root) + b"\n")
     return parse_trust_root(folder.trust_root.read_bytes())
 
 
-def development_root(identity: LogIdentity, deployment: Deployment, depth: int) -> TrustRoot:
+def development_root(
+    identity: LogIdentity, deployment: Deployment, depth: int, name: str = DEVELOPMENT
+) -> TrustRoot:
     """Return the root of a chain that nobody seals and a log that nobody witnesses."""
     pins = tuple(
         ContractPin(name, found.address, found.code_hash, BlockNumber(found.block), None)
@@ -118,7 +120,7 @@ def development_root(identity: LogIdentity, deployment: Deployment, depth: int) 
         (SignerSet("none", (), BlockNumber(0), None),),
     )
     return TrustRoot(
-        name=DEVELOPMENT,
+        name=name,
         replaces=(),
         logs=(LogKey(identity.origin, identity.vkey, 0, None),),
         witnesses=(),

@@ -18,15 +18,16 @@ from chain.evm.deployment import Deployment, load_deployment
 from chain.evm.local import LocalChain
 from chain.trust_root import TrustRoot
 from chain.types import Address
-from gateway.bootstrap import ensure_deployment, ensure_trust_root
+from gateway.bootstrap import DEVELOPMENT, ensure_deployment, ensure_trust_root
 from gateway.data_folder import DataFolder
 from gateway.db import Database, migrate, sqlite_url
 from gateway.keys import KeyFolder
 from gateway.ledger.genesis import open_log
 from gateway.ledger.identity import LogIdentity
-from gateway.ledger.service import system_clock
 from gateway.ledger.vault import Vault
 from gateway.settings import Settings
+from gateway.simulation import NAME as SIMULATION
+from gateway.simulation import Surroundings, real_surroundings, simulated_surroundings
 
 EMBEDDED_REWIND = 2_000
 """Blocks an embedded chain may lose when it is killed; the mirror and the outbox then follow it back."""
@@ -52,6 +53,7 @@ class Ground:
     deployment: Deployment
     trust_root: TrustRoot
     client: EvmClient
+    surroundings: Surroundings
 
     @property
     def chain_id(self) -> int:
@@ -117,8 +119,16 @@ def open_ground(settings: Settings, stack: ExitStack, *, shared: bool) -> Ground
         return _first_start(settings, folder, rpc, database, stack)
 
 
+def _surroundings(settings: Settings) -> Surroundings:
+    if settings.simulation_seed is None:
+        return real_surroundings()
+    start = round(settings.simulation_start.timestamp() * 1000)
+    return simulated_surroundings(settings.simulation_seed, start)
+
+
 def _start_chain(settings: Settings, folder: DataFolder, stack: ExitStack) -> str:
-    chain = LocalChain(folder.chain, block_time=settings.block_time)
+    start = None if settings.simulation_seed is None else int(settings.simulation_start.timestamp())
+    chain = LocalChain(folder.chain, block_time=settings.block_time, first_time=start)
     stack.callback(chain.stop)
     return chain.start()
 
@@ -128,13 +138,20 @@ def _first_start(
 ) -> Ground:
     """Make what is missing and check what is there; every part can be repeated after a crash."""
     migrate(database)
-    keys = KeyFolder(folder.keys)
+    surroundings = _surroundings(settings)
+    keys = KeyFolder(folder.keys, surroundings.entropy("keys"))
     identity = keys.log_identity(settings.origin)
     client = EvmClient(rpc)
     try:
         recorded = load_deployment(folder.deployment) if folder.deployment.exists() else None
         chain_id = client.chain_id() if recorded is None else recorded.chain_id
-        genesis_root = open_log(database, identity, clock=system_clock, entropy=os.urandom, chain_id=chain_id)
+        genesis_root = open_log(
+            database,
+            identity,
+            clock=surroundings.clock,
+            entropy=surroundings.entropy("genesis"),
+            chain_id=chain_id,
+        )
         try:
             deployment = ensure_deployment(folder, client, keys, identity, genesis_root)
         except TransientChainError:
@@ -146,7 +163,8 @@ def _first_start(
         client.close()
     # Here, by one process at a time: SQLite changes its journal mode only while nobody else has the file.
     Vault(folder.vault, os.urandom).close()
-    root = ensure_trust_root(folder, identity, deployment, settings.finality_depth)
+    name = DEVELOPMENT if surroundings.simulated is None else SIMULATION
+    root = ensure_trust_root(folder, identity, deployment, settings.finality_depth, name)
     pinned = EvmClient(
         rpc,
         expected_chain_id=deployment.chain_id,
@@ -154,4 +172,4 @@ def _first_start(
         may_be_silent=True,
     )
     stack.callback(pinned.close)
-    return Ground(settings, folder, rpc, database, keys, identity, deployment, root, pinned)
+    return Ground(settings, folder, rpc, database, keys, identity, deployment, root, pinned, surroundings)

@@ -18,6 +18,7 @@ from chain.evm.signers.base import LocalKey
 from chain.evm.signers.keystore import load_keystore, read_password, save_keystore
 from gateway.data_folder import write_durably
 from gateway.ledger.identity import LogIdentity
+from gateway.ledger.vault import Entropy
 
 ROLES = (
     "deployer",
@@ -40,8 +41,9 @@ _LOG_KEY = "log.json"
 class KeyFolder:
     """Keys below one folder, readable by their owner alone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, entropy: Entropy = os.urandom) -> None:
         self._folder = folder
+        self._entropy = entropy
         self._loaded: dict[str, LocalKey] = {}
 
     def log_identity(self, origin: str | None) -> LogIdentity:
@@ -52,8 +54,8 @@ class KeyFolder:
         """
         path = self._folder / _LOG_KEY
         if not path.exists():
-            name = origin or f"tongyi.local/{secrets.token_hex(4)}"
-            stored = {"origin": name, "seed": secrets.token_hex(32)}
+            name = origin or f"tongyi.local/{self._entropy(4).hex()}"
+            stored = {"origin": name, "seed": self._entropy(32).hex()}
             # If we crash here, nothing was signed with this key; a later start uses it or makes the file.
             write_durably(path, json.dumps(stored).encode(), mode=0o600)
         record = json.loads(path.read_bytes())
@@ -75,7 +77,7 @@ class KeyFolder:
             self._loaded[role] = (
                 load_keystore(path, password)
                 if path.exists()
-                else save_keystore(path, os.urandom(32), password)
+                else save_keystore(path, self._entropy(32), password)
             )
         return self._loaded[role]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -15,6 +16,7 @@ from chain.errors import ChainError
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
 from gateway.anchor.evidence import EvidenceKeeper
 from gateway.bootstrap import ANCHOR_ROLES
+from gateway.case_rules import CASE_BOOK
 from gateway.ground import Ground, clock_text
 from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.log_view import LogView
@@ -24,6 +26,8 @@ from gateway.ledger.vault import Vault
 from gateway.members.chain_calls import RegisterPlanner
 from gateway.mirror.follower import Follower, MirrorSettings
 from gateway.mirror.reconcile import reconcile
+from gateway.outbox.credit_views import load_cursor
+from gateway.outbox.order import CallOrder
 from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
 from gateway.outbox.trouble import WAIT_OUT
@@ -62,23 +66,28 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
         identity,
         vault,
         ground.folder.log,
+        clock=ground.surroundings.clock,
+        entropy=ground.surroundings.entropy("entries"),
         interval=ground.settings.integrate_interval,
         domain=CreditDomain(chain_id, ground.address("TimeCredit")),
         planner=RegisterPlanner(chain_id, identity.log_id),
         outcomes=FinalOutcomes(chain_id, identity, ground.depth),
+        rules=CASE_BOOK,
         queue_limit=ground.settings.write_queue,
         start_check=AnchorCheck(ground.client, ground.deployment, ground.log_id),
     )
 
 
-def build_submitter(ground: Ground) -> Submitter:
-    """Return the one sender of this chain's transactions."""
+def build_submitter(ground: Ground, view: LogView) -> Submitter:
+    """Return the one sender of this chain's transactions, in the order of the log's entries."""
     limits = OutboxSettings(finality_depth=ground.depth, rewind_limit=ground.rewind_limit)
     if ground.is_embedded:
         limits = replace(limits, max_in_flight=EMBEDDED_IN_FLIGHT)
+    cursor = partial(load_cursor, ground.client, ground.address("TimeCredit"), ground.log_id)
     return Submitter(
         ground.database, ground.client, chain_id=ground.chain_id, signers=ground.keys.signers(*SENDING_ROLES),
         addresses=ground.addresses(), clock=clock_text, settings=limits,
+        order=CallOrder(ground.database, view, cursor, chain_id=ground.chain_id),
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ is only in memory, so any of these steps may be a crash instead.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -60,7 +59,7 @@ class Gateway:
             DatabaseError: the database is too old or not durable.
         """
         self._ground = open_ground(self._settings, self._exit, shared=False)
-        self._vault = Vault(self._ground.folder.vault, os.urandom)
+        self._vault = Vault(self._ground.folder.vault, self._ground.surroundings.entropy("vault"))
         self._exit.callback(self._vault.close)
         self._ledger = build_ledger(self._ground, self._vault)
         self._ledger.start()
@@ -80,7 +79,7 @@ class Gateway:
             "reconcile": self._reconciler,
         }
         signing: dict[str, Loop] = {
-            "outbox": build_submitter(ground),
+            "outbox": build_submitter(ground, view),
             "anchor": build_anchorer(ground, view),
             "settler": self._settler,
         }

@@ -93,6 +93,12 @@ class MemberIn(Body):
     private: Private = Field(default_factory=dict)
 
 
+class ClockIn(Body):
+    """Where a simulated clock shall stand, RFC 3339 UTC with three decimals."""
+
+    to: str = Field(max_length=24)
+
+
 class RightsIn(Body):
     """Freeze or unfreeze: what the account may do from now on, and the order's commitment."""
 

@@ -10,13 +10,18 @@ from typing import Protocol
 from chain.canonical import JsonValue
 from chain.tiles import TilePath
 from gateway.api.directory import Directory
+from gateway.api.streams import Streams
 from gateway.auth import Keyring
+from gateway.cases.reading import CaseReader
 from gateway.db import Database
 from gateway.evidence.assemble import BundleAssembler
 from gateway.evidence.feed import Feed
 from gateway.evidence.records import Records
 from gateway.ledger.drafts import Answer, Submission
+from gateway.ledger.genesis import Clock
+from gateway.ledger.vault import Entropy
 from gateway.settings import Settings
+from gateway.simulation import SimulatedClock
 from gateway.standing import Standing
 from gateway.telemetry import Telemetry
 
@@ -67,7 +72,9 @@ class Services:
     standing: Standing
     records: Records
     directory: Directory
+    cases: CaseReader
     feed: Feed
+    streams: Streams
     bundles: BundleAssembler
     receipt: Callable[[int, bytes, str], JsonValue]
     chain_id: int
@@ -79,3 +86,7 @@ class Services:
     schema_current: Callable[[], bool]
     chain_matches: Callable[[], bool]
     writable: Callable[[], bool]
+    clock: Clock
+    entropy: Entropy
+    simulated: SimulatedClock | None
+    set_chain_time: Callable[[int], object]

@@ -5,6 +5,7 @@ Holds values only; nothing is opened or read here beyond the environment.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -57,8 +58,16 @@ class Settings(BaseSettings):
     """Requests a second one key may make."""
     public_rate_per_second: int = Field(default=200, ge=1)
     """Requests a second one address may make without a key."""
+    streams_per_key: int = Field(default=8, ge=1)
+    """Event streams one key may have open at once."""
     write_queue: int = Field(default=20_000, ge=1)
     """Entries that may wait for the sequencer before writes are refused."""
+
+    # --- rehearsals --------------------------------------------------------------------------------------
+    simulation_seed: str | None = Field(default=None, min_length=1, max_length=128)
+    """Everything random follows from this text, keys too; for rehearsals only, and said everywhere."""
+    simulation_start: datetime = datetime(2027, 1, 1, tzinfo=UTC)
+    """Where a simulated gateway's clock stands first; it moves by ``POST /v1/simulation/clock`` alone."""
 
     # --- logs --------------------------------------------------------------------------------------------
     log_level: str = "INFO"

@@ -125,8 +125,11 @@ class LocalChain:
         kept_states: int = 128,
         dump_interval: int = 30,
         patience: float = 30.0,
+        first_time: int | None = None,
     ) -> None:
         """Bound memory by ``kept_states``, about 2 MB each; times are in seconds.
+
+        A new chain's time starts at ``first_time`` (Unix seconds) where given, and runs on from there.
 
         ``patience`` is how long ``start`` waits for a folder that is still in use.
         """
@@ -137,6 +140,7 @@ class LocalChain:
         self._kept_states = kept_states
         self._dump_interval = dump_interval
         self._patience = patience
+        self._first_time = first_time
         self._node: NodeProcess | None = None
         self._clock: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
@@ -266,7 +270,9 @@ class LocalChain:
             str(self._dump_interval),
         ]
         state = self._dir / "state.json"
-        return [*command, "--load-state", str(state)] if state.exists() else command
+        if state.exists():
+            return [*command, "--load-state", str(state)]
+        return command if self._first_time is None else [*command, "--timestamp", str(self._first_time)]
 
     def _silence(self, url: str) -> None:
         transport = Transport(url, timeout=10.0)

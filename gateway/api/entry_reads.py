@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from chain.canonical import JsonValue
-from chain.entry_types import ENTRY_ID_PATTERN
+from chain.entry_fields import ENTRY_ID_PATTERN
 from chain.evidence.bundle import MEDIA_TYPE
 from chain.operation import chapter_number
 from chain.types import ChapterCode
@@ -19,27 +19,37 @@ from gateway.api.instruction import PRIVATE_NAME
 from gateway.auth import Principal
 from gateway.errors import Refusal
 from gateway.evidence.records import Record
+from gateway.response_schemas.entries import AnchorPage, EntryDetail, EntryPage, EventPage
+from gateway.response_schemas.proofs import ProofFile
+from gateway.response_schemas.publish import answers
 from gateway.services import Services
 
 router = APIRouter(prefix="/v1", tags=["entries"])
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[int, Query(ge=-1, lt=2**53)]
+CURSOR_PATTERN = r"^([0-9]{1,15}:[0-9]{1,9})?$"
+"""Place of an event, ``block:log_index``; empty for the beginning."""
 ALL = "*"
 """``disclose=*`` shows every private field."""
 
 
-@router.get("/entries", response_model=None, operation_id="entries_list")
+@router.get("/entries", response_model=None, operation_id="entries_list", responses=answers(EntryPage))
 async def list_entries(
     principal: EntryReader, services: Shared, after: After = -1, limit: Limit = 50
 ) -> dict[str, JsonValue]:
     """Return entries this key sees, in order; ``next`` is the cursor of the next page, null at the end."""
-    found = await asyncio.to_thread(services.records.page, after, limit, _chapter(principal))
+    found = await asyncio.to_thread(services.records.page, after, limit, chapter_of(principal))
     views: list[JsonValue] = [_view(record) for record in found]
     return {"entries": views, "next": found[-1].index if len(found) == limit else None}
 
 
-@router.get("/entries/{entry_id}", response_model=None, operation_id="entries_get")
+@router.get(
+    "/entries/{entry_id}",
+    response_model=None,
+    operation_id="entries_get",
+    responses=answers(EntryDetail),
+)
 async def get_entry(entry_id: str, principal: EntryReader, services: Shared) -> dict[str, JsonValue]:
     """Return an entry with its state, outcome, settling transaction and receipt."""
     record = await _record(services, principal, entry_id)
@@ -47,7 +57,11 @@ async def get_entry(entry_id: str, principal: EntryReader, services: Shared) -> 
 
 
 @router.get(
-    "/entries/{entry_id}/proof", response_model=None, operation_id="entries_proof", response_class=Response
+    "/entries/{entry_id}/proof",
+    response_model=None,
+    operation_id="entries_proof",
+    response_class=Response,
+    responses=answers(ProofFile, media=MEDIA_TYPE),
 )
 async def get_proof(
     entry_id: str,
@@ -66,18 +80,18 @@ async def get_proof(
     return Response(bundle, headers=headers, media_type=MEDIA_TYPE)
 
 
-@router.get("/anchors", response_model=None, operation_id="anchors_list")
+@router.get("/anchors", response_model=None, operation_id="anchors_list", responses=answers(AnchorPage))
 async def list_anchors(services: Shared, after: After = 0, limit: Limit = 50) -> dict[str, JsonValue]:
     """Return anchored sizes and roots in order of size; public, as the chain and the log are."""
     found = await asyncio.to_thread(services.feed.anchors, after, limit)
     return {"anchors": list(found), "next": found[-1]["size"] if len(found) == limit else None}
 
 
-@router.get("/events", response_model=None, operation_id="events_list")
+@router.get("/events", response_model=None, operation_id="events_list", responses=answers(EventPage))
 async def list_events(
     principal: EventReader,
     services: Shared,
-    after: Annotated[str, Query(pattern=r"^([0-9]{1,15}:[0-9]{1,9})?$")] = "0:0",
+    after: Annotated[str, Query(pattern=CURSOR_PATTERN)] = "0:0",
     limit: Limit = 50,
 ) -> dict[str, JsonValue]:
     """Return outcomes of operations in final blocks after the cursor ``block:log_index``, in chain order.
@@ -85,20 +99,26 @@ async def list_events(
     An empty cursor starts at the beginning. Only final blocks are told, so that an event once seen is never
     taken back and a cursor never moves.
     """
-    after = after or "0:0"
-    block, log_index = map(int, after.split(":"))
-    found = await asyncio.to_thread(services.feed.events, (block, log_index), limit, _chapter(principal))
-    return {"events": list(found), "next": found[-1]["cursor"] if found else after}
+    cursor = parse_cursor(after)
+    found = await asyncio.to_thread(services.feed.events, cursor, limit, chapter_of(principal))
+    return {"events": list(found), "next": found[-1]["cursor"] if found else after or "0:0"}
 
 
-def _chapter(principal: Principal) -> int | None:
+def parse_cursor(text: str) -> tuple[int, int]:
+    """Return (block, log index) of a cursor. Requires ``CURSOR_PATTERN``."""
+    block, _, log_index = text.partition(":")
+    return int(block or 0), int(log_index or 0)
+
+
+def chapter_of(principal: Principal) -> int | None:
+    """Return the number of the one chapter a principal sees, None for every chapter."""
     return None if principal.chapter is None else chapter_number(ChapterCode(principal.chapter))
 
 
 async def _record(services: Services, principal: Principal, entry_id: str) -> Record:
     if not ENTRY_ID_PATTERN.match(entry_id):
         raise Refusal("entry.unknown")
-    return await asyncio.to_thread(services.records.get, entry_id, _chapter(principal))
+    return await asyncio.to_thread(services.records.get, entry_id, chapter_of(principal))
 
 
 def _names(disclose: str | None) -> tuple[str, ...] | None:

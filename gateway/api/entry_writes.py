@@ -23,6 +23,7 @@ from gateway.api.context import body_of, caller_of, services_of
 from gateway.api.instruction import check_key, choose_key, fingerprint, read_draft
 from gateway.api.problems import json_refusal
 from gateway.auth import Principal, Scope
+from gateway.case_rules import CASE_BOOK
 from gateway.errors import Refusal, problem_document
 from gateway.ledger.drafts import Accepted, Answer, Submission
 from gateway.services import Services
@@ -59,6 +60,8 @@ def submission_of(principal: Principal, key: str, body: JsonValue) -> Submission
     principal.require_chapter(draft.chapter)
     if draft.operation is not None and draft.operation.kind not in ORDINARY:
         principal.require(Scope.CREDITS_WRITE)
+    if draft.type in CASE_BOOK.decisions:
+        principal.require(Scope.CASES_DECIDE)
     return Submission(principal.id, key, fingerprint(ROUTE, body), draft)
 
 

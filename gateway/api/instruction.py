@@ -11,7 +11,8 @@ import re
 from hashlib import sha256
 
 from chain.canonical import JsonValue
-from chain.entry_types import CODE_PATTERN, ENTRY_ID_PATTERN, check_draft
+from chain.entry_fields import CODE_PATTERN, ENTRY_ID_PATTERN
+from chain.entry_types import check_draft
 from chain.errors import FormatError
 from chain.operation import (
     ACCOUNT_PATTERN,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from chain.canonical import JsonValue
+from chain.evidence.bundle import MEDIA_TYPE
 from chain.operation import ACCOUNT_PATTERN, CHAPTER_PATTERN, OperationKind, account_address
 from chain.types import AccountId, ChapterCode
-from gateway.api.context import AccountReader, CreditWriter, MemberReader, MemberWriter, Shared
+from gateway.api.context import AccountReader, CreditWriter, MemberReader, MemberWriter, Shared, services_of
 from gateway.api.drafting import (
     draft_credit,
     draft_member,
@@ -23,6 +23,17 @@ from gateway.api.drafting import (
 from gateway.api.submitting import created, recorded_public, submit
 from gateway.auth import Principal, Scope
 from gateway.errors import Refusal
+from gateway.response_schemas.accounts import (
+    Balance,
+    Member,
+    MemberJoined,
+    MemberPage,
+    MemberRecovered,
+    Statement,
+)
+from gateway.response_schemas.entries import Accepted
+from gateway.response_schemas.proofs import ProofFile
+from gateway.response_schemas.publish import answers
 from gateway.schemas import CreditIn, MemberIn, RecoveryIn, RightsIn
 from gateway.services import Services
 
@@ -33,16 +44,22 @@ After = Annotated[int, Query(ge=-1, lt=2**53)]
 _KINDS = {kind.label: kind for kind in OperationKind}
 
 
-@router.post("/members", response_model=None, operation_id="members_join", status_code=201)
+@router.post(
+    "/members",
+    response_model=None,
+    operation_id="members_join",
+    status_code=201,
+    responses=answers(MemberJoined, 201),
+)
 async def join_member(request: Request, body: MemberIn, principal: MemberWriter) -> Response:
     """Register a member, merchant or pool account; an operator-held one gets its account here."""
-    draft = draft_member(body, os.urandom)
+    draft = draft_member(body, services_of(request).entropy)
     accepted = await submit(request, principal, draft)
     public = await recorded_public(request, accepted, draft)
     return created(accepted, account=public.get("account"))
 
 
-@router.get("/members", response_model=None, operation_id="members_list")
+@router.get("/members", response_model=None, operation_id="members_list", responses=answers(MemberPage))
 async def list_members(
     principal: MemberReader,
     services: Shared,
@@ -61,14 +78,18 @@ async def list_members(
     return {"members": list(found), "next": last}
 
 
-@router.get("/members/{account}", response_model=None, operation_id="members_get")
+@router.get("/members/{account}", response_model=None, operation_id="members_get", responses=answers(Member))
 async def get_member(account: str, principal: MemberReader, services: Shared) -> dict[str, JsonValue]:
     """Return one account: kind, custody, rights, chapter."""
     return await _member(services, principal, account)
 
 
 @router.post(
-    "/members/{account}/rights", response_model=None, operation_id="members_set_rights", status_code=201
+    "/members/{account}/rights",
+    response_model=None,
+    operation_id="members_set_rights",
+    status_code=201,
+    responses=answers(Accepted, 201),
 )
 async def set_rights(
     request: Request, account: str, body: RightsIn, principal: MemberWriter, services: Shared
@@ -79,7 +100,11 @@ async def set_rights(
 
 
 @router.post(
-    "/members/{account}/recovery", response_model=None, operation_id="members_recover", status_code=201
+    "/members/{account}/recovery",
+    response_model=None,
+    operation_id="members_recover",
+    status_code=201,
+    responses=answers(MemberRecovered, 201),
 )
 async def recover(
     request: Request, account: str, body: RecoveryIn, principal: MemberWriter, services: Shared
@@ -87,7 +112,7 @@ async def recover(
     """Move an account's rights, then everything it holds, to a new account of the same holder."""
     found = await _member(services, principal, account)
     old, chapter = AccountId(account), ChapterCode(str(found["chapter"]))
-    draft = draft_recovery(old, chapter, str(found["custody"]), body, os.urandom)
+    draft = draft_recovery(old, chapter, str(found["custody"]), body, services.entropy)
     accepted = await submit(request, principal, draft)
     new = AccountId(str((await recorded_public(request, accepted, draft))["to"]))
     # If we crash here, rights have moved and credits have not; the same request under the same key goes on.
@@ -96,7 +121,13 @@ async def recover(
     return created(accepted, account=new, credits=credits.entry_id)
 
 
-@router.post("/credits/{kind}", response_model=None, operation_id="credits_create", status_code=201)
+@router.post(
+    "/credits/{kind}",
+    response_model=None,
+    operation_id="credits_create",
+    status_code=201,
+    responses=answers(Accepted, 201),
+)
 async def create_credit(request: Request, kind: str, body: CreditIn, principal: CreditWriter) -> Response:
     """Record one credit operation; it acts on chain when its window is settled."""
     if kind not in _KINDS:
@@ -106,14 +137,24 @@ async def create_credit(request: Request, kind: str, body: CreditIn, principal: 
     return created(await submit(request, principal, draft_credit(_KINDS[kind], body)))
 
 
-@router.get("/accounts/{account}/balance", response_model=None, operation_id="accounts_balance")
+@router.get(
+    "/accounts/{account}/balance",
+    response_model=None,
+    operation_id="accounts_balance",
+    responses=answers(Balance),
+)
 async def balance(account: str, principal: AccountReader, services: Shared) -> dict[str, JsonValue]:
     """Return what the account holds by the chain's events, and what accepted operations leave to spend."""
     await _member(services, principal, account)
     return await asyncio.to_thread(services.directory.balance, account)
 
 
-@router.get("/accounts/{account}/statement", response_model=None, operation_id="accounts_statement")
+@router.get(
+    "/accounts/{account}/statement",
+    response_model=None,
+    operation_id="accounts_statement",
+    responses=answers(Statement),
+)
 async def statement(
     account: str, principal: AccountReader, services: Shared, after: After = 0, limit: Limit = 50
 ) -> dict[str, JsonValue]:
@@ -128,7 +169,11 @@ async def statement(
 
 
 @router.get(
-    "/accounts/{account}/proof", response_model=None, operation_id="accounts_proof", response_class=Response
+    "/accounts/{account}/proof",
+    response_model=None,
+    operation_id="accounts_proof",
+    response_class=Response,
+    responses=answers(ProofFile, media=MEDIA_TYPE),
 )
 async def account_proof(account: str, principal: AccountReader, services: Shared) -> Response:
     """Return a bundle of the account's newest final entry with its balance on chain."""
@@ -140,7 +185,7 @@ async def account_proof(account: str, principal: AccountReader, services: Shared
     bundle = await asyncio.to_thread(
         services.bundles.assemble_state, record, account_address(AccountId(account))
     )
-    return Response(bundle, media_type="application/vnd.tongyi.proof+json")
+    return Response(bundle, media_type=MEDIA_TYPE)
 
 
 async def _member(services: Services, principal: Principal, account: str) -> dict[str, JsonValue]:

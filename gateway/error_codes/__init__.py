@@ -6,11 +6,12 @@ succeed later. Sentences name fields and limits by placeholders and never carry 
 
 from __future__ import annotations
 
+from gateway.error_codes.cases import CASE_CODES
 from gateway.error_codes.ledger import LEDGER_CODES
 from gateway.error_codes.request import REQUEST_CODES
 from gateway.error_codes.rule import CodeRule
 
 __all__ = ["CODES", "CodeRule"]
 
-CODES: dict[str, CodeRule] = {**REQUEST_CODES, **LEDGER_CODES}
+CODES: dict[str, CodeRule] = {**REQUEST_CODES, **LEDGER_CODES, **CASE_CODES}
 """Every code, by name."""

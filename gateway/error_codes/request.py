@@ -146,6 +146,14 @@ REQUEST_CODES: dict[str, CodeRule] = {
         "请求超过 {limit} 次，请等待 {retry_after_s} 秒。",
         retry_after_s=1,
     ),
+    "streams.limited": CodeRule(
+        429,
+        "Too many streams",
+        "事件流过多",
+        "This key has {limit} event streams open, the most it may have at once.",
+        "此密钥已打开 {limit} 个事件流，达到同时打开的上限。",
+        retry_after_s=5,
+    ),
     # --- the gateway itself ------------------------------------------------------------------------------
     "ledger.read_only": CodeRule(
         503,

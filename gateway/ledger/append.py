@@ -96,14 +96,19 @@ class Batch:
         self._disclosures: list[tuple[object, ...]] = []
         self._authorizations: list[tuple[object, ...]] = []
 
-    def build(self, draft: Draft, subjects: Sequence[Account], operation: Operation | None) -> Built:
+    def draw_id(self) -> str:
+        """Return the id of an entry that may be built."""
+        return self._ulid_time + self._pool.take(16).translate(_DIGIT_OF_BYTE).decode("ascii")
+
+    def build(
+        self, draft: Draft, entry_id: str, subjects: Sequence[Account], operation: Operation | None
+    ) -> Built:
         """Return the entry of a checked draft at the next index; changes nothing.
 
         ``subjects`` are the accounts it concerns, the data subject first. Raises FormatError when it is too
         long or a private field's name is malformed.
         """
         take = self._pool.take
-        entry_id = self._ulid_time + take(16).translate(_DIGIT_OF_BYTE).decode("ascii")
         told: list[str] = []
         if draft.private:
             told = [

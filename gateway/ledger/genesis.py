@@ -59,7 +59,7 @@ def _create(
         public["chain_id"] = chain_id
     draft = Draft("log.genesis", chapter_code(0), None, (), public=public)
     batch = Batch(0, now, RandomPool(entropy), None)
-    batch.add(batch.build(draft, (), None), draft, 0, ())
+    batch.add(batch.build(draft, batch.draw_id(), (), None), draft, 0, ())
     batch.insert(connection)
     insert_rows(connection, "log_heads", "origin,epoch,next_index,at", [(identity.origin, 0, 1, batch.at)])
     insert_rows(connection, "outcome_cursors", "origin,next_index", [(identity.origin, 0)])

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from sqlalchemy import Connection
 
 from chain.entry import MAX_ENTRY_SIZE
+from chain.entry_types import check_draft
 from chain.errors import FormatError
 from chain.hashing import HASH_SIZE, hash_leaf, sha256
 from chain.operation import ZERO_ADDRESS, ZERO_REF, FieldError, Operation, account_address, chapter_number
@@ -25,6 +26,7 @@ from gateway.ledger.drafts import ApproveOperation, Draft, OpenChapter, Submissi
 from gateway.ledger.effects import accounts_named, apply_effects, check_effects
 from gateway.ledger.movements import apply_movement
 from gateway.ledger.registers import Account, Registers
+from gateway.ledger.steps import CaseRules, Step
 from gateway.ledger.vault import Vault
 from gateway.outbox.calls import ChainCall
 from gateway.outbox.queue import enqueue_rows
@@ -71,7 +73,10 @@ class Group:
         vault: Vault,
         domain: CreditDomain | None,
         planner: ChainPlanner | None,
+        rules: CaseRules | None = None,
     ) -> None:
+        self._judged = rules.types if rules is not None else ()
+        self._cases = rules.open(connection, registers) if rules is not None else None
         self._connection = connection
         self._registers = registers
         self._batch = batch
@@ -105,6 +110,8 @@ class Group:
         self._batch.insert(self._connection)
         insert_rows(self._connection, "idempotency_keys", "digest,fingerprint,log_index", self._keys)
         self._registers.store(self._connection)
+        if self._cases is not None:
+            self._cases.store()
         if self._planner is not None:
             calls = self._planner.plan(self._effects) + self._calls
             enqueue_rows(self._connection, calls, chain_id=self._planner.chain_id, at=self._batch.at)
@@ -136,7 +143,7 @@ class Group:
             refs.update(draft.refs)
         self._registers.load(self._connection, wanted)
         known = fetch_in(self._connection, "SELECT entry_id FROM entries WHERE entry_id IN (@)", sorted(refs))
-        self._refs = {cast("str", row[0]) for row in known}
+        self._refs |= {cast("str", row[0]) for row in known}
         if sealed:
             registered = {a for draft in drafts for a in accounts_named(draft.effects)}
             # If we crash here, keys exist that no entry uses: harmless. The other way round would lose data.
@@ -152,19 +159,36 @@ class Group:
             return replace(known[1], replayed=True)
         draft = submission.draft
         number = chapter_number(draft.chapter)
-        new = check_effects(self._connection, self._registers, draft, number) if draft.effects else {}
         if not any(isinstance(effect, OpenChapter) for effect in draft.effects):
             self._acceptance.check_chapter(number)
+        entry_id = self._batch.draw_id()
+        if draft.type in self._judged:
+            draft = self._complete(entry_id, draft)
+        new = check_effects(self._connection, self._registers, draft, number) if draft.effects else {}
         subjects = self._subjects(draft, new)
         for ref in draft.refs:
             if ref not in self._refs:
                 raise Refusal("refs.unknown")
         operation, movement, evidence = self._operation(draft, number)
-        recorded = self._record(draft, number, subjects, new, operation, movement, evidence)
+        recorded = self._record(draft, entry_id, number, subjects, new, operation, movement, evidence)
+        if self._cases is not None and draft.type in self._judged:
+            self._cases.keep(recorded.index)
         if key:
             self._keys.append((key, submission.fingerprint, recorded.index))
             self._known[key] = submission.fingerprint, recorded
         return recorded
+
+    def _complete(self, entry_id: str, draft: Draft) -> Draft:
+        """Have the rules of its use case judge and complete a draft. Raises Refusal."""
+        assert self._cases is not None  # noqa: S101  some types are judged
+        completed = self._cases.complete(Step(entry_id, self._batch.milliseconds, draft))
+        try:
+            check_draft(completed.type, completed.public, completed.operation)
+        except FieldError as error:
+            raise Refusal("entry.bad_field", field=error.where, reason=error.reason) from None
+        if completed is not draft:
+            self._prefetch([completed])
+        return completed
 
     def _subjects(self, draft: Draft, new: dict[bytes, Account]) -> list[Account]:
         addresses: dict[bytes, str] = {account_address(account): "subjects" for account in draft.subjects}
@@ -214,6 +238,7 @@ class Group:
     def _record(
         self,
         draft: Draft,
+        entry_id: str,
         chapter: int,
         subjects: list[Account],
         new: dict[bytes, Account],
@@ -223,7 +248,7 @@ class Group:
     ) -> Recorded:
         batch = self._batch
         try:
-            built = batch.build(draft, subjects, operation)
+            built = batch.build(draft, entry_id, subjects, operation)
         except FieldError as error:
             raise Refusal("entry.bad_field", field=error.where, reason=error.reason) from None
         except FormatError as error:

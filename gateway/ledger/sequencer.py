@@ -36,6 +36,7 @@ from gateway.ledger.identity import LogIdentity
 from gateway.ledger.receipts import ReceiptSigner
 from gateway.ledger.recovery import read_committed
 from gateway.ledger.registers import Registers
+from gateway.ledger.steps import CaseRules
 from gateway.ledger.vault import Entropy, Vault
 from gateway.telemetry import fault_place
 
@@ -87,6 +88,7 @@ class Sequencer:
         domain: CreditDomain | None = None,
         planner: ChainPlanner | None = None,
         outcomes: OutcomeUndo | None = None,
+        rules: CaseRules | None = None,
         queue_limit: int = 20_000,
     ) -> None:
         self._database = database
@@ -98,6 +100,7 @@ class Sequencer:
         self._domain = domain
         self._planner = planner
         self._outcomes = outcomes
+        self._rules = rules
         self._queue_limit = queue_limit
         self._signer = ReceiptSigner(identity)
         self._unsigned: SimpleQueue[_Committed | None] = SimpleQueue()
@@ -307,7 +310,7 @@ class Sequencer:
             batch = Batch(self._head.next_index, now, self._pool, self._vault)
             group = Group(
                 connection, self._registers, batch, moment,
-                vault=self._vault, domain=self._domain, planner=self._planner,
+                vault=self._vault, domain=self._domain, planner=self._planner, rules=self._rules,
             )  # fmt: skip
             answers = group.run(submissions)
             group.store()

@@ -23,6 +23,7 @@ from gateway.ledger.identity import LogIdentity
 from gateway.ledger.integrator import Integrator
 from gateway.ledger.log_view import LogView
 from gateway.ledger.sequencer import OutcomeUndo, Sequencer
+from gateway.ledger.steps import CaseRules
 from gateway.ledger.tile_files import TileFiles
 from gateway.ledger.vault import Entropy, Vault
 
@@ -62,6 +63,7 @@ class Ledger:
         domain: CreditDomain | None = None,
         planner: ChainPlanner | None = None,
         outcomes: OutcomeUndo | None = None,
+        rules: CaseRules | None = None,
         queue_limit: int = 20_000,
         start_check: StartCheck | None = None,
     ) -> None:
@@ -74,7 +76,7 @@ class Ledger:
         )
         self.sequencer = Sequencer(
             database, identity, vault, clock=clock, entropy=entropy, on_commit=self.integrator.offer,
-            domain=domain, planner=planner, outcomes=outcomes, queue_limit=queue_limit,
+            domain=domain, planner=planner, outcomes=outcomes, rules=rules, queue_limit=queue_limit,
         )  # fmt: skip
 
     def start(self) -> None:

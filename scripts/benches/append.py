@@ -59,7 +59,7 @@ class Log:
         batch = Batch(self.next_index, system_clock(), self.pool, None)
         for number, draft in enumerate(drafts, self.next_index):
             subject = (self.accounts[number % MEMBERS],)
-            batch.add(batch.build(draft, subject, None), draft, CHAPTER, subject)
+            batch.add(batch.build(draft, batch.draw_id(), subject, None), draft, CHAPTER, subject)
         with self.database.writer() as connection:
             batch.insert(connection)
             execute(connection, "UPDATE log_heads SET next_index = ?", batch.next_index)

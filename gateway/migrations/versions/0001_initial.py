@@ -102,6 +102,33 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "case_entries",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key", "log_index", name=op.f("pk_case_entries")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "cases",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("chapter", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("opened_index", sa.BigInteger(), nullable=False),
+        sa.Column("changed_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_cases")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("cases", schema=None) as batch_op:
+        batch_op.create_index("ix_cases_chapter", ["chapter", "kind", "state"], unique=False)
+        batch_op.create_index("ix_cases_due", ["due_at"], unique=False)
+        batch_op.create_index("ix_cases_holder", ["holder", "kind"], unique=False)
+
+    op.create_table(
         "chain_signers",
         sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
@@ -741,6 +768,13 @@ def downgrade() -> None:
 
     op.drop_table("chain_transactions")
     op.drop_table("chain_signers")
+    with op.batch_alter_table("cases", schema=None) as batch_op:
+        batch_op.drop_index("ix_cases_holder")
+        batch_op.drop_index("ix_cases_due")
+        batch_op.drop_index("ix_cases_chapter")
+
+    op.drop_table("cases")
+    op.drop_table("case_entries")
     op.drop_table("balances")
     op.drop_table("authorizations")
     op.drop_table("api_keys")

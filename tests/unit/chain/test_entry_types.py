@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chain.entry import ENTRY_TYPES, ZERO_ADDRESS, ZERO_REF, FieldError, Operation, OperationKind, check_draft
-from chain.entry_types import is_timestamp
+from chain.entry_fields import is_timestamp
 
 ORDERS = {
     "purchase.recorded": {"transfer"},

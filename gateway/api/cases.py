@@ -1,0 +1,99 @@
+"""Cases as they stand, and the steps whose time has come."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from chain.canonical import JsonValue
+from chain.entry_fields import CODE_PATTERN, is_timestamp
+from chain.operation import ACCOUNT_PATTERN, CHAPTER_PATTERN
+from gateway.api.context import CaseDecider, EntryReader, Shared
+from gateway.auth import Principal
+from gateway.case_rules import CASE_BOOK
+from gateway.errors import Refusal
+from gateway.ledger.drafts import Accepted, Submission
+from gateway.services import Services
+
+router = APIRouter(prefix="/v1", tags=["cases"])
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Text = Annotated[str | None, Query(max_length=128)]
+DUE_LIMIT = 1_000
+"""Steps carried out by one request."""
+
+
+@router.get("/cases", response_model=None, operation_id="cases_list")
+async def list_cases(
+    principal: EntryReader,
+    services: Shared,
+    kind: Annotated[str, Query(max_length=64)],
+    state: Text = None,
+    holder: Text = None,
+    chapter: Text = None,
+    due_before: Text = None,
+    after: Annotated[str, Query(max_length=200)] = "",
+    limit: Limit = 50,
+) -> dict[str, JsonValue]:
+    """Return cases of a kind in order of their keys; ``next`` is the cursor of the next page."""
+    seen = _chapter(principal, chapter)
+    if holder is not None and not ACCOUNT_PATTERN.match(holder):
+        raise Refusal("query.invalid", field="holder", reason="not an account")
+    if state is not None and not CODE_PATTERN.match(state):
+        raise Refusal("query.invalid", field="state", reason="not a code")
+    due = None if due_before is None else _milliseconds(due_before)
+    if chapter is not None and not principal.may_see(chapter):
+        return {"cases": [], "next": None}
+    found = await asyncio.to_thread(
+        lambda: services.cases.list(
+            kind, seen, state=state, holder=holder, due_before=due, after=after, limit=limit
+        )
+    )
+    last = found[-1]["key"] if len(found) == limit else None
+    return {"cases": list(found), "next": last}
+
+
+@router.get("/cases/{kind}/{key}", response_model=None, operation_id="cases_get")
+async def get_case(kind: str, key: str, principal: EntryReader, services: Shared) -> dict[str, JsonValue]:
+    """Return one case with the entries that changed it."""
+    found = await asyncio.to_thread(services.cases.find, kind, key, principal.chapter)
+    if found is None:
+        raise Refusal("not_found")
+    return found
+
+
+@router.post("/cases/due", response_model=None, operation_id="cases_due")
+async def carry_out_due(request: Request, principal: CaseDecider, services: Shared) -> dict[str, JsonValue]:
+    """Record the steps whose time has come: lapsed offers, expired vouchers, ended notices."""
+    return await asyncio.to_thread(run_due, services)
+
+
+def run_due(services: Services) -> dict[str, JsonValue]:
+    """Record what is due now, earliest first; a step that was recorded already stays one entry."""
+    with services.database.reader() as connection:
+        steps = CASE_BOOK.due_steps(connection, services.clock(), DUE_LIMIT)
+    group = [Submission("clock", key, b"", draft) for key, draft in steps]
+    answers = services.sequencer.submit_group(group).result() if group else []
+    recorded: list[JsonValue] = []
+    refused: list[JsonValue] = []
+    for (key, _), answer in zip(steps, answers, strict=True):
+        if isinstance(answer, Accepted):
+            recorded.append(answer.entry_id)
+        else:
+            refused.append({"step": key, "code": answer.code})
+    return {"recorded": recorded, "refused": refused, "more": len(steps) == DUE_LIMIT}
+
+
+def _chapter(principal: Principal, chapter: str | None) -> str | None:
+    if chapter is not None and not CHAPTER_PATTERN.match(chapter):
+        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
+    return principal.chapter if chapter is None else chapter
+
+
+def _milliseconds(text: str) -> int:
+    if not is_timestamp(text):
+        raise Refusal("query.invalid", field="due_before", reason="not RFC 3339 UTC with three decimals")
+    return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -1,0 +1,100 @@
+"""The rules of all use cases, by entry type, as the sequencer asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from sqlalchemy import Connection
+
+from gateway.cases.case import Case
+from gateway.cases.world import Key, World, iter_due, write_case
+from gateway.db import execute_many
+from gateway.ledger.drafts import Draft
+from gateway.ledger.registers import Registers
+from gateway.ledger.steps import Step
+
+Rule = Callable[[World], Draft]
+"""Judges ``world.draft`` and returns it completed. Raises Refusal."""
+
+DueRule = Callable[[Case], Draft]
+"""Returns the draft of the step that follows when a case's time has come."""
+
+_UPSERT = (
+    "INSERT INTO cases (kind, key, chapter, state, holder, due_at, document, opened_index, changed_index) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET state = excluded.state, "
+    "holder = excluded.holder, due_at = excluded.due_at, document = excluded.document, "
+    "changed_index = excluded.changed_index"
+)
+_STEP = "INSERT INTO case_entries (kind, key, log_index) VALUES (?, ?, ?)"
+
+
+class CaseBook:
+    """Rules by entry type."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        *,
+        decisions: Collection[str] = frozenset(),
+        due: Mapping[str, DueRule] = MappingProxyType({}),
+    ) -> None:
+        """``decisions`` are types that need the scope to decide, ``due`` what follows by kind of case."""
+        self._rules = dict(rules)
+        self.decisions = frozenset(decisions)
+        self._due = dict(due)
+
+    def due_steps(self, connection: Connection, now: int, limit: int) -> list[tuple[str, Draft]]:
+        """Return the steps whose time has come by ``now`` (Unix milliseconds), each with its idempotency key.
+
+        A case that is due twice has two keys, so that carrying a step out twice records it once.
+        """
+        found: list[tuple[str, Draft]] = []
+        for case in iter_due(connection, now):
+            rule = self._due.get(case.kind)
+            if rule is not None and len(found) < limit:
+                found.append((f"due:{case.kind}:{case.key}:{case.due_at}", rule(case)))
+        return found
+
+    @property
+    def types(self) -> Collection[str]:
+        """Entry types that are judged."""
+        return self._rules.keys()
+
+    def open(self, connection: Connection, registers: Registers) -> Session:
+        """Begin in a transaction."""
+        return Session(self._rules, connection, registers)
+
+
+class Session:
+    """The cases inside one write transaction."""
+
+    def __init__(self, rules: Mapping[str, Rule], connection: Connection, registers: Registers) -> None:
+        self._rules = rules
+        self._connection = connection
+        self._registers = registers
+        self._kept: dict[Key, Case] = {}
+        self._steps: list[tuple[object, ...]] = []
+        self._waiting: dict[Key, Case] = {}
+
+    def complete(self, step: Step) -> Draft:
+        """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
+        self._waiting = {}
+        world = World(self._connection, self._registers, step, self._kept)
+        draft = self._rules[step.draft.type](world)
+        self._waiting = world.changed
+        return draft
+
+    def keep(self, index: int) -> None:
+        """The step completed last is the entry at ``index``: its changes hold for the steps after it."""
+        for key, case in self._waiting.items():
+            opened = case.opened_index or index
+            self._kept[key] = replace(case, opened_index=opened, changed_index=index)
+            self._steps.append((*key, index))
+        self._waiting = {}
+
+    def store(self) -> None:
+        """Write what the kept steps changed."""
+        execute_many(self._connection, _UPSERT, [write_case(case) for case in self._kept.values()])
+        execute_many(self._connection, _STEP, self._steps)

@@ -1,0 +1,37 @@
+"""Where each case stands. The sequencer writes it with the entries, and all of it follows from them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Table, Text
+
+from gateway.db import metadata
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("chapter", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("holder", Text),
+    # Unix milliseconds at which somebody must act, NULL where nothing waits.
+    Column("due_at", BigInteger),
+    Column("document", Text, nullable=False),
+    Column("opened_index", BigInteger, nullable=False),
+    Column("changed_index", BigInteger, nullable=False),
+    Index("ix_cases_chapter", "chapter", "kind", "state"),
+    Index("ix_cases_holder", "holder", "kind"),
+    Index("ix_cases_due", "due_at"),
+    sqlite_with_rowid=False,
+)
+"""One row per case: a booking, a seat, a deposit. ``key`` is the entry that opened it, or a natural key."""
+
+case_entries = Table(
+    "case_entries",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Which entries changed which case, in order."""

@@ -1,0 +1,179 @@
+"""What a rule sees while it judges one step: the cases, the accounts and the moment. And where it writes.
+
+A rule reads cases, raises a Refusal or puts changed cases, and returns the completed draft. What it put is
+dropped when the entry is refused later on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+from sqlalchemy import Connection
+
+from chain.operation import account_address, account_id, chapter_code, chapter_number
+from chain.types import AccountId, Address
+from gateway.cases.case import Case
+from gateway.db import fetch_all
+from gateway.errors import Refusal
+from gateway.ledger.drafts import Draft
+from gateway.ledger.registers import Registers
+from gateway.ledger.steps import Step
+from gateway.rules.calendar import business_day
+
+SELECT_CASES = (
+    "SELECT kind, key, chapter, state, holder, due_at, document, opened_index, changed_index FROM cases"
+)
+"""Columns in the order of `read_case`."""
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger knows of an account; amounts are hundredths of a coin, all accepted operations done."""
+
+    account: AccountId
+    chapter: int
+    kind: int
+    custody: int
+    may_send: bool
+    may_receive: bool
+    available: int
+    locked: int
+
+
+class World:
+    """One step's view. ``kept`` are the cases changed by earlier steps of the transaction."""
+
+    def __init__(
+        self, connection: Connection, registers: Registers, step: Step, kept: dict[Key, Case]
+    ) -> None:
+        self.draft: Draft = step.draft
+        self.entry_id = step.entry_id
+        self.now = step.at
+        self.day = business_day(step.at // 1000)
+        self.chapter = chapter_number(step.draft.chapter)
+        self.changed: dict[Key, Case] = {}
+        self._connection = connection
+        self._registers = registers
+        self._kept = kept
+
+    # --- accounts ----------------------------------------------------------------------------------------
+
+    def standing(self, account: str) -> Standing | None:
+        """Return an account's standing, None where nobody has it."""
+        address = bytes(account_address(AccountId(account)))
+        self._registers.load(self._connection, (address,))
+        found = self._registers.accounts.get(address)
+        if found is None:
+            return None
+        return Standing(
+            AccountId(account), found.chapter, found.kind, found.custody,
+            found.may_send, found.may_receive, found.available, found.locked,
+        )  # fmt: skip
+
+    def own(self, account: str, field: str) -> Standing:
+        """Return the standing of an account of the step's chapter. Raises Refusal ``member.unknown``."""
+        found = self.standing(account)
+        if found is None or found.chapter != self.chapter:
+            raise Refusal("member.unknown", field=field)
+        return found
+
+    def chapter_pool(self) -> AccountId:
+        """Return the chapter's main pool account. Raises Refusal ``chapter.unknown``."""
+        found = self._registers.chapter(self._connection, self.chapter)
+        if found is None:
+            raise Refusal("chapter.unknown", field="chapter")
+        return account_id(Address(found.pool))
+
+    # --- cases -------------------------------------------------------------------------------------------
+
+    def find(self, kind: str, key: str) -> Case | None:
+        """Return a case of any chapter, None where there is none."""
+        found = self.changed.get((kind, key)) or self._kept.get((kind, key))
+        if found is not None:
+            return found
+        rows = fetch_all(self._connection, f"{SELECT_CASES} WHERE kind = ? AND key = ?", kind, key)
+        return read_case(rows[0]) if rows else None
+
+    def require(self, kind: str, key: str, field: str, *states: str) -> Case:
+        """Return a case of the step's chapter, in one of ``states`` where some are given.
+
+        Raises:
+            Refusal: ``case.unknown``, also for a case of another chapter; ``case.wrong_state``.
+        """
+        found = self.find(kind, key)
+        if found is None or found.chapter != self.chapter:
+            raise Refusal("case.unknown", field=field, kind=kind)
+        if states and found.state not in states:
+            raise Refusal("case.wrong_state", field=field, state=found.state, wanted=" or ".join(states))
+        return found
+
+    def about(self, kind: str, *states: str) -> Case:
+        """Return the case that the step's ``about`` names; see `require`."""
+        key = self.draft.public.get("about")
+        if not isinstance(key, str):
+            raise Refusal("entry.bad_field", field="public.about", reason=f"{self.draft.type} needs it")
+        return self.require(kind, key, "public.about", *states)
+
+    def list(
+        self, kind: str, *, state: str | None = None, holder: str | None = None, chapter: int | None = None
+    ) -> list[Case]:
+        """Return the chapter's cases of a kind (of ``chapter`` where given), ordered by key."""
+        number = self.chapter if chapter is None else chapter
+        sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ?"
+        values: list[object] = [number, kind]
+        for name, value in (("state", state), ("holder", holder)):
+            if value is not None:
+                sql += f" AND {name} = ?"
+                values.append(value)
+        found = {case.key: case for case in map(read_case, fetch_all(self._connection, sql, *values))}
+        for layer in (self._kept, self.changed):
+            for case in layer.values():
+                if case.kind != kind:
+                    continue
+                found.pop(case.key, None)
+                fits = case.chapter == number and state in (None, case.state)
+                if fits and holder in (None, case.holder):
+                    found[case.key] = case
+        return [found[key] for key in sorted(found)]
+
+    def put(self, case: Case) -> None:
+        """Keep a new or changed case, should the step become an entry."""
+        self.changed[case.kind, case.key] = case
+
+    def open(self, kind: str, key: str, case: Case) -> None:
+        """Keep a new case. Raises Refusal ``case.exists`` where the key is taken."""
+        if self.find(kind, key) is not None:
+            raise Refusal("case.exists", kind=kind)
+        self.put(replace(case, kind=kind, key=key))
+
+    @property
+    def chapter_text(self) -> str:
+        """The step's chapter as NNNN-NNNN."""
+        return chapter_code(self.chapter)
+
+
+def read_case(row: tuple[object, ...]) -> Case:
+    """Return the case of a row of ``cases``."""
+    kind, key, chapter, state, holder, due_at, document, opened, changed = cast(
+        "tuple[str, str, int, str, AccountId | None, int | None, str, int, int]", row
+    )
+    return Case(kind, key, chapter, state, holder, due_at, json.loads(document), opened, changed)
+
+
+def write_case(case: Case) -> tuple[object, ...]:
+    """Return the row of a case. Inverse: `read_case`."""
+    document = json.dumps(dict(case.document), sort_keys=True, separators=(",", ":"))
+    return (
+        case.kind, case.key, case.chapter, case.state, case.holder, case.due_at,
+        document, case.opened_index, case.changed_index,
+    )  # fmt: skip
+
+
+def iter_due(connection: Connection, now: int) -> Iterator[Case]:
+    """Yield the cases whose time has come, earliest first, then by kind and key."""
+    sql = f"{SELECT_CASES} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, kind, key"
+    yield from map(read_case, fetch_all(connection, sql, now))

@@ -1,0 +1,55 @@
+"""What the ledger lets rules of use cases say about an entry, inside the transaction that records it.
+
+An instruction names a type and what its sender knows; the rules judge it on the cases as all entries before
+left them, and complete it with what follows from them: sums, parties, deadlines, the operation. So two that
+arrive at once are judged one after the other, and nobody can record a figure the rules do not give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from gateway.ledger.drafts import Draft
+from gateway.ledger.registers import Registers
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One draft that is about to become the entry ``entry_id`` at ``at`` (Unix milliseconds)."""
+
+    entry_id: str
+    at: int
+    draft: Draft
+
+
+class CaseSession(Protocol):
+    """The cases inside one write transaction."""
+
+    def complete(self, step: Step) -> Draft:
+        """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
+        ...
+
+    def keep(self, index: int) -> None:
+        """The step completed last is the entry at ``index``: its changes hold for the steps after it."""
+        ...
+
+    def store(self) -> None:
+        """Write what the kept steps changed."""
+        ...
+
+
+class CaseRules(Protocol):
+    """The rules of all use cases."""
+
+    @property
+    def types(self) -> Collection[str]:
+        """Entry types that are judged."""
+        ...
+
+    def open(self, connection: Connection, registers: Registers) -> CaseSession:
+        """Begin in a transaction."""
+        ...
