@@ -158,7 +158,7 @@ def _lead_outbox(ground: Ground, stack: ExitStack, workers: Workers) -> Reporter
     settler = build_settler(ground, follower.view)
 
     def begin() -> None:
-        workers.add("outbox", build_submitter(ground).run)
+        workers.add("outbox", build_submitter(ground, follower.view).run)
         workers.add("settler", settler.run)
 
     stack.callback(workers.stop)

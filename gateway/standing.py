@@ -12,21 +12,24 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from sqlalchemy import Connection, func, select
 
 from chain.errors import ChainError
 from gateway.anchor.tables import anchor_evidence
-from gateway.db import Database
-from gateway.ledger.tables import checkpoints, log_heads
+from gateway.db import Database, fetch_in
+from gateway.ledger.tables import checkpoints, log_heads, operations
 from gateway.mirror.own_tables import mirror_halts
 from gateway.mirror.tables import mirror_anchors, mirror_cursor, mirror_settlements
 from gateway.mirror.unproven import count_unproven
+from gateway.outbox.order import APPROVAL, SETTLING_KEY
 from gateway.outbox.settler import Held
 from gateway.outbox.tables import chain_transactions
 
 _FRESH_SECONDS = 0.5
 _WAITING = ("queued", "signed", "sent")
+_SELECT_INDICES = "SELECT log_index, entry_id FROM entries WHERE entry_id IN (@)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Figures:
 
     ``mirror_unproven`` blocks are stored and not yet proven by their receipts. ``settle_waits_at`` is the
     entry behind which no operation is settled until its call by another key is mined, None where none is.
+    ``calls_wait_at`` is the first entry whose call by another key waits until all operations before it are
+    settled, None where none does.
     """
 
     origin: str
@@ -54,6 +59,8 @@ class Figures:
     reconcile_mismatch: int
     settle_waits_at: int | None
     settle_wait_seconds: float
+    calls_wait_at: int | None
+    calls_wait_seconds: float
 
     @property
     def mirror_lag_blocks(self) -> int | None:
@@ -112,6 +119,8 @@ class Standing:
             checkpoint = connection.execute(select(func.max(checkpoints.c.size))).scalar() or 0
             anchored, anchored_at = self._anchored(connection)
             oldest, waiting = self._outbox(connection)
+            settled = self._settled(connection)
+            call_at, call_age = self._held_call(connection, settled)
             return Figures(
                 origin=self._origin,
                 chain_id=self._chain_id,
@@ -122,7 +131,7 @@ class Standing:
                 checkpoint_size=checkpoint,
                 anchored_size=anchored,
                 evidence_size=self._evidence_size(connection),
-                settled_index=self._settled(connection),
+                settled_index=settled,
                 chain_head=head,
                 mirror_block=connection.execute(
                     select(mirror_cursor.c.block_number).where(mirror_cursor.c.chain_id == self._chain_id)
@@ -140,6 +149,8 @@ class Standing:
                 reconcile_mismatch=self._mismatches(),
                 settle_waits_at=held.index,
                 settle_wait_seconds=held.seconds,
+                calls_wait_at=call_at,
+                calls_wait_seconds=call_age,
             )
 
     def _anchored(self, connection: Connection) -> tuple[int, float]:
@@ -176,6 +187,28 @@ class Standing:
         )
         oldest, waiting = connection.execute(wanted).one()
         return self._age(oldest), waiting
+
+    def _held_call(self, connection: Connection, settled: int) -> tuple[int | None, float]:
+        """Return the first entry whose call waits for operations before it, and the call's age in seconds."""
+        calls = chain_transactions.c
+        query = select(calls.reference, calls.created_at).where(
+            calls.chain_id == self._chain_id,
+            calls.state == "queued",
+            calls.signer != SETTLING_KEY,
+            calls.kind != APPROVAL,
+        )
+        since = {row.reference: row.created_at for row in connection.execute(query)}
+        unsettled = connection.execute(
+            select(func.min(operations.c.log_index)).where(operations.c.log_index >= settled)
+        ).scalar()
+        if not since or unsettled is None:
+            return None, 0.0
+        known = fetch_in(connection, _SELECT_INDICES, list(since))
+        held = [(index, name) for index, name in cast("list[tuple[int, str]]", known) if index > unsettled]
+        if not held:
+            return None, 0.0
+        first, name = min(held)
+        return first, self._age(since[name])
 
     def _age(self, at: str | None) -> float:
         if at is None:

@@ -30,6 +30,7 @@ GAUGES = {
     "settled_index": "Leaves the contract has consumed",
     "mirror_unproven_blocks": "Mirrored blocks whose logs are still to be proven by their receipts",
     "settle_wait_seconds": "Time settlement has waited for an earlier entry's call by another key, else 0",
+    "calls_wait_seconds": "Age of the first call that waits for operations before its entry, else 0",
     "reconcile_mismatch": "Accounts whose mirrored balance differs from the chain's (must be 0)",
 }
 """Domain gauges, read when scraped: name to help."""

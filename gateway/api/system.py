@@ -85,6 +85,7 @@ async def metrics(services: Shared) -> Response:
         "settled_index": float(figures.settled_index),
         "mirror_unproven_blocks": float(figures.mirror_unproven),
         "settle_wait_seconds": figures.settle_wait_seconds,
+        "calls_wait_seconds": figures.calls_wait_seconds,
         "reconcile_mismatch": float(figures.reconcile_mismatch),
     }
     return Response(

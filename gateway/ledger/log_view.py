@@ -7,7 +7,7 @@ signed, so every proof given here is about a published size. Nothing here writes
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -198,6 +198,25 @@ class LogView:
                 connection, "SELECT min(log_index) FROM entries WHERE entry_id IN (@)", list(entry_ids)
             )
         return min((cast("int", row[0]) for row in rows if row[0] is not None), default=None)
+
+    def indices(self, entry_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the index of each of these entries, published or not; ids of none are left out."""
+        with self._database.reader() as connection:
+            rows = fetch_in(
+                connection, "SELECT entry_id, log_index FROM entries WHERE entry_id IN (@)", list(entry_ids)
+            )
+        return dict(cast("list[tuple[str, int]]", [tuple(row) for row in rows]))
+
+    def first_operation(self, start: int, end: int) -> int | None:
+        """Return the lowest index of an operation in ``[start, end)``, published or not, None without one."""
+        with self._database.reader() as connection:
+            rows = fetch_all(
+                connection,
+                "SELECT min(log_index) FROM operations WHERE log_index >= ? AND log_index < ?",
+                start,
+                end,
+            )
+        return cast("int | None", rows[0][0])
 
 
 _SELECT_LEAVES = """

@@ -22,7 +22,7 @@ from chain.types import Address, TreeSize
 from gateway.db import Database, fetch_all
 from gateway.outbox.calls import ChainCall, TransactionState
 from gateway.outbox.credit_views import load_anchored, load_cursor, load_self_custody
-from gateway.outbox.order import before_barrier, load_unfinished
+from gateway.outbox.order import SETTLING_KEY, before_barrier, load_unfinished
 from gateway.outbox.queue import enqueue
 from gateway.outbox.rows import lock_order
 from gateway.outbox.sources import Leaf, LeafSource, TreeProofs
@@ -65,7 +65,7 @@ class SettleSettings:
     step_windows: int = 12
     pause: float = 0.05
     blocked_pause: float = 1.0
-    signer: str = "operator"
+    signer: str = SETTLING_KEY
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,10 @@ class SigningDesk:
             known: int = connection.execute(query).scalar_one()
         return known
 
-    def sign_queued(self, role: str, fees: Fees) -> int:
+    def sign_queued(self, role: str, fees: Fees, only: Sequence[int] | None = None) -> int:
         """Sign as many of the role's queued calls as may be in flight. Returns how many were signed.
+
+        ``only`` are the rows that may go, by id ascending; None stands for all.
 
         Raises:
             NoncesTaken: another process signed first; nothing was stored.
@@ -110,7 +112,7 @@ class SigningDesk:
         """
         signer = self._signers[role]
         with self._database.reader() as connection:
-            calls = self._takeable(connection, role)
+            calls = self._takeable(connection, role, only)
             nonce: int = connection.execute(self._next_nonce(signer)).scalar_one()
         if not calls:
             return 0
@@ -126,7 +128,7 @@ class SigningDesk:
             chain_signers.c.chain_id == self._chain_id, chain_signers.c.address == bytes(signer.address)
         )
 
-    def _takeable(self, connection: Connection, role: str) -> list[Queued]:
+    def _takeable(self, connection: Connection, role: str, only: Sequence[int] | None) -> list[Queued]:
         rows = chain_transactions.c
         mine = (rows.chain_id == self._chain_id) & (rows.signer == role)
         in_flight = connection.execute(
@@ -141,6 +143,8 @@ class SigningDesk:
             .order_by(rows.id)
             .limit(room)
         )
+        if only is not None:
+            query = query.where(rows.id.in_(only[:room]))
         return [Queued(*row) for row in connection.execute(query)]
 
     def _sign(self, signer: Signer, call: Queued, nonce: int, fees: Fees) -> dict[str, object]:

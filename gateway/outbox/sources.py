@@ -1,11 +1,11 @@
-"""What settlement reads of the ledger, as narrow protocols; the ledger's log view implements them.
+"""What settlement and sending read of the ledger, as narrow protocols; the ledger's log view implements them.
 
 The outbox imports nothing of the ledger, so either can be tested without the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from chain.types import LeafIndex, TreeSize
@@ -52,6 +52,18 @@ class LeafSource(Protocol):
 
     def first_index(self, entry_ids: Sequence[str]) -> int | None:
         """Return the lowest index of these entries, None where the log has none of them."""
+        ...
+
+
+class EntryOrder(Protocol):
+    """Where entries and operations stand in the log, from the moment they commit, published or not."""
+
+    def indices(self, entry_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the index of each of these entries; ids that are none of the log's are left out."""
+        ...
+
+    def first_operation(self, start: int, end: int) -> int | None:
+        """Return the lowest index of an operation in ``[start, end)``, None where there is none."""
         ...
 
 

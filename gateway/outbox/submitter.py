@@ -25,6 +25,7 @@ from gateway.db import Database, fetch_all
 from gateway.outbox.broadcast import Answer, Delivery, Signed, send_rows
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.fees import load_fees
+from gateway.outbox.order import CallOrder
 from gateway.outbox.outcomes import Outcome, OutcomeFinder
 from gateway.outbox.reverts import explain_failure
 from gateway.outbox.rows import Move, Sent, load_raw, load_sent, move_rows, requeue
@@ -75,6 +76,7 @@ class Submitter:
         addresses: Mapping[str, Address],
         clock: Callable[[], str],
         settings: OutboxSettings,
+        order: CallOrder,
     ) -> None:
         self._database = database
         self._client = client
@@ -82,6 +84,7 @@ class Submitter:
         self._signers = signers
         self._clock = clock
         self._settings = settings
+        self._order = order
         self._desk = SigningDesk(
             database,
             chain_id=chain_id,
@@ -127,17 +130,20 @@ class Submitter:
         """
         head = int(self._client.block_number())
         is_new = head != self._head
-        signed = sum(self._sign(role) for role in self._roles_to_sign())
+        signed = self._sign_queued()
         if is_new:
             self._look(head)
         sent = self._send()
         self._head = head
         return bool(signed or sent)
 
-    def _roles_to_sign(self) -> list[str]:
-        """Return the keys not yet compared with the chain, and those with calls that wait for a nonce."""
-        queued = self._roles_with(_QUEUED)
-        return [role for role in self._signers if role not in self._registered or role in queued]
+    def _sign_queued(self) -> int:
+        """Sign what waits for a nonce and may go, see `CallOrder`. Returns how many were signed."""
+        for role in self._signers:
+            if role not in self._registered:
+                self._reconcile(role)
+        free = self._order.load_free(self._roles_with(_QUEUED))
+        return sum(self._sign(role, free[role]) for role in self._signers if role in free)
 
     def _roles_with(self, states: Sequence[str]) -> set[str]:
         with self._database.reader() as connection:
@@ -147,11 +153,9 @@ class Submitter:
                 for row in fetch_all(connection, _SELECT_SIGNERS, self._chain_id, state)
             }
 
-    def _sign(self, role: str) -> int:
-        if role not in self._registered:
-            self._reconcile(role)
+    def _sign(self, role: str, only: Sequence[int] | None) -> int:
         try:
-            return self._desk.sign_queued(role, load_fees(self._client))
+            return self._desk.sign_queued(role, load_fees(self._client), only)
         except NoncesTaken:
             return 0
 

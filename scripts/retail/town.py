@@ -66,14 +66,18 @@ def rebates_by_chapter(town: Town, baskets: Iterable[Basket]) -> dict[str, int]:
 
 
 def open_chapters(client: Client, town: Town, owed: dict[str, int], run: str) -> None:
-    """Open each chapter, give it its quota of this month and fill its pool within it."""
+    """Open each chapter, give it its quota of this month and fill its pool within it.
+
+    All quotas come first: on chain, one behind an issue would wait until that issue is settled.
+    """
     period = business_month(int(datetime.now(UTC).timestamp()))
-    for code in town.chapters:
+    amounts = {code: (owed[code] // POOL_STEP + 1) * POOL_STEP for code in town.chapters}
+    for code, amount in amounts.items():
         opened = client.post("/v1/chapters", {"code": code}, f"{run}-open-{code}").require(f"open {code}")
         town.pools[code] = str(opened["pool"])
-        amount = (owed[code] // POOL_STEP + 1) * POOL_STEP
         quota = {"period": period, "amount": str(amount * QUOTA_HEADROOM)}
         client.post(f"/v1/chapters/{code}/quotas", quota, f"{run}-quota-{code}").require(f"quota {code}")
+    for code, amount in amounts.items():
         issue = {"chapter": code, "to": town.pools[code], "amount": str(amount)}
         client.post("/v1/credits/issue", issue, f"{run}-issue-{code}").require(f"fill pool {code}")
         town.issued[code] = amount

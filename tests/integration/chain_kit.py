@@ -150,6 +150,13 @@ class MemoryLog:
         mine = [int(name.removeprefix("entry ")) for name in entry_ids if name.startswith("entry ")]
         return min(mine, default=None)
 
+    def indices(self, entry_ids: Sequence[str]) -> dict[str, int]:
+        """Named as in `first_index`."""
+        return {name: int(name.removeprefix("entry ")) for name in entry_ids if name.startswith("entry ")}
+
+    def first_operation(self, start: int, end: int) -> int | None:
+        return next((row.index for row in self.rows[start:end] if row.kind), None)
+
     def root(self, size: int) -> NodeHash:
         return self.tree.root(size)
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import select
 
+from chain.evm.client import EvmClient
+from chain.evm.signers.base import LocalKey
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
 from gateway.anchor.evidence import EvidenceKeeper
 from gateway.db import Database
 from gateway.mirror.follower import Follower, MirrorSettings, Progress
 from gateway.mirror.source import Receipts
+from gateway.outbox.credit_views import load_cursor
+from gateway.outbox.order import CallOrder
 from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
 from gateway.outbox.tables import chain_transactions
@@ -44,15 +49,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         network, database, chain_id = self.network, self.database, self.network.chain_id
-        self.submitter = Submitter(
-            database,
-            network.client,
-            chain_id=chain_id,
-            signers=network.signers,
-            addresses=network.addresses,
-            clock=clock,
-            settings=OutboxSettings(self.depth, self.rewind_limit, resend_after=self.resend_after),
-        )
+        self.submitter = self.new_submitter(network.client)
         self.settler = Settler(
             database,
             network.client,
@@ -86,6 +83,27 @@ class Pipeline:
             depth=self.depth,
         )
         self.follower = self.new_follower(database)
+
+    def new_submitter(
+        self,
+        client: EvmClient,
+        signers: Mapping[str, LocalKey] | None = None,
+        resend_after: float | None = None,
+    ) -> Submitter:
+        """Return a sender over this client, with these keys only."""
+        network = self.network
+        patience = self.resend_after if resend_after is None else resend_after
+        cursor = partial(load_cursor, client, network.addresses["TimeCredit"], LOG_ID)
+        return Submitter(
+            self.database,
+            client,
+            chain_id=network.chain_id,
+            signers=signers or network.signers,
+            addresses=network.addresses,
+            clock=clock,
+            settings=OutboxSettings(self.depth, self.rewind_limit, resend_after=patience),
+            order=CallOrder(self.database, network.log, cursor, chain_id=network.chain_id),
+        )
 
     def new_follower(self, database: Database, *, rewind_limit: int | None = None) -> Follower:
         """Return a follower of this network into a database."""

@@ -242,7 +242,8 @@ def test_metrics_name_routes_by_template_and_hold_no_ids(serving: Serving) -> No
     assert 'route="/v1/entries/{entry_id}"' in text
     assert 'route="/v1/entries"' in text and 'route="/log/tile/{path:path}"' in text
     assert FILLED["entry_id"] not in text
-    for gauge in ("mirror_lag_blocks", "outbox_oldest_seconds", "anchor_age_seconds", "reconcile_mismatch"):
+    gauges = ("mirror_lag_blocks", "outbox_oldest_seconds", "anchor_age_seconds", "calls_wait_seconds")
+    for gauge in (*gauges, "reconcile_mismatch"):
         assert f"\ntongyi_{gauge} " in text
     assert "\ntongyi_reconcile_mismatch 0.0" in text
 
@@ -283,14 +284,14 @@ def test_an_order_freezes_and_a_recovery_moves_everything(
     serving.open_chapter(chapter)
     old = serving.join(chapter)
     issued = serving.made("/v1/credits/issue", {"chapter": chapter, "to": old, "amount": "700"})
-    # A recovery acts on chain at once; what is settled after it no longer reaches the old account.
-    serving.wait_state(issued["id"], "final")
     key = serving.fresh_key()
     first = serving.post(f"/v1/members/{old}/recovery", {"order": "cd" * 32}, key=key)
     again = serving.post(f"/v1/members/{old}/recovery", {"order": "cd" * 32}, key=key)
     assert first.status_code == 201 and first.json()["account"] == again.json()["account"]
     assert again.headers["idempotency-replayed"] == "true"
     new = first.json()["account"]
+    # The recovery waits on its way to the chain until the issue before it is settled.
+    assert serving.wait_state(issued["id"], "final")["outcome"]["status"] == "done"
     assert serving.wait_state(first.json()["credits"], "final")["outcome"]["status"] == "done"
     assert serving.client.get(f"/v1/accounts/{new}/balance").json()["balance"] == "700"
     assert serving.client.get(f"/v1/accounts/{old}/balance").json()["balance"] == "0"

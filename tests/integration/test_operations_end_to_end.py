@@ -16,7 +16,7 @@ from chain.operation import OperationKind, account_address, account_id
 from chain.typed_data import authorization_digest
 from chain.types import AccountId, Address
 from gateway.db import Database, sqlite_url
-from gateway.mirror.tables import mirror_accounts, mirror_locks, mirror_operations
+from gateway.mirror.tables import mirror_accounts, mirror_locks, mirror_operations, mirror_rights
 from tests.integration.serving import Serving
 
 CHAPTER = "3101-0007"
@@ -59,10 +59,10 @@ class Town:
         assert answer.status_code >= 400
         return str(answer.json()["code"])
 
-    def freeze(self, account: str, *, send: bool = False, receive: bool = False) -> None:
+    def freeze(self, account: str, *, send: bool = False, receive: bool = False) -> dict[str, Any]:
         """Take rights away, or give them back."""
         body = {"may_send": send, "may_receive": receive, "order": "11" * 32}
-        self.serving.made(f"/v1/members/{account}/rights", body)
+        return self.serving.made(f"/v1/members/{account}/rights", body)
 
     def held(self, account: str) -> tuple[int, int]:
         """(balance, locked) of the mirrored account."""
@@ -87,11 +87,16 @@ class Town:
         finally:
             database.close()
 
-    def until_available(self, account: str, amount: int) -> None:
-        """Wait until the ledger has taken back what the chain refused."""
+    def block_of(self, entry: dict[str, Any]) -> int:
+        """Block in which the chain executed an operation."""
+        wanted = mirror_operations.c.leaf_index == entry["index"]
+        return int(self.rows(select(mirror_operations.c.block_number).where(wanted))[0].block_number)
+
+    def until_status(self, figure: str, value: int | None) -> None:
+        """Wait until the status shows this value."""
         deadline = time.monotonic() + 10
-        while self.serving.client.get(f"/v1/accounts/{account}/balance").json()["available"] != str(amount):
-            assert time.monotonic() < deadline
+        while (status := self.serving.client.get("/v1/status").json())[figure] != value:
+            assert time.monotonic() < deadline, status
             time.sleep(0.05)
 
     def after_an_anchor(self) -> None:
@@ -179,15 +184,15 @@ def test_only_kinds_that_need_them_take_approvers(town: Town) -> None:
 
 def test_recovery_moves_balance_and_locks(town: Town) -> None:
     member, other = town.member(900), town.member()
+    # Not settled yet when the recovery is ordered: it is before the recovery is mined.
     lock = town.credit("lock", 400, **{"from": member}, to=member)
-    # What is still on its way when the recovery is mined ends as refused, receiver or sender blocked.
-    town.done(lock, 400)
     answer = town.serving.made(f"/v1/members/{member}/recovery", {"order": "22" * 32})
     new = str(answer["account"])
     assert town.refused("transfer", 1, **{"from": member}, to=other) == "member.frozen"
     more = {"from": new, "to": new, "ref": lock["leaf_hash"]}
     released = town.credit("release", 100, **more)
     paid = town.credit("transfer", 600, **{"from": new}, to=other)
+    town.done(lock, 400)
     town.done({"id": answer["credits"]}, 900)
     town.done(released, 100)
     town.done(paid, 600)
@@ -195,20 +200,30 @@ def test_recovery_moves_balance_and_locks(town: Town) -> None:
     assert (town.rights(member), town.rights(new)) == ((False, False), (True, True))
 
 
-def test_freezing_refuses_here_and_on_chain(town: Town) -> None:
+def test_a_freeze_is_mined_behind_what_was_accepted_before_it(town: Town) -> None:
     member, other = town.member(500), town.member()
     town.after_an_anchor()
-    # Accepted before the order, settled after it: the chain knows the order by then.
+    # Accepted before the order and not settled for some seconds: the order waits on its way to the chain.
     early = town.credit("transfer", 100, **{"from": member}, to=other)
-    town.freeze(member)
+    frozen = town.freeze(member)
     assert town.refused("transfer", 1, **{"from": member}, to=other) == "member.frozen"
     assert town.refused("transfer", 1, **{"from": town.pool}, to=member) == "member.frozen"
-    assert town.outcome(early) == ("refused", "sender_blocked", "0")
-    assert (town.held(member), town.held(other)) == ((500, 0), (0, 0))
+    town.until_status("calls_wait_at", frozen["index"])
+    assert town.rights(member) == (True, True)
+    town.done(early, 100)
+    town.until_status("calls_wait_at", None)
+    assert (town.held(member), town.held(other)) == ((400, 0), (100, 0))
     town.freeze(member, send=True, receive=True)
-    town.until_available(member, 500)
-    late = town.credit("transfer", 500, **{"from": member}, to=other)
-    town.done(late, 500)
+    late = town.credit("transfer", 400, **{"from": member}, to=other)
+    town.done(late, 400)
+    changes = town.rows(
+        select(mirror_rights.c.may_send, mirror_rights.c.block_number)
+        .where(mirror_rights.c.address == account_address(AccountId(member)))
+        .order_by(mirror_rights.c.block_number)
+    )
+    assert [change.may_send for change in changes] == [False, True]
+    blocks = [town.block_of(early), changes[0].block_number, changes[1].block_number, town.block_of(late)]
+    assert blocks == sorted(blocks) and blocks[0] < blocks[1]
     assert town.rights(member) == (True, True)
 
 
@@ -257,3 +272,4 @@ def test_the_mirror_and_the_contract_agree_at_the_end(town: Town) -> None:
     assert town.serving.client.get("/readyz").status_code == 200
     status = town.serving.client.get("/v1/status").json()
     assert (status["reconcile_mismatch"], status["settle_waits_at"]) == (0, None)
+    assert (status["calls_wait_at"], status["calls_wait_seconds"]) == (None, 0.0)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
-from chain.evm.calldata import Registration, encode_register, encode_set_quota
+from chain.evm.calldata import Registration, encode_register
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused, NodeUnreachable
 from chain.evm.local import LocalChain
-from chain.evm.signers.base import LocalKey
 from chain.evm.transport import Call, Json
 from chain.operation import OperationKind as Kind
 from gateway.db import Database
@@ -22,7 +20,6 @@ from gateway.mirror.reconcile import reconcile
 from gateway.mirror.tables import mirror_operations
 from gateway.outbox.calls import ChainCall
 from gateway.outbox.queue import enqueue
-from gateway.outbox.submitter import OutboxSettings, Submitter
 from gateway.outbox.tables import chain_signers, chain_transactions
 from tests.integration.chain_kit import (
     CHAPTER,
@@ -103,23 +100,6 @@ class Wire(EvmClient):
         return answers
 
 
-def submitter_over(
-    pipeline: Pipeline,
-    client: EvmClient,
-    signers: Mapping[str, LocalKey] | None = None,
-    resend_after: float = 0.0,
-) -> Submitter:
-    return Submitter(
-        pipeline.database,
-        client,
-        chain_id=pipeline.network.chain_id,
-        signers=signers or pipeline.network.signers,
-        addresses=pipeline.network.addresses,
-        clock=clock,
-        settings=OutboxSettings(2, 256, resend_after=resend_after),
-    )
-
-
 def test_calls_are_mined_once_in_order_and_become_final(pipeline: Pipeline) -> None:
     put(pipeline, *[registration(i) for i in range(5)])
     pipeline.submitter.step()
@@ -141,7 +121,7 @@ def test_calls_are_mined_once_in_order_and_become_final(pipeline: Pipeline) -> N
 @pytest.mark.parametrize("lost", ["sends", "answers"])
 def test_a_lost_send_is_unknown_and_the_same_bytes_go_again(pipeline: Pipeline, lost: str) -> None:
     wire = Wire(pipeline.network.client.url)
-    submitter = submitter_over(pipeline, wire)
+    submitter = pipeline.new_submitter(wire)
     put(pipeline, registration(0))
     setattr(wire, f"lose_{lost}", 2)
     for _ in range(2):
@@ -150,7 +130,7 @@ def test_a_lost_send_is_unknown_and_the_same_bytes_go_again(pipeline: Pipeline, 
     ((state, nonce, tx_hash),) = stored(pipeline)
     assert state == "signed"
     # A process that starts anew goes on from the stored bytes.
-    later = submitter_over(pipeline, wire)
+    later = pipeline.new_submitter(wire)
     later.step()
     assert stored(pipeline) == [("sent", nonce, tx_hash)]
     pipeline.network.mine()
@@ -165,9 +145,9 @@ def test_a_lost_answer_after_which_the_block_came(pipeline: Pipeline) -> None:
     put(pipeline, registration(0))
     wire.lose_answers = 1
     with pytest.raises(NodeUnreachable):
-        submitter_over(pipeline, wire).step()
+        pipeline.new_submitter(wire).step()
     pipeline.network.mine()
-    later = submitter_over(pipeline, wire)
+    later = pipeline.new_submitter(wire)
     later.step()
     assert [state for state, _, _ in stored(pipeline)] == ["mined"]
     assert pipeline.network.client.transaction_count(pipeline.network.operator.address) == 1
@@ -189,7 +169,7 @@ def test_a_dropped_transaction_is_sent_again(pipeline: Pipeline) -> None:
 
 def test_a_dropped_transaction_is_missed_before_it_is_overdue(pipeline: Pipeline) -> None:
     """A node that drops the key's next transaction holds up all others: it is sent again two blocks later."""
-    patient = submitter_over(pipeline, pipeline.network.client, resend_after=3600.0)
+    patient = pipeline.new_submitter(pipeline.network.client, resend_after=3600.0)
     put(pipeline, registration(0), registration(1))
     patient.step()
     before = stored(pipeline)
@@ -288,7 +268,7 @@ def test_a_gap_below_our_nonces_is_filled(pipeline: Pipeline) -> None:
 def test_two_senders_on_one_database_send_each_call_once(pipeline: Pipeline) -> None:
     network = pipeline.network
     put(pipeline, *[registration(i) for i in range(60)])
-    others = [submitter_over(pipeline, network.client) for _ in range(2)]
+    others = [pipeline.new_submitter(network.client) for _ in range(2)]
 
     def all_mined() -> bool:
         network.mine()
@@ -300,89 +280,6 @@ def test_two_senders_on_one_database_send_each_call_once(pipeline: Pipeline) -> 
     assert sorted(nonce or 0 for _, nonce, _ in found) == list(range(60))
     assert network.client.transaction_count(network.operator.address) == 60
     assert is_registered(network, 59)
-
-
-def quota_call(network: Network, amount: int, signer: str = "issuer") -> ChainCall:
-    """A call that sets the quota of the month of the newest block."""
-    stamp = datetime.fromtimestamp(network.client.header("latest").timestamp, UTC) + timedelta(hours=8)
-    calldata = encode_set_quota(CHAPTER, stamp.year * 100 + stamp.month, amount)
-    return ChainCall("set_quota", "TimeCredit", calldata, 150_000, signer)
-
-
-def put_for(pipeline: Pipeline, entry: int, call: ChainCall) -> None:
-    with pipeline.database.writer() as connection:
-        enqueue(
-            connection, [call], chain_id=pipeline.network.chain_id, reference=f"entry {entry}", at=clock()
-        )
-
-
-def outcomes(pipeline: Pipeline) -> dict[int, int]:
-    """Reason by leaf, 0 for done."""
-    columns = (mirror_operations.c.leaf_index, mirror_operations.c.reason)
-    with pipeline.database.reader() as connection:
-        return {row.leaf_index: row.reason for row in connection.execute(select(*columns))}
-
-
-def test_an_issue_waits_for_the_quota_before_it(pipeline: Pipeline) -> None:
-    network, log = pipeline.network, pipeline.network.log
-    network.register([account(0)])
-    network.set_quota(5)
-    log.operate(Kind.ISSUE, bytes(20), account(0), 5)
-    quota = log.record()
-    log.record()
-    issue = log.operate(Kind.ISSUE, bytes(20), account(0), 50)
-    log.record()
-    log.publish()
-    put_for(pipeline, quota.index, quota_call(network, 100))
-    whole = pipeline.submitter
-    # The issuer's transaction is held back: its key does not sign.
-    keys = {role: signer for role, signer in network.signers.items() if role != "issuer"}
-    pipeline.submitter = submitter_over(pipeline, network.client, keys)
-    for _ in range(4):
-        pipeline.turn()
-    assert network.cursor() == issue.index
-    assert network.balance_of(account(0)) == 5
-    assert pipeline.settler.held.index == quota.index
-    assert pipeline.settler.held.seconds > 0
-    # Signed and sent is not mined either.
-    pipeline.submitter = whole
-    pipeline.submitter.step()
-    assert dict(states_by_kind(pipeline))["set_quota"] == "sent"
-    assert pipeline.settler.step() == 0
-    pipeline.finish()
-    assert outcomes(pipeline) == {1: 0, issue.index: 0}
-    assert network.balance_of(account(0)) == 55
-    assert pipeline.settler.held.index is None
-
-
-def states_by_kind(pipeline: Pipeline) -> list[tuple[str, str]]:
-    return [(kind, state) for kind, state, _ in pipeline.states()]
-
-
-def test_a_call_that_fails_holds_nothing_back(pipeline: Pipeline) -> None:
-    network, log = pipeline.network, pipeline.network.log
-    network.register([account(0)])
-    quota = log.record()
-    log.operate(Kind.ISSUE, bytes(20), account(0), 50)
-    log.publish()
-    # The freezer may set no quota.
-    put_for(pipeline, quota.index, quota_call(network, 100, "freezer"))
-    pipeline.finish()
-    assert ("set_quota", "failed") in states_by_kind(pipeline)
-    assert network.balance_of(account(0)) == 50
-
-
-def test_calls_of_no_entry_and_of_the_same_key_hold_nothing_back(pipeline: Pipeline) -> None:
-    network, log = pipeline.network, pipeline.network.log
-    item = log.record()
-    log.operate(Kind.ISSUE, bytes(20), account(0), 10)
-    log.publish()
-    put_for(pipeline, item.index, registration(0))
-    put(pipeline, quota_call(network, 100))
-    pipeline.anchorer.step()
-    assert pipeline.settler.step() == 1
-    pipeline.finish()
-    assert network.balance_of(account(0)) == 10
 
 
 def test_the_chain_forgets_blocks_it_had_called_final(tmp_path: Path, database: Database) -> None:
