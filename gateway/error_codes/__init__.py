@@ -10,8 +10,15 @@ from gateway.error_codes.cases import CASE_CODES
 from gateway.error_codes.ledger import LEDGER_CODES
 from gateway.error_codes.request import REQUEST_CODES
 from gateway.error_codes.rule import CodeRule
+from gateway.rules.refusal_texts import RULE_TEXTS
 
 __all__ = ["CODES", "CodeRule"]
 
-CODES: dict[str, CodeRule] = {**REQUEST_CODES, **LEDGER_CODES, **CASE_CODES}
+CODES: dict[str, CodeRule] = {
+    **REQUEST_CODES,
+    **LEDGER_CODES,
+    **CASE_CODES,
+    # The rules keep their sentences themselves.
+    **{code: CodeRule(*texts) for code, texts in RULE_TEXTS.items()},
+}
 """Every code, by name."""

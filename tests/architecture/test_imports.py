@@ -81,7 +81,7 @@ TABLE = (
     row("chain.evm.signers.keystore", f"{PURE} chain.evm", "eth_keyfile"),
     row("chain.evm.solc", PURE, "solcx"),
     # gateway: ground that every room stands on.
-    row("gateway gateway.error_codes"),
+    row("gateway gateway.error_codes", "gateway.rules.refusal_texts"),
     row("gateway.errors", f"{PURE} gateway.error_codes"),
     row("gateway.db", PURE, "sqlalchemy alembic pysqlite3"),
     row("gateway.telemetry", "", "structlog prometheus_client starlette"),
