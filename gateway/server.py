@@ -38,9 +38,10 @@ def address_of(listener: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to the runtime and says when it is ready."""
+    """A uvicorn server that leaves signals to the runtime and says when it is ready and when it stops."""
 
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+        """``on_stop`` is called in the loop before the drain: answers without an end must end then."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -58,6 +59,7 @@ class Server(uvicorn.Server):
             )
         )
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,6 +71,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that it stops, then drain."""
+        self._on_stop()
+        await super().shutdown(sockets=sockets)
 
     def stop(self) -> None:
         """Stop accepting, let requests in flight end, return from `run`."""

@@ -16,6 +16,8 @@ from gateway.auth import Principal
 from gateway.case_rules import CASE_BOOK
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted, Submission
+from gateway.response_schemas.cases import CaseDetail, CasePage, DueSteps
+from gateway.response_schemas.publish import answers
 from gateway.services import Services
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -26,7 +28,7 @@ DUE_LIMIT = 1_000
 """Steps carried out by one request."""
 
 
-@router.get("/cases", response_model=None, operation_id="cases_list")
+@router.get("/cases", response_model=None, operation_id="cases_list", responses=answers(CasePage))
 async def list_cases(
     principal: EntryReader,
     services: Shared,
@@ -56,7 +58,9 @@ async def list_cases(
     return {"cases": list(found), "next": last}
 
 
-@router.get("/cases/{kind}/{key}", response_model=None, operation_id="cases_get")
+@router.get(
+    "/cases/{kind}/{key}", response_model=None, operation_id="cases_get", responses=answers(CaseDetail)
+)
 async def get_case(kind: str, key: str, principal: EntryReader, services: Shared) -> dict[str, JsonValue]:
     """Return one case with the entries that changed it."""
     found = await asyncio.to_thread(services.cases.find, kind, key, principal.chapter)
@@ -65,7 +69,7 @@ async def get_case(kind: str, key: str, principal: EntryReader, services: Shared
     return found
 
 
-@router.post("/cases/due", response_model=None, operation_id="cases_due")
+@router.post("/cases/due", response_model=None, operation_id="cases_due", responses=answers(DueSteps))
 async def carry_out_due(request: Request, principal: CaseDecider, services: Shared) -> dict[str, JsonValue]:
     """Record the steps whose time has come: lapsed offers, expired vouchers, ended notices."""
     return await asyncio.to_thread(run_due, services)

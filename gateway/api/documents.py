@@ -11,6 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from gateway.api.entry_writes import BATCH_ROUTE, NDJSON, ROUTE
 from gateway.error_codes import CODES
 from gateway.errors import PROBLEM_MEDIA_TYPE
+from gateway.response_schemas.entries import Accepted, AcceptedLine
+from gateway.response_schemas.publish import answers, components, reference
 
 Json = dict[str, object]
 
@@ -64,20 +66,6 @@ _OPERATION: Json = {
         "ref": _HEX32,
     },
 }
-_ACCEPTED: Json = {
-    "type": "object",
-    "required": ["id", "index", "leaf_hash", "state", "receipt"],
-    "properties": {
-        "id": _ENTRY_ID,
-        "index": {"type": "integer", "minimum": 0},
-        "leaf_hash": _HEX32,
-        "state": {"const": "accepted"},
-        "receipt": {
-            "type": "object",
-            "description": "Signed by the log: its promise to hold this leaf here.",
-        },
-    },
-}
 _PROBLEM: Json = {
     "type": "object",
     "description": "RFC 9457. 每个 4xx/5xx 都是此结构。",
@@ -101,7 +89,10 @@ _PROBLEM: Json = {
         "code": {"type": "string", "enum": sorted(CODES)},
         "retryable": {"type": "boolean"},
         "retry_after_s": {"type": "integer"},
+        "line": {"type": "integer", "minimum": 1, "description": "Of a batch, from 1."},
     },
+    # The refusal's own fields: what is at fault, which limit.
+    "additionalProperties": {"type": ["string", "integer"]},
 }
 _KEY_PARAMETER: Json = {
     "name": "Idempotency-Key",
@@ -127,23 +118,29 @@ def describe(api: FastAPI) -> None:
 
 def _document(api: FastAPI) -> Json:
     document = get_openapi(title=api.title, version=api.version, routes=api.routes)
-    components = document.setdefault("components", {})
-    schemas = components.setdefault("schemas", {})
+    schemas = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= {
-        "Instruction": _INSTRUCTION,
-        "Operation": _OPERATION,
-        "Accepted": _ACCEPTED,
-        "Problem": _PROBLEM,
-    }
     paths = document["paths"]
     paths.setdefault(ROUTE, {})["post"] = _post_entry()
     paths.setdefault(BATCH_ROUTE, {})["post"] = _post_batch()
     for path, methods in paths.items():
         for method, operation in methods.items():
             _add_problems(path, method, operation)
+    ours: Json = {"Instruction": _INSTRUCTION, "Operation": _OPERATION, "Problem": _PROBLEM}
+    # After all routes: each publishes what it answers.
+    document["components"]["schemas"] = _joined(schemas, components(), ours)
     return cast(Json, document)
+
+
+def _joined(*parts: dict[str, object]) -> dict[str, object]:
+    """Return all schemas by name. Raises ValueError where two share one."""
+    found: dict[str, object] = {}
+    for part in parts:
+        if found.keys() & part.keys():
+            raise ValueError(f"two schemas of one name: {sorted(found.keys() & part.keys())}")
+        found |= part
+    return found
 
 
 def _add_problems(path: str, method: str, operation: Json) -> None:
@@ -153,7 +150,7 @@ def _add_problems(path: str, method: str, operation: Json) -> None:
     statuses = {"408", "429", "431", "500", "503"}
     if operation.get("security"):
         statuses |= {"401", "403"}
-    if "{" in path or path.startswith("/log"):
+    if "{" in path or path.startswith(("/log", "/v1/simulation")):
         statuses.add("404")
     if operation.get("parameters"):
         statuses.add("400")
@@ -177,18 +174,12 @@ def _post_entry() -> Json:
             "required": True,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Instruction"}}},
         },
-        "responses": {
-            "201": {
-                "description": "Recorded",
-                "headers": {"Idempotency-Replayed": {"schema": {"const": "true"}}},
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Accepted"}}},
-            }
-        },
+        "responses": {"201": answers(Accepted, 201)[201]},
     }
 
 
 def _post_batch() -> Json:
-    line = {"anyOf": [{"$ref": "#/components/schemas/Accepted"}, _REF]}
+    line = {"anyOf": [reference(AcceptedLine), _REF]}
     return {
         "tags": ["entries"],
         "operationId": "entries_create_batch",

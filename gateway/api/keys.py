@@ -9,12 +9,20 @@ from starlette.responses import Response
 
 from gateway.api.context import Administrator, Shared
 from gateway.errors import Refusal
+from gateway.response_schemas.accounts import KeyList, KeyMade
+from gateway.response_schemas.publish import answers
 from gateway.schemas import KeyIn
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 
-@router.post("", operation_id="keys_create", status_code=201)
+@router.post(
+    "",
+    response_model=None,
+    operation_id="keys_create",
+    status_code=201,
+    responses=answers(KeyMade, 201, entry=False),
+)
 async def create_key(body: KeyIn, principal: Administrator, services: Shared) -> dict[str, str]:
     """Make a key with scopes, for one chapter or all. A key of one chapter makes keys of that one alone."""
     chapter = body.chapter if principal.chapter is None else principal.chapter
@@ -25,7 +33,7 @@ async def create_key(body: KeyIn, principal: Administrator, services: Shared) ->
     return {"id": key_id, "secret": secret}
 
 
-@router.get("", operation_id="keys_list")
+@router.get("", response_model=None, operation_id="keys_list", responses=answers(KeyList))
 async def list_keys(principal: Administrator, services: Shared) -> dict[str, list[dict[str, str | None]]]:
     """Return what is kept of every key this one may manage; never a secret."""
     found = await asyncio.to_thread(services.keyring.list_keys)

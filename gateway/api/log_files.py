@@ -15,6 +15,7 @@ from chain.errors import FormatError
 from chain.tiles import TILE_HEIGHT, TilePath, parse_tile_path
 from gateway.api.context import services_of
 from gateway.errors import Refusal
+from gateway.response_schemas.publish import text_answers
 
 router = APIRouter(prefix="/log", tags=["log"])
 
@@ -26,7 +27,12 @@ _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
 
 
-@router.get("/checkpoint", operation_id="log_checkpoint", response_class=Response)
+@router.get(
+    "/checkpoint",
+    operation_id="log_checkpoint",
+    response_class=Response,
+    responses=text_answers("Signed note"),
+)
 async def checkpoint(request: Request) -> Response:
     """Return the newest signed checkpoint (C2SP tlog-checkpoint)."""
     note = services_of(request).log.checkpoint()
@@ -35,13 +41,18 @@ async def checkpoint(request: Request) -> Response:
     return Response(note, headers={"cache-control": BRIEFLY}, media_type=_TEXT)
 
 
-@router.get("/vkey", operation_id="log_vkey", response_class=Response)
+@router.get("/vkey", operation_id="log_vkey", response_class=Response, responses=text_answers("Verifier key"))
 async def vkey(request: Request) -> Response:
     """Return the log's verifier key (C2SP signed-note)."""
     return Response(services_of(request).log.vkey + "\n", media_type=_TEXT)
 
 
-@router.get("/tile/{path:path}", operation_id="log_tile", response_class=Response)
+@router.get(
+    "/tile/{path:path}",
+    operation_id="log_tile",
+    response_class=Response,
+    responses=text_answers("Hashes or entries", _BYTES, binary=True),
+)
 async def tile(request: Request, path: str) -> Response:
     """Return a hash tile ``<L>/<N>[.p/<W>]`` or an entry bundle ``entries/<N>[.p/<W>]`` (C2SP tlog-tiles)."""
     log = services_of(request).log

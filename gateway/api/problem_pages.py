@@ -7,6 +7,8 @@ from fastapi import APIRouter
 
 from gateway.error_codes import CODES
 from gateway.errors import Refusal
+from gateway.response_schemas.publish import answers
+from gateway.response_schemas.system import ProblemKind, ProblemKinds
 
 router = APIRouter(prefix="/problems", tags=["problems"])
 
@@ -24,13 +26,13 @@ def _described(code: str) -> dict[str, object]:
     }
 
 
-@router.get("", operation_id="problems_list")
+@router.get("", response_model=None, operation_id="problems_list", responses=answers(ProblemKinds))
 async def problems() -> list[dict[str, object]]:
     """Return every code."""
     return [_described(code) for code in sorted(CODES)]
 
 
-@router.get("/{code}", operation_id="problems_get")
+@router.get("/{code}", response_model=None, operation_id="problems_get", responses=answers(ProblemKind))
 async def problem(code: str) -> dict[str, object]:
     """Return what one code means."""
     if code not in CODES:

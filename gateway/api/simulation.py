@@ -11,13 +11,17 @@ from chain.canonical import JsonValue
 from chain.entry_fields import is_timestamp
 from gateway.api.context import Administrator, Shared
 from gateway.errors import Refusal
+from gateway.response_schemas.cases import ClockTime
+from gateway.response_schemas.publish import answers
 from gateway.rules.calendar import format_timestamp
 from gateway.schemas import ClockIn
 
 router = APIRouter(prefix="/v1", tags=["simulation"])
 
 
-@router.post("/simulation/clock", response_model=None, operation_id="simulation_clock")
+@router.post(
+    "/simulation/clock", response_model=None, operation_id="simulation_clock", responses=answers(ClockTime)
+)
 async def move_clock(body: ClockIn, principal: Administrator, services: Shared) -> dict[str, JsonValue]:
     """Move the clock forward, and the chain's next block with it."""
     clock = services.simulated

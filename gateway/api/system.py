@@ -10,6 +10,9 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.api.context import Shared, services_of
 from gateway.errors import Refusal
+from gateway.response_schemas.proofs import TrustRoot
+from gateway.response_schemas.publish import answers, text_answers
+from gateway.response_schemas.system import Alive, Ready, Status
 from gateway.services import Services
 from gateway.web.page import CSP, render_page
 
@@ -19,13 +22,13 @@ READY_LAG_BLOCKS = 30
 """Blocks the mirror may be behind while the gateway still counts as ready."""
 
 
-@router.get("/livez", operation_id="livez")
+@router.get("/livez", response_model=None, operation_id="livez", responses=answers(Alive))
 async def livez() -> dict[str, str]:
     """Say that the process answers."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", operation_id="readyz")
+@router.get("/readyz", response_model=None, operation_id="readyz", responses=answers(Ready))
 async def readyz(services: Shared) -> dict[str, str | dict[str, bool]]:
     """Say whether requests are served as they should be: 200 with every check, 503 naming those that fail."""
     checks = await asyncio.to_thread(readiness, services)
@@ -47,7 +50,7 @@ def readiness(services: Services) -> dict[str, bool]:
     }
 
 
-@router.get("/v1/status", operation_id="status_get")
+@router.get("/v1/status", response_model=None, operation_id="status_get", responses=answers(Status))
 async def status(services: Shared) -> dict[str, object]:
     """Return the public state: sizes, heights, lags, contracts, and what is not proved."""
     figures = await asyncio.to_thread(services.standing.read)
@@ -61,14 +64,21 @@ async def status(services: Shared) -> dict[str, object]:
     }
 
 
-@router.get("/v1/trust-root", operation_id="trust_root_get", response_class=Response)
+@router.get(
+    "/v1/trust-root", operation_id="trust_root_get", response_class=Response, responses=answers(TrustRoot)
+)
 async def trust_root(services: Shared) -> Response:
     """Return the trust root of this gateway, to be compared with the one you already have, never instead of
     it."""
     return Response(services.trust_root, media_type="application/json")
 
 
-@router.get("/metrics", operation_id="metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    response_class=Response,
+    responses=text_answers("Prometheus text format"),
+)
 async def metrics(services: Shared) -> Response:
     """Return Prometheus metrics."""
     figures = await asyncio.to_thread(services.standing.read)

@@ -12,12 +12,14 @@ from fastapi import APIRouter, Request
 
 from chain.verify import verify_bundle
 from gateway.api.context import Shared
+from gateway.response_schemas.proofs import Verdict
+from gateway.response_schemas.publish import answers
 
 ROUTE = "/v1/verify"
 router = APIRouter(tags=["verify"])
 
 
-@router.post(ROUTE, operation_id="verify_bundle")
+@router.post(ROUTE, response_model=None, operation_id="verify_bundle", responses=answers(Verdict))
 async def verify(request: Request, services: Shared) -> dict[str, object]:
     """Return the verdict over a bundle (the body, at most 1 MiB) against this gateway's trust root."""
     verdict = await asyncio.to_thread(verify_bundle, request.state.body, services.trust_root)

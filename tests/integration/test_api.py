@@ -26,6 +26,7 @@ POLICY = {
     "entries_get": "entries:read",
     "entries_proof": "entries:read",
     "events_list": "events:read",
+    "events_stream": "events:read",
     "chapters_open": "chapters:write",
     "chapters_set_quota": "chapters:write",
     "chapters_set_cap": "chapters:write",
@@ -40,6 +41,10 @@ POLICY = {
     "accounts_balance": "accounts:read",
     "accounts_statement": "accounts:read",
     "accounts_proof": "accounts:read",
+    "cases_list": "entries:read",
+    "cases_get": "entries:read",
+    "cases_due": "cases:decide",
+    "simulation_clock": "admin",
     "keys_create": "admin",
     "keys_list": "admin",
     "keys_revoke": "admin",
@@ -68,6 +73,7 @@ FILLED = {
     "code": "9999-9999",
     "kind": "issue",
     "key_id": "key_0",
+    "key": "none",
     "path": "0/000",
 }
 BODIES: dict[str, object] = {
@@ -94,6 +100,11 @@ def ask(client: httpx2.Client, name: str, method: str, path: str) -> httpx2.Resp
     path = path.format(**FILLED)
     if name == "entries_create_batch":
         return client.post(path, content=b"{}", headers={"content-type": "application/x-ndjson"})
+    if name == "events_stream":
+        with client.stream(method, path) as answer:
+            if answer.status_code != 200:
+                answer.read()
+            return answer
     if method == "POST":
         headers = {"idempotency-key": '"policy"'}
         return client.post(path, json=BODIES.get(name, {}), headers=headers)

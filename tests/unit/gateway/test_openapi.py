@@ -6,13 +6,21 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from chain.types import AccountId
 from gateway.app import build_api
+from gateway.cases.case import Case
+from gateway.cases.reading import describe
 from gateway.error_codes import CODES
+from gateway.response_schemas.publish import reference
+from tests.published import faults, resolve
 
 SNAPSHOT = Path(__file__).parents[2] / "fixtures" / "openapi.json"
 
@@ -50,6 +58,77 @@ def test_every_operation_has_a_name_a_text_and_only_problems_as_errors(document:
             assert list(answer["content"]) == ["application/problem+json"]
         assert ("401" in errors) == bool(operation.get("security"))
     assert "HTTPValidationError" not in json.dumps(document)
+
+
+def successes(document: dict[str, Any]) -> list[tuple[str, str, str, dict[str, Any]]]:
+    return [
+        (path, method, status, answer)
+        for path, method, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if status < "300"
+    ]
+
+
+def test_every_success_has_a_schema_that_says_something(document: dict[str, Any]) -> None:
+    for path, method, status, answer in successes(document):
+        if status == "204":
+            assert method == "delete" and "content" not in answer, path
+            continue
+        assert status in ("200", "201"), path
+        assert len(answer["content"]) == 1, path
+        for media, content in answer["content"].items():
+            schema = resolve(document, content["schema"])
+            if "json" in media:
+                assert schema.get("properties") or schema.get("items") or schema.get("anyOf"), (path, method)
+            else:
+                assert schema["type"] == "string", path
+
+
+def test_no_object_is_published_without_its_members(document: dict[str, Any]) -> None:
+    found = document["components"]["schemas"]
+    bare = {
+        name for name, schema in found.items() if schema.get("type") == "object" and not schema["properties"]
+    }
+    assert bare == set()
+    for text in re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)):
+        assert text in found
+
+
+def test_a_case_is_published_as_it_is_described(document: dict[str, Any]) -> None:
+    schema = {"$ref": "#/components/schemas/Case"}
+    case = Case("seat", "s1", 31010001, "held", AccountId("acct_" + "ab" * 20), 1, {"a": 1}, 2, 3)
+    assert faults(document, schema, describe(case)) == []
+    assert faults(document, schema, describe(replace(case, holder=None, due_at=None))) == []
+    assert faults(document, schema, describe(replace(case, opened_index=-1))) == [
+        "$.opened_index: is less than 0"
+    ]
+
+
+def test_two_answers_of_one_name_are_refused() -> None:
+    class Alive(BaseModel):
+        """Not the one of the health route."""
+
+    with pytest.raises(ValueError, match="two models are named Alive"):
+        reference(Alive)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "wanted"),
+    [
+        ({"type": "integer", "minimum": 1}, 0, ["$: is less than 1"]),
+        ({"type": "integer"}, True, ["$: is no integer"]),
+        ({"type": "object", "properties": {"a": {"type": "null"}}}, {"b": 1}, ["$: b is not published"]),
+        ({"type": "object", "required": ["a"]}, {}, ["$: lacks a"]),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, {"b": 1}, ["$.b: is no string"]),
+        ({"patternProperties": {"^a": {"type": "null"}}}, {"ab": 1}, ["$.ab: is no null"]),
+        ({"type": "array", "items": {"pattern": "^x$"}}, ["x", "y"], ["$[1]: does not match ^x$"]),
+        ({"anyOf": [{"const": 1}, {"type": "null"}]}, None, []),
+        ({"anyOf": [{"const": 1}]}, 2, ["$: fits none of [['$: is not 1']]"]),
+        ({"enum": ["a"], "maxItems": 0}, "b", ["$: is none of ['a']"]),
+    ],
+)
+def test_values_are_held_against_schemas(schema: dict[str, Any], value: object, wanted: list[str]) -> None:
+    assert faults({}, schema, value) == wanted
 
 
 def test_every_code_is_documented(document: dict[str, Any]) -> None:
