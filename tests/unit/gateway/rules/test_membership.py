@@ -1,0 +1,168 @@
+"""Tiers, ages by birth month, guardians and relations."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain.errors import FormatError
+from gateway.rules.membership import (
+    AGE_TERMS,
+    BEIJING_KIN,
+    KIN_TERMS,
+    TIER_TERMS,
+    AgeTerms,
+    BirthMonth,
+    Guardianship,
+    Standing,
+    Tier,
+    TierTerms,
+    age_on,
+    check_acting,
+    check_relation,
+    compute_standings,
+    is_elder,
+    judge_tier,
+    needs_guardian,
+)
+from gateway.rules.refusals import RuleRefusal
+
+TERMS = TIER_TERMS[0].value
+AGES = AGE_TERMS[0].value
+
+
+@pytest.mark.parametrize(
+    ("team", "gold", "tier"),
+    [
+        (0, 0, Tier.SILVER),
+        (29, 1, Tier.SILVER),
+        (30, 0, Tier.GOLD),
+        (500, 1, Tier.GOLD),
+        (2, 2, Tier.DIAMOND),
+        (31, 5, Tier.DIAMOND),
+    ],
+)
+def test_tiers(team: int, gold: int, tier: Tier) -> None:
+    assert judge_tier(team, gold, TERMS) is tier
+
+
+def test_teams_count_direct_referrals_only() -> None:
+    referrers: dict[str, str | None] = {"top": None, "a": "top", "b": "top", "left": "gone"}
+    referrers |= {f"a{n:02d}": "a" for n in range(30)} | {f"b{n:02d}": "b" for n in range(29)}
+    found = {standing.member: standing for standing in compute_standings(referrers, TERMS)}
+    assert found["a"] == Standing("a", Tier.GOLD, 30, 0)
+    assert found["b"] == Standing("b", Tier.SILVER, 29, 0)
+    # 61 people below, but a team of two, one of them gold.
+    assert found["top"] == Standing("top", Tier.SILVER, 2, 1)
+    found = {s.member: s for s in compute_standings(referrers | {"b29": "b"}, TERMS)}
+    assert found["top"] == Standing("top", Tier.DIAMOND, 2, 2)
+    assert "gone" not in found
+
+
+@given(st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([None, *"abcdefgh"])))
+def test_standings_do_not_depend_on_order(referrers: dict[str, str | None]) -> None:
+    terms = TierTerms(2, 1)
+    found = compute_standings(referrers, terms)
+    assert found == compute_standings(dict(reversed(referrers.items())), terms)
+    assert [s.member for s in found] == sorted(referrers)
+    assert sum(s.team for s in found) == sum(r in referrers for r in referrers.values())
+
+
+@pytest.mark.parametrize(
+    ("day", "age", "elder"),
+    [
+        (date(2026, 10, 31), 59, False),
+        (date(2026, 11, 1), 60, True),
+        (date(2026, 11, 30), 60, True),
+        (date(2027, 10, 31), 60, True),
+        (date(2027, 11, 1), 61, True),
+    ],
+)
+def test_elders_by_year_and_month_of_birth(day: date, age: int, elder: bool) -> None:
+    born = BirthMonth(1966, 11)
+    assert (age_on(born, day), is_elder(born, day, AGES)) == (age, elder)
+
+
+def test_the_elders_age_is_a_parameter() -> None:
+    assert not is_elder(BirthMonth(1966, 11), date(2026, 11, 1), AgeTerms(elder=65))
+
+
+@pytest.mark.parametrize(
+    ("day", "guarded"),
+    [(date(2026, 10, 31), True), (date(2026, 11, 30), True), (date(2026, 12, 1), False)],
+)
+def test_minors_are_guarded_until_their_birth_month_is_over(day: date, guarded: bool) -> None:
+    assert needs_guardian(BirthMonth(2008, 11), day, AGES) is guarded
+    assert needs_guardian(BirthMonth(2008, 11), day, AgeTerms(guarded_below=None)) is False
+
+
+@given(st.integers(1900, 2100), st.integers(1, 12), st.integers(0, 120), st.integers(0, 364))
+def test_ages_agree_with_whole_years(year: int, month: int, years: int, days: int) -> None:
+    day = date(year + years, month, 1) + timedelta(days)
+    assert age_on(BirthMonth(year, month), day) == years
+    before = date(year + years, month, 1) - timedelta(1)
+    if years:
+        assert age_on(BirthMonth(year, month), before) == years - 1
+
+
+def test_nobody_has_an_age_before_birth() -> None:
+    with pytest.raises(FormatError) as caught:
+        age_on(BirthMonth(2026, 12), date(2026, 11, 30))
+    assert caught.value.where == "birth_month"
+
+
+@pytest.mark.parametrize(("year", "month"), [(1899, 1), (2201, 1), (1966, 0), (1966, 13)])
+def test_birth_months_exist(year: int, month: int) -> None:
+    with pytest.raises(FormatError) as caught:
+        BirthMonth(year, month)
+    assert caught.value.where == "birth_month"
+
+
+BOND = Guardianship("ward", "guardian", date(2026, 1, 1), date(2026, 7, 1))
+
+
+@pytest.mark.parametrize(
+    ("actor", "guarded", "day", "code"),
+    [
+        ("ward", False, date(2026, 3, 1), None),
+        ("ward", True, date(2026, 3, 1), "member.guardian_missing"),
+        ("guardian", True, date(2026, 1, 1), None),
+        ("guardian", True, date(2026, 6, 30), None),
+        ("guardian", True, date(2026, 7, 1), "member.not_guardian"),
+        ("guardian", True, date(2025, 12, 31), "member.not_guardian"),
+        ("other", False, date(2026, 3, 1), "member.not_guardian"),
+    ],
+)
+def test_who_acts_for_a_member(actor: str, guarded: bool, day: date, code: str | None) -> None:
+    if code is None:
+        check_acting(actor, "ward", guarded, [BOND], day)
+        return
+    with pytest.raises(RuleRefusal) as caught:
+        check_acting(actor, "ward", guarded, [BOND], day)
+    assert caught.value == RuleRefusal(code)
+
+
+def test_relations_are_a_parameter_that_may_be_not_set() -> None:
+    check_relation(None, KIN_TERMS[0].value)
+    check_relation("friend", KIN_TERMS[0].value)
+    check_relation("grandparent", BEIJING_KIN)
+    for relation in (None, "friend"):
+        with pytest.raises(RuleRefusal) as caught:
+            check_relation(relation, BEIJING_KIN)
+        assert caught.value == RuleRefusal("member.kin_not_allowed")
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    for bad, where in (
+        (lambda: judge_tier(1, 2, TERMS), "team"),
+        (lambda: TierTerms(0, 1), "tier_terms"),
+        (lambda: AgeTerms(60, 60), "age_terms"),
+        (lambda: Guardianship("a", "a", date(2026, 1, 1)), "guardian"),
+        (lambda: Guardianship("a", "b", date(2026, 1, 1), date(2026, 1, 1)), "guardian"),
+    ):
+        with pytest.raises(FormatError) as caught:
+            bad()
+        assert caught.value.where == where
