@@ -8,12 +8,15 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from chain.errors import FormatError
 from gateway.cases.case import Case
 from gateway.cases.world import Key, World, iter_due, write_case
 from gateway.db import execute_many
+from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.ledger.registers import Registers
 from gateway.ledger.steps import Step
+from gateway.rules.refusals import RuleRefusal
 
 Rule = Callable[[World], Draft]
 """Judges ``world.draft`` and returns it completed. Raises Refusal."""
@@ -82,7 +85,12 @@ class Session:
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
         self._waiting = {}
         world = World(self._connection, self._registers, step, self._kept)
-        draft = self._rules[step.draft.type](world)
+        try:
+            draft = self._rules[step.draft.type](world)
+        except RuleRefusal as refusal:
+            raise Refusal(refusal.code, **refusal.fields) from None
+        except FormatError as error:
+            raise Refusal("entry.bad_field", field=error.where, reason=error.reason) from None
         self._waiting = world.changed
         return draft
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gateway.cases.book import DueRule, Rule
+from gateway.commerce.sales import SALE_RULES
 
-RULES: dict[str, Rule] = {}
+RULES: dict[str, Rule] = {**SALE_RULES}
 
 DECISIONS: frozenset[str] = frozenset()
 """Types that need the scope ``cases:decide``."""

@@ -19,12 +19,40 @@ CASE_CODES: dict[str, CodeRule] = {
         "There is a {kind} for this already.",
         "该 {kind} 已经存在。",
     ),
+    "entry.not_as_computed": CodeRule(
+        422,
+        "Not what the rules give",
+        "与规则计算结果不符",
+        "{field} is not what the rules give for this entry; leave it out or give the same.",
+        "{field} 与规则对此条目的计算结果不一致；请省略或填写相同的值。",
+    ),
     "case.wrong_state": CodeRule(
         409,
         "Case in another state",
         "事项状态不符",
         "{field}: the case is {state}, this step needs {wanted}.",
         "{field}：该事项目前为 {state}，此步骤需要 {wanted}。",
+    ),
+    "sale.paid_up": CodeRule(
+        409,
+        "More coins than are left to pay",
+        "积分超过待付金额",
+        "At most {left} hundredths of a coin can still be paid towards this sale.",
+        "此笔消费最多还可用积分抵扣 {left}（百分之一积分）。",
+    ),
+    "sale.rebated_already": CodeRule(
+        409,
+        "Rebate given already",
+        "返还已发放",
+        "The rebate of this sale was given; what it was computed on stands.",
+        "此笔消费的返还已经发放，其计算依据不可再变。",
+    ),
+    "sale.nothing_due": CodeRule(
+        409,
+        "Nothing due",
+        "没有应退",
+        "Nothing is due, or the account that owes it has nothing now.",
+        "没有应退的积分，或应退账户目前没有余额。",
     ),
 }
 """Every code, by name."""

@@ -1,0 +1,197 @@
+"""Sales: a purchase with its split, coins paid towards it, its rebate, and refunds that reverse all of them.
+
+The money itself moves outside; what is recorded is who is due which part, with the channel's receipt. Coins
+move here: towards a sale from the buyer to the merchant, its rebate from the chapter's pool. A sale is one
+case; every other step names it in ``about``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from chain.canonical import JsonValue
+from chain.operation import OperationKind
+from gateway.cases.case import Case
+from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text
+from gateway.cases.world import World
+from gateway.errors import Refusal
+from gateway.ledger.drafts import AccountKind, Draft
+from gateway.rules.calendar import business_date
+from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
+from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP, pick_split
+from gateway.rules.splits import Legs, claw_back, refund, split
+
+REBATE_POINTS = 500
+"""Silver rebate: 5% of what was paid in money [C]."""
+SALE = "sale"
+COMPLETED, PARTLY, REFUNDED = "completed", "partly_refunded", "refunded"
+
+
+def record_sale(world: World) -> Draft:
+    """Split a purchase by the table in force: at the buyer's own shop, or across shops where one referred."""
+    draft = world.draft
+    buyer = world.own(only_subject(draft), "subjects")
+    merchant = world.own(read_text(draft, "merchant"), "public.merchant")
+    if merchant.kind != AccountKind.MERCHANT:
+        raise Refusal("entry.bad_field", field="public.merchant", reason="is not a merchant")
+    amount = read_sum(draft, "amount", least=1)
+    shop = _referring_shop(world, buyer.account)
+    is_cross = shop is not None and shop != merchant.account
+    table = pick_split(
+        "cross_store_purchase" if is_cross else "own_store_purchase", business_date(world.now // 1000)
+    )
+    legs = split(amount, table)
+    accounts = {SERVING_SHOP: merchant.account, **({REFERRING_SHOP: shop} if is_cross and shop else {})}
+    document: dict[str, JsonValue] = {
+        "merchant": merchant.account,
+        "amount": amount,
+        "legs": dict(legs),
+        "refunded": 0,
+        "refunded_legs": {},
+        "paid": 0,
+        "rebated": 0,
+        "rebate_given": False,
+        "coins_due": 0,
+        "rebate_due": 0,
+    }
+    case = Case(SALE, "", world.chapter, COMPLETED, buyer.account, None, document)
+    world.open(SALE, world.entry_id, case)
+    completed = fill(
+        draft,
+        currency=draft.public.get("currency", "CNY"),
+        referring_shop=shop if is_cross else None,
+        table=table.id,
+        version=table.version,
+        legs=_legs(legs, accounts),
+    )
+    completed = replace(completed, rule=f"{table.id}:{table.version}")
+    return concern(completed, [merchant.account])
+
+
+def _referring_shop(world: World, buyer: str) -> str | None:
+    relation = world.find("referral", buyer)
+    if relation is None or relation.chapter != world.chapter:
+        return None
+    referrer = relation.text("referrer")
+    standing = world.standing(referrer)
+    return referrer if standing is not None and standing.kind == AccountKind.MERCHANT else None
+
+
+def _legs(legs: Legs, accounts: dict[str, str]) -> JsonValue:
+    """Return legs as an entry says them, with the account of each role that has one."""
+    return [
+        {"role": role, "amount": str(amount), **({"account": accounts[role]} if role in accounts else {})}
+        for role, amount in legs
+    ]
+
+
+def pay_with_coins(world: World) -> Draft:
+    """Redeem coins towards a sale, one to one, up to what is left of it."""
+    case = world.about(SALE, COMPLETED)
+    amount = read_sum(world.draft, "amount", least=1)
+    left = case.number("amount") - case.number("paid")
+    if amount > left:
+        raise Refusal("sale.paid_up", left=left)
+    if case.document["rebate_given"]:
+        raise Refusal("sale.rebated_already")
+    world.put(changed(case, paid=case.number("paid") + amount))
+    merchant = case.text("merchant")
+    draft = order(world.draft, OperationKind.REDEEM, case.holder, merchant, amount)
+    return concern(draft, [_holder(case), merchant], [case.key])
+
+
+def grant_rebate(world: World) -> Draft:
+    """Pay the rebate on what was paid in money, once, from the chapter's pool (the one exception of C1)."""
+    case = world.about(SALE, COMPLETED)
+    if case.document["rebate_given"]:
+        raise Refusal("sale.rebated_already")
+    base = case.number("amount") - case.number("paid")
+    rebate = compute_rebate(base, REBATE_POINTS)
+    world.put(changed(case, rebate_given=True, rebated=rebate.amount))
+    draft = fill(
+        world.draft,
+        base=str(base),
+        amount=str(rebate.amount),
+        basis_points=REBATE_POINTS,
+        remainder=rebate.remainder,
+        rounding=ROUNDING_RULE,
+    )
+    draft = order(draft, OperationKind.TRANSFER, world.chapter_pool(), case.holder, rebate.amount)
+    return concern(draft, [_holder(case)], [case.key])
+
+
+def refund_sale(world: World) -> Draft:
+    """Reverse every leg in proportion; say what coins go back and what of the rebate is taken back."""
+    case = world.about(SALE, COMPLETED, PARTLY)
+    amount = read_sum(world.draft, "amount", least=1)
+    total, before = case.number("amount"), case.number("refunded")
+    given_back = refund(amount, total, _items(case, "legs"), _items(case, "refunded_legs"))
+    coins = claw_back(case.number("paid"), total, before, amount)
+    rebate = claw_back(case.number("rebated"), total, before, amount)
+    refunded_legs = dict(_items(case, "refunded_legs"))
+    for role, part in given_back:
+        refunded_legs[role] = refunded_legs.get(role, 0) + part
+    after = changed(
+        case,
+        refunded=before + amount,
+        refunded_legs=cast("JsonValue", refunded_legs),
+        coins_due=case.number("coins_due") + coins,
+        rebate_due=case.number("rebate_due") + rebate,
+    )
+    world.put(replace(after, state=REFUNDED if before + amount == total else PARTLY))
+    draft = fill(world.draft, legs=_legs(given_back, {}), coins=str(coins), rebate=str(rebate))
+    return concern(draft, [_holder(case), case.text("merchant")], [case.key])
+
+
+def return_coins(world: World) -> Draft:
+    """The merchant gives back the coins of a refunded part, as far as it has them."""
+    case = world.about(SALE, PARTLY, REFUNDED)
+    due, merchant = case.number("coins_due"), case.text("merchant")
+    holding = world.standing(merchant)
+    amount = min(due, holding.available if holding is not None else 0)
+    if amount == 0:
+        raise Refusal("sale.nothing_due")
+    world.put(changed(case, coins_due=due - amount))
+    draft = fill(world.draft, amount=str(amount))
+    draft = order(draft, OperationKind.TRANSFER, merchant, case.holder, amount)
+    return concern(draft, [merchant, _holder(case)], [case.key])
+
+
+def return_rebate(world: World) -> Draft:
+    """Take back the rebate of a refunded part, at most what the buyer has; the rest stays a receivable."""
+    case = world.about(SALE, PARTLY, REFUNDED)
+    due = case.number("rebate_due")
+    holding = world.standing(_holder(case))
+    amount = min(due, holding.available if holding is not None else 0)
+    if amount == 0:
+        raise Refusal("sale.nothing_due")
+    world.put(changed(case, rebate_due=due - amount))
+    draft = fill(world.draft, amount=str(amount), receivable=str(due - amount))
+    draft = order(draft, OperationKind.TRANSFER, case.holder, world.chapter_pool(), amount)
+    return concern(draft, [_holder(case)], [case.key])
+
+
+def changed(case: Case, **members: JsonValue) -> Case:
+    """Return the case with other members in its document."""
+    return replace(case, document={**case.document, **members})
+
+
+def _holder(case: Case) -> str:
+    if case.holder is None:
+        raise TypeError(f"{case.kind} has no holder")
+    return case.holder
+
+
+def _items(case: Case, name: str) -> list[tuple[str, int]]:
+    return list(cast("dict[str, int]", case.document[name]).items())
+
+
+SALE_RULES = {
+    "sale.recorded": record_sale,
+    "sale.paid": pay_with_coins,
+    "sale.rebated": grant_rebate,
+    "sale.refunded": refund_sale,
+    "sale.coins_returned": return_coins,
+    "sale.rebate_returned": return_rebate,
+}
