@@ -74,5 +74,41 @@ RULE_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "Only {left} is left to refund.",
         "可退金额只剩 {left}。",
     ),
+    # --- referrals ---------------------------------------------------------------------------------------
+    "referral.depth_over_cap": (
+        422,
+        "Too many referral levels",
+        "推荐层级过多",
+        "Rewards go up 0 to {limit} levels.",
+        "推荐奖励的层级只能为 0 至 {limit}。",
+    ),
+    "referral.self": (
+        409,
+        "Own referrer",
+        "不能推荐自己",
+        "Nobody refers himself.",
+        "任何人不能推荐自己。",
+    ),
+    "referral.fixed": (
+        409,
+        "Referrer fixed",
+        "推荐人已确定",
+        "After the first order the referrer no longer changes.",
+        "首单之后推荐人不再变更。",
+    ),
+    "referral.household": (
+        409,
+        "Same household",
+        "同一家庭",
+        "Nobody refers a member of the own household.",
+        "不能推荐同一家庭的成员。",
+    ),
+    "referral.cycle": (
+        409,
+        "Referral cycle",
+        "推荐关系成环",
+        "This referrer was referred, directly or not, by the same member.",
+        "该推荐人本身是由此会员直接或间接推荐的。",
+    ),
 }
 """Every code the rules refuse with."""

@@ -157,16 +157,21 @@ def split(amount: int, table: SplitTable) -> Legs:
     return tuple([(role, times * weight + extra) for role, weight, extra in row])
 
 
-def fold_leg(legs: Iterable[Leg], role: str, into: str) -> Legs:
-    """Return the legs with ``role``'s amount given to ``into`` (a table's residual), its own leg gone.
+def fold_leg(legs: Iterable[Leg], role: str, into: str, *, keep: int = 0) -> Legs:
+    """Return the legs with what ``role`` has above ``keep`` given to ``into``, a table's residual.
 
-    What happens to a referrer's leg where there is no referrer or none may be paid. The sum stays. A role
-    without leg changes nothing; raises FormatError when ``into`` has no leg.
+    What happens to a referrer's leg where there is no referrer, none may be paid, or a cap lets him have
+    ``keep`` only. The sum stays. A leg that keeps nothing is gone, a role without leg changes nothing.
+    Raises FormatError when ``into`` has no leg of its own or ``keep`` is negative.
     """
     kept = dict(legs)
     if into not in kept or role == into:
         raise FormatError("into", "no other leg of this split")
-    kept[into] += kept.pop(role, 0)
+    check_amount(keep, "keep")
+    had = kept.pop(role, 0)
+    if left := min(had, keep):
+        kept[role] = left
+    kept[into] += had - left
     return tuple(sorted(kept.items()))
 
 
@@ -175,7 +180,7 @@ def refund(amount: int, original_amount: int, original: Iterable[Leg], refunded:
 
     ``refunded`` are the sums given back before (roles without leg: 0). What a role has given back in all
     depends on the sum refunded in all alone, never on the number of steps (:func:`refund_share`). So no leg
-    of a refund is negative, none ever exceeds the original, and a full refund gives back exactly the original.
+    of a refund is negative, none exceeds the original, and a full refund gives back exactly the original.
 
     Raises FormatError when legs do not sum to their amounts or are not those this function gave before,
     RuleRefusal ``refund.exceeds_original`` (with what is ``left``).

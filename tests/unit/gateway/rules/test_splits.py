@@ -161,6 +161,8 @@ def test_a_residual_may_have_nothing_and_a_table_cannot_be_changed() -> None:
 def test_a_leg_is_folded_into_the_residual() -> None:
     legs = (("a", 3), ("held", 4), ("shop", 5))
     assert fold_leg(legs, "shop", "held") == (("a", 3), ("held", 9))
+    assert fold_leg(legs, "shop", "held", keep=2) == (("a", 3), ("held", 7), ("shop", 2))
+    assert fold_leg(legs, "shop", "held", keep=9) == legs
     assert fold_leg(legs, "nobody", "held") == legs
     with pytest.raises(FormatError):
         fold_leg(legs, "shop", "shop")
