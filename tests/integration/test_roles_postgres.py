@@ -119,6 +119,23 @@ def test_a_key_gives_the_same_answer_and_no_other(api: Serving, pool: str) -> No
     assert api.post("/v1/entries", poor).json()["code"] == "balance.insufficient"
 
 
+def test_an_api_streams_events_and_stops_with_a_stream_open(town: Town, api: Serving, pool: str) -> None:
+    other = town.start_api()
+    member = api.join(CHAPTER)
+    issued = api.made("/v1/credits/issue", {"chapter": CHAPTER, "to": member, "amount": "5"})
+    with other.new_client(other.ready["platform_key"]) as client:
+        with client.stream("GET", "/v1/events/stream") as stream:
+            lines = stream.iter_lines()
+            assert any(issued["id"] in line for line in lines if line.startswith("data: "))
+            assert other.process is not None
+            other.process.terminate()
+            begun = time.monotonic()
+            # The rest comes to its end: a connection cut off would raise here.
+            assert not any(issued["id"] in line for line in lines)
+    assert other.stop() == 0
+    assert time.monotonic() - begun < 5
+
+
 def test_a_batch_keeps_its_order(api: Serving, pool: str) -> None:
     member = api.join(CHAPTER)
     operation = {"kind": "transfer", "from": pool, "to": member, "amount": "1"}
