@@ -19,7 +19,7 @@ from gateway.doctor_command import native_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv" / "bin" / "python"
-STRICT = ("--match-contract", "LedgerInvariants")
+STRICT = ("--match-contract", "LedgerInvariants|AllianceInvariants")
 STRICT_PROFILE = {"FOUNDRY_PROFILE": "strict"}
 """Invariants once more where nothing a handler calls may revert."""
 

@@ -26,6 +26,8 @@ CONTRACT_NAMES = (
     "LogAnchor",
     "Membership",
     "RoleManager",
+    "RuleBook",
+    "SeatRegistry",
     "TimeCredit",
 )
 """Contracts with a committed artifact. ``AccessManager`` is OpenZeppelin's, the base of ``RoleManager``."""
