@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from gateway.alliance import steps as alliance
 from gateway.cases.book import CaseBook
+from gateway.cases.pools import POOL_DECISIONS, POOL_RULES
 from gateway.commerce import steps as commerce
 from gateway.members import steps as members
 from gateway.timebank import steps as timebank
 
 CASE_BOOK = CaseBook(
-    {**members.RULES, **timebank.RULES, **alliance.RULES, **commerce.RULES},
-    decisions=members.DECISIONS | timebank.DECISIONS | alliance.DECISIONS | commerce.DECISIONS,
+    {**POOL_RULES, **members.RULES, **timebank.RULES, **alliance.RULES, **commerce.RULES},
+    decisions=POOL_DECISIONS
+    | members.DECISIONS
+    | timebank.DECISIONS
+    | alliance.DECISIONS
+    | commerce.DECISIONS,
     due={**members.DUE, **timebank.DUE, **alliance.DUE, **commerce.DUE},
 )

@@ -10,6 +10,7 @@ from gateway.error_codes.cases import CASE_CODES
 from gateway.error_codes.ledger import LEDGER_CODES
 from gateway.error_codes.request import REQUEST_CODES
 from gateway.error_codes.rule import CodeRule
+from gateway.error_codes.timebank import TIMEBANK_CODES
 from gateway.rules.refusal_texts import RULE_TEXTS
 
 __all__ = ["CODES", "CodeRule"]
@@ -18,6 +19,7 @@ CODES: dict[str, CodeRule] = {
     **REQUEST_CODES,
     **LEDGER_CODES,
     **CASE_CODES,
+    **TIMEBANK_CODES,
     # The rules keep their sentences themselves.
     **{code: CodeRule(*texts) for code, texts in RULE_TEXTS.items()},
 }
