@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chain.canonical import JsonValue
+from chain.evm.client import EvmClient
 from chain.evm.recursion import assert_recursion_limit
 from chain.receipt import format_receipt, sign_receipt
 from chain.trust_root import format_trust_root, trust_root_id
@@ -98,8 +99,14 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         clock=ground.surroundings.clock,
         entropy=ground.surroundings.entropy("requests"),
         simulated=ground.surroundings.simulated,
-        set_chain_time=lambda seconds: ground.client.call("evm_setNextBlockTimestamp", seconds),
+        set_chain_time=lambda seconds: _move_chain(ground.client, seconds),
     )
+
+
+def _move_chain(client: EvmClient, seconds: int) -> None:
+    """Have the next block of a simulated gateway's chain at this time, unless it is there already."""
+    if seconds > client.header(int(client.block_number())).timestamp:
+        client.call("evm_setNextBlockTimestamp", seconds)
 
 
 def _standing(ground: Ground, ledger: LedgerSide) -> Standing:

@@ -90,6 +90,13 @@ class Client:
         response = self._http.get(path, params=query)
         return Reply(response.status_code, response.json())
 
+    def get_bytes(self, path: str) -> bytes:
+        """GET something that is not JSON. Raises UnexpectedAnswer."""
+        response = self._http.get(path)
+        if response.status_code != 200:
+            Reply(response.status_code, response.json()).require(path)
+        return response.content
+
     def get_proof(self, entry_id: str, patience: float = 60.0) -> bytes:
         """The proof file of one entry, waiting while it is not ready. Raises UnexpectedAnswer."""
         deadline = time.monotonic() + patience

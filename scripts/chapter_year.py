@@ -1,0 +1,120 @@
+"""Play one chapter for a year from a seed, through the HTTP API of a gateway with a simulated clock.
+
+The same seed gives the same ledger, down to its root. Progress and the twelve months go to stderr; the last
+line on stdout is JSON with ``--json``, else the root in words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+from chain.checkpoint import open_checkpoint
+from chain.evm.client import EvmClient
+from scripts.retail.client import Client
+from scripts.retail.service import Addresses, Service
+from scripts.retail.settling import wait_until_settled
+from scripts.year.report import print_months, summary
+from scripts.year.shopping import Shopping, give
+from scripts.year.stage import Stage, days_of
+from scripts.year.town import Town, fund_month, open_town
+
+START = date(2027, 1, 1)
+ORIGIN = "tongyi.example/chapter-year"
+DAYS = 365
+
+
+def settings(seed: str) -> dict[str, str]:
+    """Environment of the simulated gateway."""
+    return {
+        "TONGYI_SIMULATION_SEED": seed,
+        "TONGYI_SIMULATION_START": f"{START - timedelta(1)}T00:00:00Z",
+        "TONGYI_ORIGIN": ORIGIN,
+        "TONGYI_BLOCK_TIME": "0.5",
+    }
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def play(stage: Stage, options: argparse.Namespace) -> Town:
+    """Play all days. Raises UnexpectedAnswer where the gateway refuses what the year needs."""
+    stage.open_day(START)
+    town = open_town(stage, options.members, options.merchants)
+    shopping = Shopping()
+    month = ""
+    for day in days_of(START, options.days):
+        if f"{day:%Y-%m}" != month:
+            # The chain counts quotas by its own month: nothing of the old one may still be on its way.
+            wait_until_settled(stage.client, lambda settled, entries: None)
+            month = f"{day:%Y-%m}"
+            stage.open_day(day)
+            fund_month(stage, town)
+            say(f"{month}: {sum(sum(c.values()) for c in stage.accepted.values()):,} entries so far")
+        stage.open_day(day, 18)
+        shopping.run_day(stage, town, options.sales)
+        give(stage, town, options.sales // 6)
+    wait_until_settled(stage.client, lambda settled, entries: None)
+    return town
+
+
+def check_books(stage: Stage, town: Town, addresses: Addresses) -> None:
+    """All balances together are the chain's supply. Raises SystemExit where they are not."""
+    total = sum(
+        int(str(stage.client.get(f"/v1/accounts/{account}/balance").require("balance")["balance"]))
+        for account in [town.pool, *town.members, *town.merchants]
+    )
+    contracts = stage.client.status()["contracts"]
+    token = contracts["TimeCredit"] if isinstance(contracts, dict) else ""
+    node = EvmClient(addresses.rpc)
+    supply = int(str(node.call("eth_call", {"to": token, "data": "0x18160ddd"}, "latest")), 16)
+    node.close()
+    if total != supply:
+        raise SystemExit(f"balances sum to {total}, the supply is {supply}")
+    say(f"all balances together are the supply: {supply / 100:,.2f} coins")
+
+
+def run(options: argparse.Namespace) -> str:
+    """Play the year on a gateway of its own; return the summary."""
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(Path(folder) / "data", settings=settings(options.seed))
+        with service as addresses, Client(addresses.gateway, addresses.platform_key) as client:
+            # Chance that must repeat, not secrets.
+            stage = Stage(client, random.Random(options.seed), START)  # noqa: S311
+            town = play(stage, options)
+            check_books(stage, town, addresses)
+            note = client.get_bytes("/log/checkpoint")
+            checkpoint = open_checkpoint(note, [addresses.vkey])
+            print_months(stage)
+            return summary(stage, checkpoint.root.hex(), checkpoint.size, time.perf_counter() - started)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts/chapter_year", description=__doc__)
+    parser.add_argument("--seed", default="tongyi", help="text that everything follows from (tongyi)")
+    parser.add_argument("--members", type=int, default=1_000)
+    parser.add_argument("--merchants", type=int, default=30)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--sales", type=int, default=180, help="sales a day (180)")
+    parser.add_argument(
+        "--short", action="store_true", help="60 members, 8 merchants, 40 days, 12 sales a day"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
+    options = parser.parse_args(argv)
+    if options.short:
+        options.members, options.merchants, options.days, options.sales = 60, 8, 40, 12
+    line = run(options)
+    print(line if options.json else f"root {line.split(chr(34))[3]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""What is bought: sales with their split, coins towards them, the rebate, and now and then a refund."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scripts.retail.client import Line
+from scripts.year.stage import Stage, line
+from scripts.year.town import REPEATS, Town, pick_several
+
+PAYS_WITH_COINS = 0.25
+REFUND_SHARE = 0.02
+REBATE_POINTS = 500
+
+
+@dataclass(slots=True)
+class Bought:
+    """One sale as the year remembers it."""
+
+    entry: str
+    buyer: str
+    merchant: str
+    amount: int
+    paid: int = 0
+
+
+@dataclass(slots=True)
+class Shopping:
+    """Sales that may still be refunded."""
+
+    open: list[Bought] = field(default_factory=list)
+
+    def run_day(self, stage: Stage, town: Town, sales: int) -> list[Bought]:
+        """A day's sales, in waves: record, pay with coins, rebate; then refunds of earlier ones."""
+        bought = self._record(stage, town, sales)
+        self._pay(stage, town, bought)
+        self._rebate(stage, town, bought)
+        self._refund(stage, town)
+        self.open = [*self.open[-2_000:], *bought]
+        return bought
+
+    def _record(self, stage: Stage, town: Town, sales: int) -> list[Bought]:
+        rng = stage.rng
+        buyers = pick_several(rng, town.members, town.eagerness, sales)
+        merchants = pick_several(rng, town.merchants, town.fame, sales)
+        wanted = [
+            Bought("", buyer, merchant, max(100, round(rng.lognormvariate(8.3, 0.9))))
+            for buyer, merchant in zip(buyers, merchants, strict=True)
+        ]
+        lines = [
+            line("sale.recorded", {"merchant": sale.merchant, "amount": str(sale.amount)}, [sale.buyer])
+            for sale in wanted
+        ]
+        for sale, entry in zip(wanted, stage.record(lines), strict=True):
+            sale.entry = entry or ""
+            stage.count("sales", sale.amount)
+        return wanted
+
+    def _pay(self, stage: Stage, town: Town, bought: list[Bought]) -> None:
+        lines: list[Line] = []
+        for sale in bought:
+            coins = min(town.coins[sale.buyer], sale.amount)
+            if coins >= 100 and stage.rng.random() < PAYS_WITH_COINS:
+                sale.paid = coins // 100 * 100
+                town.coins[sale.buyer] -= sale.paid
+                lines.append(line("sale.paid", {"about": sale.entry, "amount": str(sale.paid)}))
+                stage.count("redeemed", sale.paid)
+        stage.record(lines)
+
+    def _rebate(self, stage: Stage, town: Town, bought: list[Bought]) -> None:
+        stage.record([line("sale.rebated", {"about": sale.entry}) for sale in bought])
+        for sale in bought:
+            rebate = (sale.amount - sale.paid) * REBATE_POINTS // 10_000
+            town.coins[sale.buyer] += rebate
+            stage.count("rebates", rebate)
+
+    def _refund(self, stage: Stage, town: Town) -> None:
+        rng = stage.rng
+        back = [sale for sale in self.open if rng.random() < REFUND_SHARE / 30]
+        lines = []
+        for sale in back:
+            amount = sale.amount if rng.random() < 0.7 else max(1, sale.amount // 2)
+            lines.append(line("sale.refunded", {"about": sale.entry, "amount": str(amount)}))
+            stage.count("refunds", amount)
+        stage.record(lines)
+        # What the buyer or merchant has spent meanwhile stays a receivable: those steps may find nothing.
+        returns = [line("sale.rebate_returned", {"about": sale.entry}) for sale in back]
+        returns += [line("sale.coins_returned", {"about": sale.entry}) for sale in back if sale.paid]
+        stage.record(returns, may_fail=True)
+        for sale in back:
+            self.open.remove(sale)
+            # The year keeps no books of its own about returned coins: it asks again.
+            answer = stage.client.get(f"/v1/accounts/{sale.buyer}/balance").require("balance")
+            town.coins[sale.buyer] = int(str(answer["available"]))
+
+
+def give(stage: Stage, town: Town, count: int) -> None:
+    """Gifts between members; some repeat the giver's last one to the hundredth."""
+    rng = stage.rng
+    lines: list[Line] = []
+    for giver in pick_several(rng, town.members, town.eagerness, count):
+        before = town.gifts.get(giver)
+        if before is not None and rng.random() < REPEATS:
+            receiver, amount = before
+        else:
+            receiver, amount = rng.choice(town.members), rng.randint(1, 40) * 50
+        if receiver == giver or town.coins[giver] < amount:
+            continue
+        town.coins[giver] -= amount
+        town.coins[receiver] += amount
+        town.gifts[giver] = (receiver, amount)
+        operation = {"kind": "transfer", "from": giver, "to": receiver, "amount": str(amount)}
+        lines.append({**line("gift.sent", {}), "op": operation})
+        stage.count("gifts", amount)
+    stage.record(lines)

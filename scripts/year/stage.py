@@ -1,0 +1,97 @@
+"""One simulated gateway as the year sees it: a clock to move, steps to record, counts of what came of them.
+
+Everything is posted in one order over one connection, so that a seed gives one ledger.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from gateway.rules.calendar import SHANGHAI, format_timestamp
+from scripts.retail.client import Client, Line, UnexpectedAnswer
+
+CHAPTER = "3101-0001"
+
+
+@dataclass(slots=True)
+class Stage:
+    """``accepted`` counts entries by month and type, ``refused`` by month and code."""
+
+    client: Client
+    rng: random.Random
+    today: date
+    accepted: dict[str, Counter[str]] = field(default_factory=dict)
+    refused: dict[str, Counter[str]] = field(default_factory=dict)
+    sums: dict[str, Counter[str]] = field(default_factory=dict)
+    _number: int = 0
+
+    @property
+    def month(self) -> str:
+        """The current business month as YYYY-MM."""
+        return f"{self.today:%Y-%m}"
+
+    def open_day(self, day: date, hour: int = 9) -> None:
+        """Move the clock to an hour of a business day in Shanghai."""
+        self.today = day
+        self.set_clock(datetime.combine(day, time(hour), SHANGHAI))
+
+    def set_clock(self, moment: datetime) -> None:
+        """Move the clock forward."""
+        milliseconds = round(moment.astimezone(UTC).timestamp() * 1000)
+        body = {"to": format_timestamp(milliseconds)}
+        self.client.post("/v1/simulation/clock", body, self.next_key()).require("the clock")
+
+    def next_key(self) -> str:
+        """A key of its own for each request or line."""
+        self._number += 1
+        return f"year-{self._number}"
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add to a figure of the month."""
+        self.sums.setdefault(self.month, Counter())[name] += amount
+
+    def record(self, lines: Sequence[Line], *, may_fail: bool = False) -> list[str | None]:
+        """Record lines in order; the id of each, None where it was refused. Raises UnexpectedAnswer."""
+        keyed = [{"chapter": CHAPTER, **line, "idempotency_key": self.next_key()} for line in lines]
+        found: list[str | None] = []
+        good = self.accepted.setdefault(self.month, Counter())
+        bad = self.refused.setdefault(self.month, Counter())
+        for line, answer in zip(lines, self.client.send_batch(keyed), strict=True):
+            if "id" in answer:
+                good[str(line["type"])] += 1
+                found.append(str(answer["id"]))
+                continue
+            code = str(answer.get("code"))
+            if not may_fail:
+                raise UnexpectedAnswer(str(line["type"]), 200, code, str(answer.get("detail", "")))
+            bad[code] += 1
+            found.append(None)
+        return found
+
+    def step(self, name: str, public: Mapping[str, object], subjects: Iterable[str] = ()) -> str:
+        """Record one line that must be accepted. Returns its id."""
+        (found,) = self.record([line(name, public, subjects)])
+        assert found is not None  # noqa: S101  a refusal was raised
+        return found
+
+    def due(self) -> int:
+        """Have the gateway record what is due now. Returns how many entries that made."""
+        answer = self.client.post("/v1/cases/due", {}, self.next_key()).require("what is due")
+        recorded = answer["recorded"]
+        number = len(recorded) if isinstance(recorded, list) else 0
+        self.accepted.setdefault(self.month, Counter())["(due)"] += number
+        return number
+
+
+def line(name: str, public: Mapping[str, object], subjects: Iterable[str] = ()) -> Line:
+    """One instruction of the year."""
+    return {"type": name, "subjects": list(subjects), "public": dict(public)}
+
+
+def days_of(start: date, days: int) -> list[date]:
+    """The business days of the year, in order."""
+    return [start + timedelta(number) for number in range(days)]
