@@ -26,7 +26,9 @@ from gateway.evidence.records import Records
 from gateway.ground import SETUP_LOCK, Ground
 from gateway.heap import settle_heap
 from gateway.ledger.log_view import LogView
+from gateway.ledger.proposals import ApprovalSource
 from gateway.ledger.vault import Vault
+from gateway.members.proposals import Proposals
 from gateway.outbox.settler import Held
 from gateway.schema_state import is_current
 from gateway.server import Server, address_of, bind
@@ -85,6 +87,14 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         cases=CaseReader(database),
         feed=Feed(database, chain_id=chain_id, log_id=log_id, depth=depth),
         streams=Streams(settings.streams_per_key),
+        proposals=Proposals(
+            database,
+            ledger.vault,
+            ApprovalSource(chain_id, depth),
+            lifetime_days=settings.proposal_days,
+            clock=ground.surroundings.clock,
+            entropy=ground.surroundings.entropy("proposals"),
+        ),
         bundles=BundleAssembler(database, ground.client, ledger.view, subject, private.open),
         receipt=ledger.receipt,
         chain_id=chain_id,

@@ -68,10 +68,14 @@ class Principal:
         Raises:
             Refusal: ``auth.scope``.
         """
-        held = self.scopes
-        if scope in held or Scope.ADMIN in held or (scope in _READS and Scope.REGULATOR_READ in held):
+        if self.holds(scope):
             return self
         raise Refusal("auth.scope", scope=scope.value)
+
+    def holds(self, scope: Scope) -> bool:
+        """Whether the scope is held, by itself or within another."""
+        held = self.scopes
+        return scope in held or Scope.ADMIN in held or (scope in _READS and Scope.REGULATOR_READ in held)
 
     def may_see(self, chapter: str | None) -> bool:
         """Whether things of ``chapter`` exist for this principal at all."""

@@ -21,6 +21,7 @@ from gateway.ground import Ground, clock_text
 from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.log_view import LogView
 from gateway.ledger.outcomes import FinalOutcomes
+from gateway.ledger.proposals import ApprovalSource
 from gateway.ledger.service import Ledger
 from gateway.ledger.vault import Vault
 from gateway.members.chain_calls import RegisterPlanner
@@ -73,6 +74,7 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
         planner=RegisterPlanner(chain_id, identity.log_id),
         outcomes=FinalOutcomes(chain_id, identity, ground.depth),
         rules=CASE_BOOK,
+        approvals=ApprovalSource(chain_id, ground.depth),
         queue_limit=ground.settings.write_queue,
         start_check=AnchorCheck(ground.client, ground.deployment, ground.log_id),
     )

@@ -124,12 +124,8 @@ class AuthorizationIn(BaseModel):
     signature: str
 
 
-class CreditIn(Body):
-    """One credit operation; the kind stands in the path, ``from`` and ``to`` as the kind asks for.
-
-    ``approvers`` (cancel and reverse; scope ``credits:approve``) are officers whose keys this gateway has
-    and who approve the operation on chain. The chain refuses both kinds without its two officers.
-    """
+class ProposalIn(Body):
+    """One credit operation that officers approve on chain before it is recorded (cancel and reverse)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
@@ -144,7 +140,18 @@ class CreditIn(Body):
     private: Private = Field(default_factory=dict)
     refs: Annotated[list[EntryName], Field(max_length=16)] = Field(default_factory=list)
     rule: Code | None = None
+
+
+class CreditIn(ProposalIn):
+    """One credit operation; the kind stands in the path, ``from`` and ``to`` as the kind asks for.
+
+    The chain refuses cancel and reverse without its two officers. ``proposal`` names the proposal they have
+    approved; then whatever else is given must be as proposed, and what is not given is taken from there.
+    ``approvers`` (scope ``credits:approve``) are officers whose keys this gateway has.
+    """
+
     authorization: AuthorizationIn | None = None
+    proposal: EntryName | None = None
     approvers: Annotated[list[Literal["president", "secretary"]], Field(max_length=2)] = Field(
         default_factory=list
     )

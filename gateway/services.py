@@ -20,6 +20,7 @@ from gateway.evidence.records import Records
 from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.genesis import Clock
 from gateway.ledger.vault import Entropy
+from gateway.members.proposals import Proposals
 from gateway.settings import Settings
 from gateway.simulation import SimulatedClock
 from gateway.standing import Standing
@@ -75,6 +76,7 @@ class Services:
     cases: CaseReader
     feed: Feed
     streams: Streams
+    proposals: Proposals
     bundles: BundleAssembler
     receipt: Callable[[int, bytes, str], JsonValue]
     chain_id: int

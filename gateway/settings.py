@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     integrate_interval: float = Field(default=0.5, gt=0, le=1.0)
     """Seconds between checkpoints at most while entries arrive."""
 
+    proposal_days: int = Field(default=7, ge=1, le=365)
+    """Days for which a proposed operation waits for its officers' approvals."""
+
     # --- limits of the HTTP surface ----------------------------------------------------------------------
     body_limit: int = Field(default=64 * 1024, ge=1024)
     """Bytes of one request body."""

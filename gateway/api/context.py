@@ -31,13 +31,20 @@ def body_of(request: Request) -> JsonValue:
 
 
 class Requires:
-    """Dependency of a route: the principal, when it holds ``scope``. Raises the ``auth.*`` refusals."""
+    """Dependency of a route: the principal, when it holds ``scope`` or ``other``. Raises the ``auth.*``
+    refusals, which name ``scope``.
+    """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, other: Scope | None = None) -> None:
         self.scope = scope
+        self.other = other
 
     def __call__(self, request: Request, _: Annotated[object, Depends(_BEARER)] = None) -> Principal:
-        return caller_of(request).require(self.scope)
+        caller = caller_of(request)
+        known = caller.principal
+        if known is not None and self.other is not None and known.holds(self.other):
+            return known
+        return caller.require(self.scope)
 
 
 EntryReader = Annotated[Principal, Depends(Requires(Scope.ENTRIES_READ))]
@@ -46,6 +53,7 @@ MemberWriter = Annotated[Principal, Depends(Requires(Scope.MEMBERS_WRITE))]
 ChapterWriter = Annotated[Principal, Depends(Requires(Scope.CHAPTERS_WRITE))]
 CaseDecider = Annotated[Principal, Depends(Requires(Scope.CASES_DECIDE))]
 CreditWriter = Annotated[Principal, Depends(Requires(Scope.CREDITS_WRITE))]
+ProposalReader = Annotated[Principal, Depends(Requires(Scope.CREDITS_APPROVE, Scope.CREDITS_WRITE))]
 AccountReader = Annotated[Principal, Depends(Requires(Scope.ACCOUNTS_READ))]
 EventReader = Annotated[Principal, Depends(Requires(Scope.EVENTS_READ))]
 Administrator = Annotated[Principal, Depends(Requires(Scope.ADMIN))]

@@ -195,11 +195,15 @@ def draft_credit(kind: OperationKind, body: CreditIn) -> Draft:
     """Return the entry of one credit operation.
 
     Raises:
-        Refusal: operands that do not fit the kind, public fields the type has not, or approvers of a kind
-            that needs none.
+        Refusal: operands that do not fit the kind, public fields the type has not, approvers or a proposal
+            of a kind that needs none, or both.
     """
     if body.approvers and kind not in APPROVED_KINDS:
         raise Refusal("entry.bad_field", field="approvers", reason=f"{kind.label} needs no approval")
+    if body.proposal is not None and kind not in APPROVED_KINDS:
+        raise Refusal("entry.bad_field", field="proposal", reason=f"{kind.label} needs no approval")
+    if body.proposal is not None and body.approvers:
+        raise Refusal("entry.bad_field", field="approvers", reason="have approved the proposal")
     if len(set(body.approvers)) != len(body.approvers):
         raise Refusal("entry.bad_field", field="approvers", reason="names one twice")
     try:
@@ -229,6 +233,7 @@ def draft_credit(kind: OperationKind, body: CreditIn) -> Draft:
         rule=body.rule,
         authorization=_authorization(body),
         approvers=tuple(body.approvers),
+        proposal=body.proposal,
     )
 
 

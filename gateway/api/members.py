@@ -20,9 +20,11 @@ from gateway.api.drafting import (
     draft_recovery,
     draft_rights,
 )
+from gateway.api.proposals import proposed
 from gateway.api.submitting import created, recorded_public, submit
 from gateway.auth import Principal, Scope
 from gateway.errors import Refusal
+from gateway.ledger.drafts import APPROVED_KINDS
 from gateway.response_schemas.accounts import (
     Balance,
     Member,
@@ -128,12 +130,18 @@ async def recover(
     status_code=201,
     responses=answers(Accepted, 201),
 )
-async def create_credit(request: Request, kind: str, body: CreditIn, principal: CreditWriter) -> Response:
+async def create_credit(
+    request: Request, kind: str, body: CreditIn, principal: CreditWriter, services: Shared
+) -> Response:
     """Record one credit operation; it acts on chain when its window is settled."""
     if kind not in _KINDS:
         raise Refusal("not_found")
     if body.approvers:
         principal.require(Scope.CREDITS_APPROVE)
+    # Before any proposal is looked at: another chapter's is not told from one that does not exist.
+    principal.require_chapter(body.chapter)
+    if body.proposal is not None and _KINDS[kind] in APPROVED_KINDS:
+        body = await asyncio.to_thread(proposed, services.proposals, _KINDS[kind], body)
     return created(await submit(request, principal, draft_credit(_KINDS[kind], body)))
 
 

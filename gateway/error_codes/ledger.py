@@ -133,6 +133,32 @@ LEDGER_CODES: dict[str, CodeRule] = {
         "The operation this one acts on is not known or is already ended.",
         "所引用的操作不存在或已结束。",
     ),
+    # --- proposals ---------------------------------------------------------------------------------------
+    "proposal.unknown": CodeRule(
+        404, "Unknown proposal", "提案不存在", "There is no such proposal.", "没有此提案。"
+    ),
+    "proposal.expired": CodeRule(
+        409,
+        "Proposal expired",
+        "提案已过期",
+        "The proposal's time has passed; make a new one and have it approved.",
+        "该提案已过有效期，请重新提出并取得批准。",
+    ),
+    "proposal.used": CodeRule(
+        409,
+        "Proposal already used",
+        "提案已被使用",
+        "An entry has carried out this proposal already.",
+        "该提案已由一条记录执行。",
+    ),
+    "proposal.not_approved": CodeRule(
+        409,
+        "Proposal not approved",
+        "提案尚未获批",
+        "{got} of {want} officers' approvals of this proposal are final on chain.",
+        "该提案需要 {want} 名负责人在链上批准，目前已最终确认 {got} 名。",
+        retry_after_s=5,
+    ),
     # --- signatures --------------------------------------------------------------------------------------
     "signature.missing": CodeRule(
         422,

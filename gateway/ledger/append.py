@@ -101,11 +101,17 @@ class Batch:
         return self._ulid_time + self._pool.take(16).translate(_DIGIT_OF_BYTE).decode("ascii")
 
     def build(
-        self, draft: Draft, entry_id: str, subjects: Sequence[Account], operation: Operation | None
+        self,
+        draft: Draft,
+        entry_id: str,
+        subjects: Sequence[Account],
+        operation: Operation | None,
+        op_salt: bytes | None = None,
     ) -> Built:
         """Return the entry of a checked draft at the next index; changes nothing.
 
-        ``subjects`` are the accounts it concerns, the data subject first. Raises FormatError when it is too
+        ``subjects`` are the accounts it concerns, the data subject first; ``op_salt`` is drawn unless one is
+        given. Raises FormatError when it is too
         long or a private field's name is malformed.
         """
         take = self._pool.take
@@ -130,7 +136,8 @@ class Batch:
             sd=map(disclosure_digest, told),
         )
         salt = take(SALT_SIZE)
-        op_salt = None if operation is None else take(OP_SALT_SIZE)
+        if op_salt is None and operation is not None:
+            op_salt = take(OP_SALT_SIZE)
         digest = (
             _NO_OPERATION if operation is None or op_salt is None else operation_digest(operation, op_salt)
         )

@@ -145,6 +145,8 @@ class Draft:
     calls: tuple[ChainCall, ...] = ()
     # Roles whose keys approve the operation on chain before it is settled; only for `APPROVED_KINDS`.
     approvers: tuple[str, ...] = ()
+    # The proposal this entry carries out: its operation gets the salt that officers approved.
+    proposal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

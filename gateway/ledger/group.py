@@ -25,6 +25,7 @@ from gateway.ledger.authorization import CreditDomain, verify_authorization
 from gateway.ledger.drafts import ApproveOperation, Draft, OpenChapter, Submission, ToldEffect
 from gateway.ledger.effects import accounts_named, apply_effects, check_effects
 from gateway.ledger.movements import apply_movement
+from gateway.ledger.proposals import ApprovalSource, ProposalUse
 from gateway.ledger.registers import Account, Registers
 from gateway.ledger.steps import CaseRules, Step
 from gateway.ledger.vault import Vault
@@ -74,6 +75,7 @@ class Group:
         domain: CreditDomain | None,
         planner: ChainPlanner | None,
         rules: CaseRules | None = None,
+        approvals: ApprovalSource | None = None,
     ) -> None:
         self._judged = rules.types if rules is not None else ()
         self._cases = rules.open(connection, registers) if rules is not None else None
@@ -85,6 +87,7 @@ class Group:
         self._domain = domain
         self._planner = planner
         self._acceptance = Acceptance(connection, registers, moment)
+        self._proposals = ProposalUse(connection, approvals, batch.at)
         self._known: dict[bytes, tuple[bytes, Recorded]] = {}
         self._keys: list[tuple[object, ...]] = []
         self._refs: set[str] = set()
@@ -112,6 +115,7 @@ class Group:
         self._registers.store(self._connection)
         if self._cases is not None:
             self._cases.store()
+        self._proposals.store()
         if self._planner is not None:
             calls = self._planner.plan(self._effects) + self._calls
             enqueue_rows(self._connection, calls, chain_id=self._planner.chain_id, at=self._batch.at)
@@ -161,6 +165,8 @@ class Group:
         number = chapter_number(draft.chapter)
         if not any(isinstance(effect, OpenChapter) for effect in draft.effects):
             self._acceptance.check_chapter(number)
+        if draft.proposal is not None:
+            self._proposals.check(draft, number)
         entry_id = self._batch.draw_id()
         if draft.type in self._judged:
             draft = self._complete(entry_id, draft)
@@ -247,8 +253,9 @@ class Group:
         evidence: bytes | None,
     ) -> Recorded:
         batch = self._batch
+        op_salt = None if draft.proposal is None else self._proposals.salt_of(draft.proposal)
         try:
-            built = batch.build(draft, entry_id, subjects, operation)
+            built = batch.build(draft, entry_id, subjects, operation, op_salt)
         except FieldError as error:
             raise Refusal("entry.bad_field", field=error.where, reason=error.reason) from None
         except FormatError as error:
@@ -271,6 +278,8 @@ class Group:
                 digest = built.leaf_data[-HASH_SIZE:]
                 approval = ApproveOperation(operation.kind, chapter, digest, draft.approvers)
                 self._effects.append((built.entry_id, approval))
+            if draft.proposal is not None:
+                self._proposals.use(draft.proposal, built.entry_id)
             if draft.authorization is not None:
                 batch.add_authorization(operation.sender, draft.authorization.nonce, index)
                 self._nonces.add((operation.sender, draft.authorization.nonce))

@@ -33,6 +33,7 @@ from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock, Head, read_head, take_epoch
 from gateway.ledger.group import ChainPlanner, Group, Recorded
 from gateway.ledger.identity import LogIdentity
+from gateway.ledger.proposals import ApprovalSource
 from gateway.ledger.receipts import ReceiptSigner
 from gateway.ledger.recovery import read_committed
 from gateway.ledger.registers import Registers
@@ -89,6 +90,7 @@ class Sequencer:
         planner: ChainPlanner | None = None,
         outcomes: OutcomeUndo | None = None,
         rules: CaseRules | None = None,
+        approvals: ApprovalSource | None = None,
         queue_limit: int = 20_000,
     ) -> None:
         self._database = database
@@ -101,6 +103,7 @@ class Sequencer:
         self._planner = planner
         self._outcomes = outcomes
         self._rules = rules
+        self._approvals = approvals
         self._queue_limit = queue_limit
         self._signer = ReceiptSigner(identity)
         self._unsigned: SimpleQueue[_Committed | None] = SimpleQueue()
@@ -311,6 +314,7 @@ class Sequencer:
             group = Group(
                 connection, self._registers, batch, moment,
                 vault=self._vault, domain=self._domain, planner=self._planner, rules=self._rules,
+                approvals=self._approvals,
             )  # fmt: skip
             answers = group.run(submissions)
             group.store()

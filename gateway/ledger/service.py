@@ -22,6 +22,7 @@ from gateway.ledger.group import ChainPlanner
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.integrator import Integrator
 from gateway.ledger.log_view import LogView
+from gateway.ledger.proposals import ApprovalSource
 from gateway.ledger.sequencer import OutcomeUndo, Sequencer
 from gateway.ledger.steps import CaseRules
 from gateway.ledger.tile_files import TileFiles
@@ -64,6 +65,7 @@ class Ledger:
         planner: ChainPlanner | None = None,
         outcomes: OutcomeUndo | None = None,
         rules: CaseRules | None = None,
+        approvals: ApprovalSource | None = None,
         queue_limit: int = 20_000,
         start_check: StartCheck | None = None,
     ) -> None:
@@ -76,7 +78,8 @@ class Ledger:
         )
         self.sequencer = Sequencer(
             database, identity, vault, clock=clock, entropy=entropy, on_commit=self.integrator.offer,
-            domain=domain, planner=planner, outcomes=outcomes, rules=rules, queue_limit=queue_limit,
+            domain=domain, planner=planner, outcomes=outcomes, rules=rules, approvals=approvals,
+            queue_limit=queue_limit,
         )  # fmt: skip
 
     def start(self) -> None:

@@ -2,9 +2,9 @@
 acceptance.
 
 The sequencer is the only writer, but for `checkpoints` and `log_trees` (integrator), `operations.outcome`
-(outcome reader) and `intake` (processes that serve HTTP). Accounts are 20-byte addresses, chapters the number
-of their eight digits, hashes 32 bytes, amounts hundredths of a coin. Everything below the line "projections"
-follows from the entries and may be rebuilt.
+(outcome reader), `intake` and new rows of `credit_proposals` (processes that serve HTTP). Accounts are
+20-byte addresses, chapters the number of their eight digits, hashes 32 bytes, amounts hundredths of a coin.
+Everything below the line "projections" follows from the entries and may be rebuilt.
 """
 
 from __future__ import annotations
@@ -134,6 +134,30 @@ authorizations = Table(
     sqlite_with_rowid=False,
 )
 """Holders' authorizations already used, by (signer, nonce); never by signature bytes."""
+
+credit_proposals = Table(
+    "credit_proposals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # SHA-256 over principal and key of the request that made it, and the request's fingerprint.
+    Column("key_digest", LargeBinary, nullable=False, unique=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("chapter", BigInteger, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    # The request as JSON: operands, and what else the entry will say; no private fields.
+    Column("instruction", Text, nullable=False),
+    # Private fields as JSON, sealed with the key of the operation's sender.
+    Column("sealed", LargeBinary, nullable=True),
+    Column("op_salt", LargeBinary, nullable=False),
+    # What the officers approve: the operation's digest under that salt.
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+    # The entry that used it, set once in that entry's transaction.
+    Column("entry_id", Text, nullable=True),
+    sqlite_with_rowid=False,
+)
+"""Operations that officers may approve on chain before they are recorded; never deleted."""
 
 intake = Table(
     "intake",

@@ -19,8 +19,6 @@ from chain.evm.calldata import (
     encode_set_quota,
     encode_set_rights,
 )
-from chain.evm.roles import CANCEL_POLICY, REVERSE_POLICY
-from chain.operation import OperationKind
 from gateway.ledger.drafts import (
     ApproveOperation,
     OpenChapter,
@@ -31,9 +29,8 @@ from gateway.ledger.drafts import (
     SetRights,
     ToldEffect,
 )
+from gateway.ledger.proposals import POLICIES
 from gateway.outbox.calls import ChainCall
-
-_POLICIES = {OperationKind.CANCEL: CANCEL_POLICY, OperationKind.REVERSE: REVERSE_POLICY}
 
 REGISTRATIONS = 50
 """Accounts of one `register` call at most."""
@@ -94,7 +91,7 @@ class RegisterPlanner:
 
 def _calls(effect: SetRights | RecoverAccount | SetQuota | SetCaps | ApproveOperation) -> list[ChainCall]:
     if isinstance(effect, ApproveOperation):
-        data = encode_approve(_POLICIES[effect.kind], effect.chapter, effect.digest)
+        data = encode_approve(POLICIES[effect.kind], effect.chapter, effect.digest)
         return [ChainCall("approve", "CoSignature", data, BASE_GAS, role) for role in effect.approvers]
     if isinstance(effect, SetRights):
         data = encode_set_rights(effect.account, effect.may_send, effect.may_receive, effect.order)

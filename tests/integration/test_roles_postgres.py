@@ -18,9 +18,11 @@ import pytest
 from chain.checkpoint import open_checkpoint
 from chain.evm.local import LocalChain
 from chain.receipt import parse_receipt, verify_receipt
+from chain.types import ChapterCode
 from chain.verify import verify_bundle
 from gateway.db import Database
 from tests.databases import fresh_postgres
+from tests.integration.officers_kit import Officers
 from tests.integration.roles_kit import ROLES, TONGYI, Customer, Town
 from tests.integration.serving import Serving
 
@@ -276,3 +278,25 @@ def test_sqlite_is_refused_with_a_usage_error(name: str, tmp_path: Path) -> None
     )
     assert done.returncode == 2 and "--chain-url" in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_officers_approve_what_an_api_proposed(api: Serving, pool: str) -> None:
+    member = api.join(CHAPTER)
+    api.made("/v1/credits/transfer", {"chapter": CHAPTER, "amount": "100", "from": pool, "to": member})
+    lock = api.made("/v1/credits/lock", {"chapter": CHAPTER, "amount": "90", "from": member, "to": member})
+    operands = {"chapter": CHAPTER, "from": member, "amount": "40", "ref": lock["leaf_hash"]}
+    proposal = api.made("/v1/credits/cancel/proposals", {**operands, "private": {"why": "名单有误"}})
+    use = {"chapter": CHAPTER, "proposal": proposal["id"]}
+    answer = api.post("/v1/credits/cancel", use).json()
+    assert (answer["code"], answer["got"], answer["want"]) == ("proposal.not_approved", 0, 2)
+    with contextlib.closing(Officers(api, ChapterCode(CHAPTER))) as officers:
+        officers.approve(officers.president, proposal)
+        officers.approve(officers.secretary, proposal)
+    deadline = time.monotonic() + 60
+    while not api.client.get(f"/v1/credits/proposals/{proposal['id']}").json()["approved"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    entry = api.made("/v1/credits/cancel", use)
+    assert api.post("/v1/credits/cancel", use).json()["code"] == "proposal.used"
+    found = api.wait_state(entry["id"], "final", 60)
+    assert (found["outcome"]["status"], found["outcome"]["moved"]) == ("done", "40")

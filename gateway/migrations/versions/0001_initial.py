@@ -215,6 +215,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size", name=op.f("pk_checkpoints")),
     )
     op.create_table(
+        "credit_proposals",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("key_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("chapter", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("instruction", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("op_salt", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.Text(), nullable=False),
+        sa.Column("entry_id", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_proposals")),
+        sa.UniqueConstraint("key_digest", name=op.f("uq_credit_proposals_key_digest")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "disclosures",
         sa.Column(
             "log_index",
@@ -758,6 +776,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_disclosures_account")
 
     op.drop_table("disclosures")
+    op.drop_table("credit_proposals")
     op.drop_table("checkpoints")
     op.drop_table("chapters")
     with op.batch_alter_table("chain_transactions", schema=None) as batch_op:

@@ -62,6 +62,8 @@ FULL = Draft(
         SetCaps(31_010_007, None, 0),
     ),
     (ChainCall("register", "Membership", b"\x06\x07", 21_000, "operator"),),
+    ("president",),
+    "01M814BVE77RK8V0D2M1QCSRZT",
 )
 
 
