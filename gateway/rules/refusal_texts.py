@@ -6,9 +6,11 @@ One row per code: HTTP status, title, title in Chinese, sentence, sentence in Ch
 
 from __future__ import annotations
 
+from gateway.rules.seat_texts import SEAT_TEXTS
 from gateway.rules.time_bank_texts import TIME_BANK_TEXTS
 
 RULE_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
+    **SEAT_TEXTS,
     **TIME_BANK_TEXTS,
     # --- tables and splits -------------------------------------------------------------------------------
     "rule.not_in_force": (
@@ -109,6 +111,92 @@ RULE_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "推荐关系成环",
         "This referrer was referred, directly or not, by the same member.",
         "该推荐人本身是由此会员直接或间接推荐的。",
+    ),
+    # --- vouchers ----------------------------------------------------------------------------------------
+    "voucher.not_open": (
+        409,
+        "Voucher not open",
+        "代金券不可用",
+        "The voucher is {state}.",
+        "该代金券的状态为 {state}。",
+    ),
+    "voucher.expired": (
+        409,
+        "Voucher expired",
+        "代金券已过期",
+        "The voucher's last day was {day}.",
+        "该代金券的最后使用日为 {day}。",
+    ),
+    "voucher.not_holder": (
+        409,
+        "Not the voucher's holder",
+        "非代金券持有人",
+        "Only its holder can use a voucher.",
+        "代金券只能由持有人使用。",
+    ),
+    "voucher.same_shop": (
+        409,
+        "Same shop",
+        "同一商家",
+        "A voucher is used at another shop than the one it came from.",
+        "代金券须在发放商家以外的商家使用。",
+    ),
+    # --- deposits ----------------------------------------------------------------------------------------
+    "deposit.wrong_state": (
+        409,
+        "Deposit in another state",
+        "保证金状态不符",
+        "{step}: the deposit is {state}.",
+        "{step}：保证金目前的状态为 {state}。",
+    ),
+    "deposit.above_required": (
+        409,
+        "More than the deposit asks for",
+        "超过应缴保证金",
+        "Only {left} fen are missing from the deposit.",
+        "保证金只差 {left} 分。",
+    ),
+    "deposit.claim_exists": (
+        409,
+        "Claim exists",
+        "该理赔已存在",
+        "The deposit holds for this complaint already.",
+        "保证金已为此投诉作出冻结。",
+    ),
+    "deposit.no_claim": (
+        409,
+        "No such claim",
+        "没有此理赔",
+        "The deposit has no open claim of this complaint.",
+        "保证金没有此投诉的未结理赔。",
+    ),
+    "deposit.claim_state": (
+        409,
+        "Claim in another state",
+        "理赔状态不符",
+        "The claim is {state}.",
+        "该理赔目前的状态为 {state}。",
+    ),
+    "deposit.above_claim": (
+        409,
+        "More than was claimed",
+        "超过理赔金额",
+        "At most the {left} fen that were claimed can be verified.",
+        "核定金额不能超过所请求的 {left} 分。",
+    ),
+    "deposit.not_left": (
+        409,
+        "Exit not in effect",
+        "退出尚未生效",
+        "A deposit is refunded after the exit took effect.",
+        "保证金在退出生效之后退还。",
+    ),
+    "deposit.claims_open": (
+        409,
+        "Claims open",
+        "仍有未结理赔",
+        "{count} claims on the deposit are open.",
+        "保证金仍有 {count} 项未结理赔。",
     ),
 }
 """Every code the rules refuse with."""
