@@ -152,8 +152,14 @@ def _offer(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
 
 def _accept(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
     _before_due(booking, event)
+    due = min(event.at + terms.answer_seconds, booking.starts_at)
+    return replace(booking, state=BookingState.ACCEPTED, due_at=due)
+
+
+def _book(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
+    _before_due(booking, event)
     hold = 0 if booking.quote.funding is Funding.ISSUE else booking.quote.coins.amount
-    # Limits count at acceptance, not at the request (rules 4 and 7).
+    # Limits count when the coins are held, not at the request (rules 4 and 7).
     if hold and (event.available is None or event.available < hold):
         raise RuleRefusal("booking.insufficient")
     due = booking.starts_at + terms.grace_seconds
@@ -231,7 +237,16 @@ def _absent(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
 def _confirm(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
     if event.actor is Actor.CLOCK:
         _after_due(booking, event)
+    own = event.actor is Actor.MEMBER and booking.quote.funding is Funding.MEMBER
+    if not own and is_short(booking, terms):
+        present, whole = booking.minutes_present, booking.quote.minutes
+        raise RuleRefusal("booking.sheet_short", minutes=present, booked=whole)
     return _pay_minutes(booking, booking.quote.minutes, Outcome.COMPLETED)
+
+
+def is_short(booking: Booking, terms: BookingTerms) -> bool:
+    """Say whether more of the booked minutes are missing from the sheet than ``missing_bp`` allows."""
+    return booking.minutes_present * WHOLE < booking.quote.minutes * (WHOLE - terms.missing_bp)
 
 
 def _complete_partly(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
@@ -289,6 +304,7 @@ _STEPS = {
     Step.DECLINE: _pass_over,
     Step.EXPIRE: _pass_over,
     Step.LAPSE: _lapse,
+    Step.BOOK: _book,
     Step.CANCEL: _cancel,
     Step.CHECK_IN: _check_in,
     Step.CHECK_OUT: _check_out,

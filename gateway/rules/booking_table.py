@@ -17,6 +17,7 @@ class BookingState(StrEnum):
 
     REQUESTED = "requested"
     OFFERED = "offered"
+    ACCEPTED = "accepted"
     BOOKED = "booked"
     CHECKED_IN = "checked_in"
     CHECKED_OUT = "checked_out"
@@ -44,6 +45,7 @@ class Step(StrEnum):
     DECLINE = "decline"
     EXPIRE = "expire"
     LAPSE = "lapse"
+    BOOK = "book"
     CANCEL = "cancel"
     CHECK_IN = "check_in"
     CHECK_OUT = "check_out"
@@ -64,10 +66,15 @@ BOOKING_MACHINE: Machine[BookingState, Step, Actor] = Machine(
         (BookingState.REQUESTED, Step.OFFER): (BookingState.OFFERED, _who("chapter clock")),
         (BookingState.REQUESTED, Step.CANCEL): (BookingState.CANCELLED, _who("member chapter")),
         (BookingState.REQUESTED, Step.LAPSE): (BookingState.CANCELLED, _who("clock")),
-        (BookingState.OFFERED, Step.ACCEPT): (BookingState.BOOKED, _who("provider")),
+        (BookingState.OFFERED, Step.ACCEPT): (BookingState.ACCEPTED, _who("provider")),
         (BookingState.OFFERED, Step.DECLINE): (BookingState.REQUESTED, _who("provider")),
         (BookingState.OFFERED, Step.EXPIRE): (BookingState.REQUESTED, _who("clock")),
         (BookingState.OFFERED, Step.CANCEL): (BookingState.CANCELLED, _who("member chapter")),
+        # Coins are held by a step of the member's own side, never by the provider's answer.
+        (BookingState.ACCEPTED, Step.BOOK): (BookingState.BOOKED, _who("member chapter")),
+        (BookingState.ACCEPTED, Step.DECLINE): (BookingState.REQUESTED, _who("provider")),
+        (BookingState.ACCEPTED, Step.CANCEL): (BookingState.CANCELLED, _who("member chapter")),
+        (BookingState.ACCEPTED, Step.LAPSE): (BookingState.CANCELLED, _who("clock")),
         (BookingState.BOOKED, Step.CANCEL): (BookingState.CANCELLED, _who("member provider chapter")),
         # One side's check-in leaves the state as it is; the second one's moves it on.
         (BookingState.BOOKED, Step.CHECK_IN): (BookingState.CHECKED_IN, _who("member provider")),
@@ -82,7 +89,7 @@ BOOKING_MACHINE: Machine[BookingState, Step, Actor] = Machine(
             BookingState.PARTLY_COMPLETED,
             _who("provider"),
         ),
-        (BookingState.CHECKED_OUT, Step.DISPUTE): (BookingState.DISPUTED, _who("member provider")),
+        (BookingState.CHECKED_OUT, Step.DISPUTE): (BookingState.DISPUTED, _who("member provider clock")),
         # A decision over all, some or no minutes ends as confirmed, partly completed or cancelled.
         (BookingState.DISPUTED, Step.DECIDE): (BookingState.CONFIRMED, _who("chapter")),
     },
@@ -124,6 +131,8 @@ class BookingTerms:
 
     ``cancellation`` is sorted by falling ``seconds_before``; later than its last band costs ``late_bp``. It
     is () with ``late_bp`` 0 where no fee is set. ``confirm_seconds`` None: never without the member.
+    ``missing_bp`` of the booked minutes may be missing from the sheet: with more, only the member's own coins
+    are paid in full, and only by the member himself.
     """
 
     answer_seconds: int = 1_800
@@ -135,6 +144,7 @@ class BookingTerms:
     cancellation: tuple[CancellationBand, ...] = ()
     late_bp: int = 0
     absent_bp: int = 0
+    missing_bp: int = 1_000
 
     def __post_init__(self) -> None:
         spans = (self.answer_seconds, self.early_seconds, self.grace_seconds)
@@ -143,6 +153,7 @@ class BookingTerms:
             raise FormatError("booking_terms", "a time is negative or zero")
         check_share(self.late_bp, "late_bp")
         check_share(self.absent_bp, "absent_bp")
+        check_share(self.missing_bp, "missing_bp")
         before = [band.seconds_before for band in self.cancellation]
         if before != sorted(set(before), reverse=True):
             raise FormatError("cancellation", "bands are not sorted by falling time")

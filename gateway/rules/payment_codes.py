@@ -85,15 +85,25 @@ def digest_token(token: bytes) -> Digest:
 def open_code(token: bytes, payee: str, amount: int, purpose: str, at: int, terms: CodeTerms) -> PaymentCode:
     """Return a new open code.
 
-    Requires a token from a cryptographic source, never used before. Raises RuleRefusal
-    ``payment_code.too_large``, FormatError for an amount that is not positive or an empty purpose.
+    Requires a token from a cryptographic source, never used before. Raises as :func:`open_digest`.
+    """
+    return open_digest(digest_token(token), payee, amount, purpose, at, terms)
+
+
+def open_digest(
+    digest: Digest, payee: str, amount: int, purpose: str, at: int, terms: CodeTerms
+) -> PaymentCode:
+    """Return a new open code for the digest of a token that is known to the payee's device alone.
+
+    Raises RuleRefusal ``payment_code.too_large``, FormatError for an amount that is not positive or an empty
+    purpose.
     """
     check_amount(amount, "amount")
     if amount == 0 or not payee or not purpose:
         raise FormatError("payment_code", "amount, payee or purpose is empty")
     if terms.max_amount is not None and amount > terms.max_amount:
         raise RuleRefusal("payment_code.too_large", limit=terms.max_amount)
-    return PaymentCode(digest_token(token), payee, amount, purpose, at, at + terms.lifetime_s)
+    return PaymentCode(digest, payee, amount, purpose, at, at + terms.lifetime_s)
 
 
 def use_code(code: PaymentCode, scan: Scan) -> PaymentCode:

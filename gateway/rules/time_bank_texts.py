@@ -91,6 +91,13 @@ TIME_BANK_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "The minutes done must be at most {limit}, and above zero for a partial completion.",
         "完成的分钟数最多为 {limit}，部分完成须大于零。",
     ),
+    "booking.sheet_short": (
+        409,
+        "Fewer minutes on the sheet",
+        "签到时长不足",
+        "The sheet shows {minutes} of {booked} minutes; complete it partly, or dispute it.",
+        "签到记录为 {minutes} 分钟，预约为 {booked} 分钟；请按部分完成处理，或提出争议。",
+    ),
     "booking.insufficient": (
         409,
         "Too few credits to hold",

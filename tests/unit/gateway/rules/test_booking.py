@@ -54,12 +54,13 @@ def request(kind: ServiceKind = ServiceKind.VALUE_ADDED, amount: int = 2_000) ->
 
 
 OFFER = event(Step.OFFER, Actor.CHAPTER, START - 47 * HOUR, provider="provider")
-ACCEPT = event(Step.ACCEPT, Actor.PROVIDER, START - 47 * HOUR + 1_799, available=2_000)
+ACCEPT = event(Step.ACCEPT, Actor.PROVIDER, START - 47 * HOUR + 1_799)
+BOOK = event(Step.BOOK, Actor.MEMBER, ACCEPT.at + 1_799, available=2_000)
 MEMBER_IN = event(Step.CHECK_IN, Actor.MEMBER, START - 60)
 PROVIDER_IN = event(Step.CHECK_IN, Actor.PROVIDER, START + 120)
 MEMBER_OUT = event(Step.CHECK_OUT, Actor.MEMBER, START + 2 * HOUR)
 PROVIDER_OUT = event(Step.CHECK_OUT, Actor.PROVIDER, START + 2 * HOUR + 5)
-BOOKED = (OFFER, ACCEPT)
+BOOKED = (OFFER, ACCEPT, BOOK)
 PRESENT = (*BOOKED, MEMBER_IN, PROVIDER_IN)
 DONE = (*PRESENT, MEMBER_OUT, PROVIDER_OUT)
 CONFIRM = event(Step.CONFIRM, Actor.MEMBER, START + 3 * HOUR)
@@ -140,10 +141,45 @@ def test_a_declined_offer_goes_to_another() -> None:
 
 
 @pytest.mark.parametrize("available", [None, 0, 1_999])
-def test_rule_07_limits_are_checked_at_acceptance(available: int | None) -> None:
-    offered, _ = walk(request(), OFFER)
-    refusal = refuse(offered, replace(ACCEPT, available=available))
+def test_rule_07_limits_are_checked_when_coins_are_held(available: int | None) -> None:
+    accepted, _ = walk(request(), OFFER, ACCEPT)
+    refusal = refuse(accepted, replace(BOOK, available=available))
     assert (refusal.code, refusal.fields) == ("booking.insufficient", {})
+
+
+def test_who_accepted_is_booked_in_time_or_free_again() -> None:
+    accepted, _ = walk(request(), OFFER, ACCEPT)
+    due = ACCEPT.at + 1_800
+    assert (accepted.state, accepted.held, accepted.due_at) == (BookingState.ACCEPTED, 0, due)
+    assert refuse(accepted, replace(BOOK, at=due)).code == "booking.too_late"
+    lapse = event(Step.LAPSE, Actor.CLOCK, due)
+    assert refuse(accepted, replace(lapse, at=due - 1)).code == "booking.too_early"
+    ended, settled = walk(accepted, lapse)
+    assert (ended.state, ended.outcome, settled) == (
+        BookingState.CANCELLED,
+        Outcome.UNANSWERED,
+        Settlement(0, 0, 0),
+    )
+    other, _ = walk(accepted, event(Step.DECLINE, Actor.PROVIDER, ACCEPT.at))
+    assert (other.state, other.passed_over) == (BookingState.REQUESTED, ("provider",))
+
+
+@pytest.mark.parametrize("kind", [ServiceKind.BASIC, ServiceKind.ELDER])
+def test_what_all_pay_for_follows_the_sheet(kind: ServiceKind) -> None:
+    present = (*BOOKED, MEMBER_IN, replace(PROVIDER_IN, at=START))
+    limit = START + 108 * 60
+    short, _ = walk(request(kind), *present, replace(MEMBER_OUT, at=limit - 1), PROVIDER_OUT)
+    refusal = refuse(short, CONFIRM)
+    assert (refusal.code, refusal.fields) == ("booking.sheet_short", {"minutes": 107, "booked": 120})
+    clock = event(Step.CONFIRM, Actor.CLOCK, PROVIDER_OUT.at + 3 * 24 * HOUR)
+    assert refuse(short, clock).code == "booking.sheet_short"
+    enough, _ = walk(request(kind), *present, replace(MEMBER_OUT, at=limit), PROVIDER_OUT)
+    assert walk(enough, CONFIRM)[0].state is BookingState.CONFIRMED
+    own, _ = walk(request(), *present, replace(MEMBER_OUT, at=limit - 1), PROVIDER_OUT)
+    assert refuse(own, clock).code == "booking.sheet_short"
+    assert walk(own, CONFIRM)[1] == Settlement(2_000, 0, 0)
+    disputed, _ = walk(own, replace(clock, step=Step.DISPUTE))
+    assert disputed.state is BookingState.DISPUTED
 
 
 def test_a_request_nobody_takes_ends_at_its_start() -> None:
@@ -344,7 +380,7 @@ def test_random_walks_stay_in_the_table_and_conserve_coins(
         now = max(now, each.at)
         target = BOOKING_MACHINE.rows[before.state, each.step][0]
         assert booking.state in {target} | ALSO_TO.get((before.state, each.step), frozenset())
-        if each.step is Step.ACCEPT:
+        if each.step is Step.BOOK:
             taken = booking.held
         assert booking.held + booking.paid + booking.returned == (taken or 0)
         assert min(booking.held, booking.paid, booking.returned, booking.issued) >= 0
