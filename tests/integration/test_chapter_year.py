@@ -1,0 +1,28 @@
+"""The year of one chapter: played twice from one seed it is the same ledger, from another seed another one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def play(seed: str, *options: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "scripts.chapter_year", "--json", "--seed", seed, *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    document: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return document
+
+
+def test_one_seed_gives_one_ledger() -> None:
+    first, second = play("river", "--short"), play("river", "--short")
+    assert first["root"] == second["root"]
+    assert first["counts"] == second["counts"]
+    assert isinstance(first["entries"], int)
+    assert first["entries"] > 1_000
+    tiny = ("--members", "10", "--merchants", "3", "--days", "3", "--sales", "4")
+    assert play("river", *tiny)["root"] != play("mountain", *tiny)["root"]
