@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from chain.evidence.bundle import MAX_DISCLOSURES, MAX_HEADERS, MAX_NODES, MAX_PATH, MAX_RUNS
 from gateway.response_schemas.base import Answer, ClosedAnswer, Coins, Count, Hex
 from gateway.response_schemas.entries import Entry
-from gateway.schemas import Account, Hex32
+from gateway.schemas import Account, Code, Hex32
 
 Address = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Salt16 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -121,7 +121,7 @@ class RootWitness(RootRange):
 class RootContract(RootRange):
     """Where a contract stands in these blocks, and the keccak-256 of its code."""
 
-    name: Literal["LogAnchor", "TimeCredit"]
+    name: Code
     address: Address
     code_hash: Hex32
 

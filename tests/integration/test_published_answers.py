@@ -35,11 +35,12 @@ class Published:
         """Every operation."""
         return set(self._operations)
 
-    def hold(self, name: str, response: httpx2.Response) -> Any:
+    def hold(self, name: str, response: httpx2.Response, *, refused: bool = False) -> Any:
         """Hold one answer against its operation and return its JSON, or its lines, or its text."""
         published = self._operations[name]["responses"]
         assert str(response.status_code) in published, (name, response.status_code, response.text)
-        if response.status_code < 300:
+        assert (response.status_code >= 400) == refused, (name, response.text)
+        if not refused:
             self.held.add(name)
         content = published[str(response.status_code)].get("content")
         if content is None:
@@ -88,6 +89,11 @@ def write_everything(serving: Serving, published: Published, chapter: str) -> tu
     assert answers[2]["replayed"] is True
     order = {"may_send": False, "may_receive": True, "order": "ab" * 32}
     published.hold("members_set_rights", serving.post(f"/v1/members/{other}/rights", order))
+    back = {"chapter": chapter, "from": member, "to": opened["pool"], "amount": "1"}
+    back["ref"] = made["leaf_hash"]
+    proposed = published.hold("proposals_create", serving.post("/v1/credits/reverse/proposals", back))
+    found = serving.client.get(f"/v1/credits/proposals/{proposed['id']}")
+    assert published.hold("proposals_get", found) == proposed
     lost = {"order": "cd" * 32}
     published.hold("members_recover", serving.post(f"/v1/members/{other}/recovery", lost))
     return member, made["id"]
@@ -174,4 +180,4 @@ def test_refusals_are_the_published_problem(
     body = {"json": {}, "headers": {"idempotency-key": '"x"'}} if method == "POST" else {}
     response = serving.client.request(method, path, **body)
     assert response.status_code == status
-    assert published.hold(name, response)["status"] == status
+    assert published.hold(name, response, refused=True)["status"] == status
