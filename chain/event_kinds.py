@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chain.rule_kinds import RuleLine
 from chain.types import Address, BlockNumber, Digest, LeafHash, LeafIndex, NodeHash, TreeSize
 
 
@@ -198,6 +199,101 @@ class Approved:
     kind: int
 
 
+@dataclass(frozen=True, slots=True)
+class SeatGranted:
+    """``merchant`` holds the seat of an industry in a chapter before ``until`` (Unix seconds)."""
+
+    chapter: int
+    industry: Digest
+    merchant: Address
+    certificate: Digest
+    until: int
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRenewed:
+    """A held seat's term was lengthened; ``merchant`` is the holder after recoveries."""
+
+    chapter: int
+    industry: Digest
+    merchant: Address
+    certificate: Digest
+    until: int
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeatReleased:
+    """A seat was taken from ``merchant``, its holder after recoveries, by the order with this digest."""
+
+    chapter: int
+    industry: Digest
+    merchant: Address
+    reason_code: Digest
+    order: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLapsed:
+    """A seat whose term had ended at ``until`` was cleared for a new grant."""
+
+    chapter: int
+    industry: Digest
+    merchant: Address
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class TablePublished:
+    """A version of a split table; chapter 0 is the network, versions count from 1."""
+
+    table_id: Digest
+    chapter: int
+    version: int
+    kind: int
+    effective_from: int
+    residual: Digest
+    table_hash: Digest
+    lines: tuple[RuleLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralAnnounced:
+    """A raise of a gate may be activated from ``ready_at`` (Unix seconds) on."""
+
+    gate: int
+    value: int
+    opinion: Digest
+    ready_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralActivated:
+    """The announced raise of a gate is in force."""
+
+    gate: int
+    value: int
+    opinion: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralLowered:
+    """A gate was lowered at once; what was announced for it is dropped."""
+
+    gate: int
+    value: int
+    was: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralWithdrawn:
+    """An announced raise of a gate was dropped."""
+
+    gate: int
+    value: int
+
+
 Event = (
     AccountRegistered
     | RightsChanged
@@ -216,5 +312,14 @@ Event = (
     | LogSucceeded
     | PolicyRegistered
     | Approved
+    | SeatGranted
+    | SeatRenewed
+    | SeatReleased
+    | SeatLapsed
+    | TablePublished
+    | ReferralAnnounced
+    | ReferralActivated
+    | ReferralLowered
+    | ReferralWithdrawn
 )
 """Any decoded event."""

@@ -7,9 +7,9 @@ oracle in tests. The signatures below are compared with the compiled ABI by a te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from chain.errors import FormatError
 from chain.event_kinds import (
@@ -28,12 +28,23 @@ from chain.event_kinds import (
     PolicyRegistered,
     QuotaSet,
     RawLog,
+    ReferralActivated,
+    ReferralAnnounced,
+    ReferralLowered,
+    ReferralWithdrawn,
     RightsChanged,
+    SeatGranted,
+    SeatLapsed,
+    SeatReleased,
+    SeatRenewed,
     Settled,
     SignersSet,
+    TablePublished,
     Transfer,
 )
+from chain.event_words import EventRule, read_address, read_boolean, read_unsigned
 from chain.hashing import keccak256
+from chain.rule_events import RULE_EVENTS
 from chain.types import Address, Digest, LeafHash, LeafIndex, NodeHash, TreeSize
 
 __all__ = [
@@ -55,9 +66,18 @@ __all__ = [
     "PolicyRegistered",
     "QuotaSet",
     "RawLog",
+    "ReferralActivated",
+    "ReferralAnnounced",
+    "ReferralLowered",
+    "ReferralWithdrawn",
     "RightsChanged",
+    "SeatGranted",
+    "SeatLapsed",
+    "SeatReleased",
+    "SeatRenewed",
     "Settled",
     "SignersSet",
+    "TablePublished",
     "Transfer",
     "decode",
     "decode_event",
@@ -67,35 +87,13 @@ _Z12: Final = bytes(12)
 _Z16: Final = bytes(16)
 _number = int.from_bytes
 
-Decoder = Callable[[Sequence[bytes], bytes], Event]
-
-
-def _unsigned(word: bytes, bits: int, where: str) -> int:
-    value = _number(word, "big")
-    if value >> bits:
-        raise FormatError(where, f"does not fit uint{bits}")
-    return value
-
-
-def _address(word: bytes, where: str) -> Address:
-    if word[:12] != _Z12:
-        raise FormatError(where, "address padding is not zero")
-    return Address(word[12:])
-
-
-def _boolean(word: bytes, where: str) -> bool:
-    value = _number(word, "big")
-    if value > 1:
-        raise FormatError(where, "boolean is neither 0 nor 1")
-    return value == 1
-
 
 def _account_registered(topics: Sequence[bytes], data: bytes) -> AccountRegistered:
     return AccountRegistered(
-        _address(topics[1], "account"),
-        _unsigned(topics[2], 32, "chapter"),
-        _unsigned(data[:32], 8, "kind"),
-        _unsigned(data[32:64], 8, "custody"),
+        read_address(topics[1], "account"),
+        read_unsigned(topics[2], 32, "chapter"),
+        read_unsigned(data[:32], 8, "kind"),
+        read_unsigned(data[32:64], 8, "custody"),
         Digest(data[64:96]),
         Digest(data[96:]),
     )
@@ -103,15 +101,15 @@ def _account_registered(topics: Sequence[bytes], data: bytes) -> AccountRegister
 
 def _rights_changed(topics: Sequence[bytes], data: bytes) -> RightsChanged:
     return RightsChanged(
-        _address(topics[1], "account"),
-        _boolean(data[:32], "maySend"),
-        _boolean(data[32:64], "mayReceive"),
+        read_address(topics[1], "account"),
+        read_boolean(data[:32], "maySend"),
+        read_boolean(data[32:64], "mayReceive"),
         Digest(data[64:]),
     )
 
 
 def _account_recovered(topics: Sequence[bytes], data: bytes) -> AccountRecovered:
-    return AccountRecovered(_address(topics[1], "from"), _address(topics[2], "to"), Digest(data))
+    return AccountRecovered(read_address(topics[1], "from"), read_address(topics[2], "to"), Digest(data))
 
 
 def _operation_fields(
@@ -126,58 +124,58 @@ def _operation_fields(
         raise FormatError("opSalt", "bytes16 padding is not zero")
     return (
         Digest(topics[1]),
-        LeafIndex(_unsigned(topics[2], 64, "index")),
+        LeafIndex(read_unsigned(topics[2], 64, "index")),
         LeafHash(topics[3]),
-        _unsigned(data[:32], 8, "kind"),
+        read_unsigned(data[:32], 8, "kind"),
         Address(data[44:64]),
         Address(data[76:96]),
         _number(data[112:128], "big"),
-        _unsigned(data[128:160], 64, "validUntil"),
+        read_unsigned(data[128:160], 64, "validUntil"),
         Digest(data[160:192]),
         data[192:208],
     )
 
 
 def _operation_done(topics: Sequence[bytes], data: bytes) -> OperationDone:
-    return OperationDone(*_operation_fields(topics, data), _unsigned(data[224:], 128, "moved"))
+    return OperationDone(*_operation_fields(topics, data), read_unsigned(data[224:], 128, "moved"))
 
 
 def _operation_refused(topics: Sequence[bytes], data: bytes) -> OperationRefused:
-    return OperationRefused(*_operation_fields(topics, data), _unsigned(data[224:], 8, "reason"))
+    return OperationRefused(*_operation_fields(topics, data), read_unsigned(data[224:], 8, "reason"))
 
 
 def _settled(topics: Sequence[bytes], data: bytes) -> Settled:
     return Settled(
         Digest(topics[1]),
-        LeafIndex(_unsigned(data[:32], 64, "start")),
-        LeafIndex(_unsigned(data[32:64], 64, "end")),
-        TreeSize(_unsigned(data[64:], 64, "anchoredSize")),
+        LeafIndex(read_unsigned(data[:32], 64, "start")),
+        LeafIndex(read_unsigned(data[32:64], 64, "end")),
+        TreeSize(read_unsigned(data[64:], 64, "anchoredSize")),
     )
 
 
 def _leaf_passed(topics: Sequence[bytes], data: bytes) -> LeafPassed:
-    return LeafPassed(Digest(topics[1]), LeafIndex(_unsigned(topics[2], 64, "index")), LeafHash(data))
+    return LeafPassed(Digest(topics[1]), LeafIndex(read_unsigned(topics[2], 64, "index")), LeafHash(data))
 
 
 def _quota_set(topics: Sequence[bytes], data: bytes) -> QuotaSet:
-    chapter, period = _unsigned(topics[1], 32, "chapter"), _unsigned(topics[2], 32, "period")
-    return QuotaSet(chapter, period, _unsigned(data, 64, "amount"))
+    chapter, period = read_unsigned(topics[1], 32, "chapter"), read_unsigned(topics[2], 32, "period")
+    return QuotaSet(chapter, period, read_unsigned(data, 64, "amount"))
 
 
 def _daily_cap_set(topics: Sequence[bytes], data: bytes) -> DailyCapSet:
-    return DailyCapSet(_unsigned(topics[1], 32, "chapter"), _unsigned(data, 64, "amount"))
+    return DailyCapSet(read_unsigned(topics[1], 32, "chapter"), read_unsigned(data, 64, "amount"))
 
 
 def _holding_cap_set(topics: Sequence[bytes], data: bytes) -> HoldingCapSet:
-    return HoldingCapSet(_unsigned(topics[1], 32, "chapter"), _unsigned(data, 64, "amount"))
+    return HoldingCapSet(read_unsigned(topics[1], 32, "chapter"), read_unsigned(data, 64, "amount"))
 
 
 def _transfer(topics: Sequence[bytes], data: bytes) -> Transfer:
-    return Transfer(_address(topics[1], "from"), _address(topics[2], "to"), _number(data, "big"))
+    return Transfer(read_address(topics[1], "from"), read_address(topics[2], "to"), _number(data, "big"))
 
 
 def _log_registered(topics: Sequence[bytes], data: bytes) -> LogRegistered:
-    return LogRegistered(Digest(topics[1]), NodeHash(data[:32]), _unsigned(data[32:], 64, "maxGrowth"))
+    return LogRegistered(Digest(topics[1]), NodeHash(data[:32]), read_unsigned(data[32:], 64, "maxGrowth"))
 
 
 def _array_and_threshold(data: bytes) -> tuple[list[bytes], int]:
@@ -188,20 +186,20 @@ def _array_and_threshold(data: bytes) -> tuple[list[bytes], int]:
     if len(data) != 96 + 32 * count:
         raise FormatError("array", "length does not match the data")
     words = [data[96 + 32 * i : 128 + 32 * i] for i in range(count)]
-    return words, _unsigned(data[32:64], 8, "threshold")
+    return words, read_unsigned(data[32:64], 8, "threshold")
 
 
 def _signers_set(topics: Sequence[bytes], data: bytes) -> SignersSet:
     words, threshold = _array_and_threshold(data)
-    return SignersSet(Digest(topics[1]), tuple(_address(word, "signers") for word in words), threshold)
+    return SignersSet(Digest(topics[1]), tuple(read_address(word, "signers") for word in words), threshold)
 
 
 def _anchored(topics: Sequence[bytes], data: bytes) -> Anchored:
     return Anchored(
         Digest(topics[1]),
-        TreeSize(_unsigned(topics[2], 64, "size")),
+        TreeSize(read_unsigned(topics[2], 64, "size")),
         NodeHash(data[:32]),
-        TreeSize(_unsigned(data[32:], 64, "previousSize")),
+        TreeSize(read_unsigned(data[32:], 64, "previousSize")),
     )
 
 
@@ -211,21 +209,12 @@ def _log_succeeded(topics: Sequence[bytes], _data: bytes) -> LogSucceeded:
 
 def _policy_registered(topics: Sequence[bytes], data: bytes) -> PolicyRegistered:
     words, threshold = _array_and_threshold(data)
-    return PolicyRegistered(Digest(topics[1]), tuple(_unsigned(w, 8, "kinds") for w in words), threshold)
+    return PolicyRegistered(Digest(topics[1]), tuple(read_unsigned(w, 8, "kinds") for w in words), threshold)
 
 
 def _approved(topics: Sequence[bytes], data: bytes) -> Approved:
-    chapter, kind = _unsigned(data[:32], 32, "chapter"), _unsigned(data[32:], 8, "kind")
-    return Approved(Digest(topics[1]), Digest(topics[2]), _address(topics[3], "approver"), chapter, kind)
-
-
-class EventRule(NamedTuple):
-    """How one event lies in a log: its signature, number of topics, data bytes (None = an array)."""
-
-    signature: str
-    topics: int
-    size: int | None
-    decoder: Decoder
+    chapter, kind = read_unsigned(data[:32], 32, "chapter"), read_unsigned(data[32:], 8, "kind")
+    return Approved(Digest(topics[1]), Digest(topics[2]), read_address(topics[3], "approver"), chapter, kind)
 
 
 EVENTS: Final = (
@@ -256,6 +245,7 @@ EVENTS: Final = (
     EventRule("LogSucceeded(bytes32,bytes32)", 3, 0, _log_succeeded),
     EventRule("PolicyRegistered(bytes32,uint8[],uint8)", 2, None, _policy_registered),
     EventRule("Approved(bytes32,bytes32,address,uint32,uint8)", 4, 64, _approved),
+    *RULE_EVENTS,
 )
 """Every event the product follows, in the contracts' order."""
 

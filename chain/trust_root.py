@@ -32,8 +32,8 @@ TRUST_ROOT_VERSION = 1
 MAX_TRUST_ROOT_SIZE = 1 << 20
 """Bytes of a trust root at most."""
 
-CONTRACTS = ("LogAnchor", "TimeCredit")
-"""Contracts whose code a bundle proves."""
+CONTRACTS = ("LogAnchor", "TimeCredit", "SeatRegistry", "RuleBook")
+"""Contracts that can be pinned. A bundle proves the code of the first two; the others are for readers."""
 
 REQUIRED_SEALS = (*SEAL_KINDS, "any")
 """``required.seals``: none at all, one kind, or whichever kind is pinned for the block."""

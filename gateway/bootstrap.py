@@ -11,7 +11,15 @@ from chain.evm.client import EvmClient
 from chain.evm.deploy import DeploymentPlan, LogPlan, PolicyPlan, RoleGrant, deploy
 from chain.evm.deployment import Deployment, check_deployment, load_deployment
 from chain.evm.errors import WrongChain
-from chain.evm.roles import CANCEL_POLICY, NETWORK, PASS_POLICY, REVERSE_POLICY, RoleKind
+from chain.evm.roles import (
+    CANCEL_POLICY,
+    NETWORK,
+    PASS_POLICY,
+    REFERRAL_POLICY,
+    REVERSE_POLICY,
+    SEAT_POLICY,
+    RoleKind,
+)
 from chain.trust_root import (
     CONTRACTS,
     ChainPin,
@@ -56,6 +64,8 @@ def build_plan(keys: KeyFolder, identity: LogIdentity, genesis_root: NodeHash) -
         PolicyPlan(REVERSE_POLICY, two_officers, 2),
         PolicyPlan(CANCEL_POLICY, two_officers, 2),
         PolicyPlan(PASS_POLICY, (RoleKind.HQ, RoleKind.REGULATOR), 2),
+        PolicyPlan(SEAT_POLICY, two_officers, 2),
+        PolicyPlan(REFERRAL_POLICY, (RoleKind.HQ, RoleKind.REGULATOR), 2),
     )
     signers = tuple(keys.signer(role).address for role in ANCHOR_ROLES)
     log = LogPlan(identity.log_id, genesis_root, MAX_GROWTH, signers, len(signers))

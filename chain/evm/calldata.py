@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chain.errors import FormatError
+from chain.evm.abi_words import address_word, array, bytes_array, bytes_tail, hash_word, join_call, word
 from chain.hashing import keccak256
 from chain.types import Address, TreeSize
 
@@ -62,55 +63,8 @@ def selector(name: str) -> bytes:
     return _SELECTORS[name]
 
 
-def _word(value: int, bits: int, where: str) -> bytes:
-    if not 0 <= value < 1 << bits:
-        raise FormatError(where, f"does not fit uint{bits}")
-    return value.to_bytes(32, "big")
-
-
-def _hash(value: bytes, where: str) -> bytes:
-    if len(value) != 32:
-        raise FormatError(where, f"is {len(value)} bytes, wants 32")
-    return value
-
-
-def _address(value: bytes, where: str) -> bytes:
-    if len(value) != 20:
-        raise FormatError(where, f"is {len(value)} bytes, wants 20")
-    return bytes(12) + value
-
-
-def _array(pieces: Sequence[bytes], size: int, where: str) -> bytes:
-    """Return the tail of an array whose members are static and ``size`` bytes each."""
-    body = b"".join(pieces)
-    if any(len(piece) != size for piece in pieces):
-        raise FormatError(where, f"a member is not {size} bytes")
-    return len(pieces).to_bytes(32, "big") + body
-
-
-def _bytes(value: bytes) -> bytes:
-    return len(value).to_bytes(32, "big") + value + bytes(-len(value) % 32)
-
-
-def _bytes_array(values: Sequence[bytes]) -> bytes:
-    tails = [_bytes(value) for value in values]
-    offset, heads = 32 * len(tails), []
-    for tail in tails:
-        heads.append(offset.to_bytes(32, "big"))
-        offset += len(tail)
-    return len(tails).to_bytes(32, "big") + b"".join(heads) + b"".join(tails)
-
-
 def _call(name: str, head: Sequence[bytes | None], tails: Sequence[bytes]) -> bytes:
-    """Return a call; each None of ``head`` stands for the offset of the next of ``tails``."""
-    offset, parts, rest = 32 * len(head), [_SELECTORS[name]], iter(tails)
-    for part in head:
-        if part is None:
-            parts.append(offset.to_bytes(32, "big"))
-            offset += len(next(rest))
-        else:
-            parts.append(part)
-    return b"".join((*parts, *tails))
+    return join_call(_SELECTORS[name], head, tails)
 
 
 def pack_operation(
@@ -169,14 +123,14 @@ def encode_settle(
     packed = mask.to_bytes(32 * words, "big")
     mask_words = [packed[32 * i : 32 * i + 32] for i in reversed(range(words))]
     tails = (
-        _array(mask_words, 32, "mask"),
-        _array(operations, 256, "operations"),
-        _array(others, 32, "otherCommitments"),
-        _array(left, 32, "left"),
-        _array(right, 32, "right"),
-        _bytes_array(evidence),
+        array(mask_words, 32, "mask"),
+        array(operations, 256, "operations"),
+        array(others, 32, "otherCommitments"),
+        array(left, 32, "left"),
+        array(right, 32, "right"),
+        bytes_array(evidence),
     )
-    head = (_hash(log_id, "logId"), _word(start, 64, "start"), _word(count, 64, "count"), *[None] * 6)
+    head = (hash_word(log_id, "logId"), word(start, 64, "start"), word(count, 64, "count"), *[None] * 6)
     return _call("settle", head, tails)
 
 
@@ -184,13 +138,19 @@ def encode_pass_leaf(
     log_id: bytes, index: int, leaf_hash: bytes, left: Sequence[bytes], right: Sequence[bytes]
 ) -> bytes:
     """Return the call that passes one leaf which cannot be opened any more, under co-signature."""
-    head = (_hash(log_id, "logId"), _word(index, 64, "index"), _hash(leaf_hash, "leafHash"), None, None)
-    return _call("passLeaf", head, (_array(left, 32, "left"), _array(right, 32, "right")))
+    head = (
+        hash_word(log_id, "logId"),
+        word(index, 64, "index"),
+        hash_word(leaf_hash, "leafHash"),
+        None,
+        None,
+    )
+    return _call("passLeaf", head, (array(left, 32, "left"), array(right, 32, "right")))
 
 
 def encode_authorization(nonce: bytes, signature: bytes) -> bytes:
     """Return the evidence of a self-custody operation: ``abi.encode(bytes32 nonce, bytes signature)``."""
-    return _hash(nonce, "nonce") + _word(64, 256, "offset") + _bytes(signature)
+    return hash_word(nonce, "nonce") + word(64, 256, "offset") + bytes_tail(signature)
 
 
 def encode_original(operation: bytes, index: int, proof: Sequence[bytes]) -> bytes:
@@ -200,8 +160,8 @@ def encode_original(operation: bytes, index: int, proof: Sequence[bytes]) -> byt
     """
     if len(operation) != 256:
         raise FormatError("original", f"is {len(operation)} bytes, wants 256")
-    tail = _array(proof, 32, "inclusionProof")
-    return operation + _word(index, 64, "index") + _word(320, 256, "offset") + tail
+    tail = array(proof, 32, "inclusionProof")
+    return operation + word(index, 64, "index") + word(320, 256, "offset") + tail
 
 
 def encode_register(registrations: Sequence[Registration]) -> bytes:
@@ -218,95 +178,107 @@ def encode_register(registrations: Sequence[Registration]) -> bytes:
             )
         except struct.error as error:
             raise FormatError("registration", "a number does not fit its type") from error
-    return _call("register", (None,), (_array(pieces, 192, "registrations"),))
+    return _call("register", (None,), (array(pieces, 192, "registrations"),))
 
 
 def encode_set_rights(account: Address, may_send: bool, may_receive: bool, order: bytes) -> bytes:
     """Return the call that sets an account's send and receive rights under the order with this digest."""
-    head = (_address(account, "account"), _word(may_send, 1, "maySend"), _word(may_receive, 1, "mayReceive"))
-    return _call("setRights", (*head, _hash(order, "order")), ())
+    head = (
+        address_word(account, "account"),
+        word(may_send, 1, "maySend"),
+        word(may_receive, 1, "mayReceive"),
+    )
+    return _call("setRights", (*head, hash_word(order, "order")), ())
 
 
 def encode_recover(old: Address, new: Address, order: bytes) -> bytes:
     """Return the call that moves an account's place from ``old`` to ``new``."""
-    return _call("recover", (_address(old, "from"), _address(new, "to"), _hash(order, "order")), ())
+    return _call(
+        "recover", (address_word(old, "from"), address_word(new, "to"), hash_word(order, "order")), ()
+    )
 
 
 def encode_set_quota(chapter: int, period: int, amount: int) -> bytes:
     """Return the call that sets a chapter's issue quota (hundredths of a coin) of a period ``yyyymm``."""
-    head = (_word(chapter, 32, "chapter"), _word(period, 32, "period"), _word(amount, 64, "amount"))
+    head = (word(chapter, 32, "chapter"), word(period, 32, "period"), word(amount, 64, "amount"))
     return _call("setQuota", head, ())
 
 
 def encode_set_daily_cap(chapter: int, amount: int) -> bytes:
     """Return the call that caps what a custodial account of the chapter sends a day; 0 = none."""
-    return _call("setDailyCap", (_word(chapter, 32, "chapter"), _word(amount, 64, "amount")), ())
+    return _call("setDailyCap", (word(chapter, 32, "chapter"), word(amount, 64, "amount")), ())
 
 
 def encode_set_holding_cap(chapter: int, amount: int) -> bytes:
     """Return the call that caps what an account of the chapter holds; 0 = none."""
-    return _call("setHoldingCap", (_word(chapter, 32, "chapter"), _word(amount, 64, "amount")), ())
+    return _call("setHoldingCap", (word(chapter, 32, "chapter"), word(amount, 64, "amount")), ())
 
 
 def _signers_tail(signers: Sequence[Address]) -> bytes:
-    return _array([_address(signer, "signers") for signer in signers], 32, "signers")
+    return array([address_word(signer, "signers") for signer in signers], 32, "signers")
 
 
 def encode_register_log(
     log_id: bytes, genesis_root: bytes, max_growth: int, signers: Sequence[Address], threshold: int
 ) -> bytes:
     """Return the call that registers a log of size 1 with its signers, ``threshold`` of which must sign."""
-    head = (_hash(log_id, "logId"), _hash(genesis_root, "genesisRoot"), _word(max_growth, 64, "maxGrowth"))
-    return _call("registerLog", (*head, None, _word(threshold, 8, "threshold")), (_signers_tail(signers),))
+    head = (
+        hash_word(log_id, "logId"),
+        hash_word(genesis_root, "genesisRoot"),
+        word(max_growth, 64, "maxGrowth"),
+    )
+    return _call("registerLog", (*head, None, word(threshold, 8, "threshold")), (_signers_tail(signers),))
 
 
 def encode_set_signers(log_id: bytes, signers: Sequence[Address], threshold: int) -> bytes:
     """Return the call that replaces a log's signers."""
-    head = (_hash(log_id, "logId"), None, _word(threshold, 8, "threshold"))
+    head = (hash_word(log_id, "logId"), None, word(threshold, 8, "threshold"))
     return _call("setSigners", head, (_signers_tail(signers),))
 
 
 def encode_succeed(old_log: bytes, new_log: bytes) -> bytes:
     """Return the call that names ``new_log`` the successor of ``old_log``, for good."""
-    return _call("succeed", (_hash(old_log, "oldLog"), _hash(new_log, "newLog")), ())
+    return _call("succeed", (hash_word(old_log, "oldLog"), hash_word(new_log, "newLog")), ())
 
 
 def encode_anchor(
     log_id: bytes, size: TreeSize, root: bytes, proof: Sequence[bytes], signatures: Sequence[bytes]
 ) -> bytes:
     """Return the call that anchors a root; ``signatures`` (65 bytes each) go by signer address, ascending."""
-    head = (_hash(log_id, "logId"), _word(size, 64, "size"), _hash(root, "root"), None, None)
-    return _call("anchor", head, (_array(proof, 32, "proof"), _bytes_array(signatures)))
+    head = (hash_word(log_id, "logId"), word(size, 64, "size"), hash_word(root, "root"), None, None)
+    return _call("anchor", head, (array(proof, 32, "proof"), bytes_array(signatures)))
 
 
 def encode_register_policy(policy: bytes, kinds: Sequence[int], threshold: int) -> bytes:
     """Return the call that registers a policy: holders of ``threshold`` different role kinds of ``kinds``."""
-    tail = _array([_word(kind, 8, "kinds") for kind in kinds], 32, "kinds")
-    return _call("registerPolicy", (_hash(policy, "policy"), None, _word(threshold, 8, "threshold")), (tail,))
+    tail = array([word(kind, 8, "kinds") for kind in kinds], 32, "kinds")
+    return _call(
+        "registerPolicy", (hash_word(policy, "policy"), None, word(threshold, 8, "threshold")), (tail,)
+    )
 
 
 def encode_approve(policy: bytes, chapter: int, digest: bytes) -> bytes:
     """Return the call that approves ``digest`` under ``policy`` for ``chapter``."""
-    head = (_hash(policy, "policy"), _word(chapter, 32, "chapter"), _hash(digest, "digest"))
+    head = (hash_word(policy, "policy"), word(chapter, 32, "chapter"), hash_word(digest, "digest"))
     return _call("approve", head, ())
 
 
 def encode_grant_role(role: int, account: Address, delay: int = 0) -> bytes:
     """Return ``AccessManager.grantRole``; ``delay`` is the holder's execution delay in seconds."""
-    head = (_word(role, 64, "roleId"), _address(account, "account"), _word(delay, 32, "executionDelay"))
+    head = (word(role, 64, "roleId"), address_word(account, "account"), word(delay, 32, "executionDelay"))
     return _call("grantRole", head, ())
 
 
 def encode_revoke_role(role: int, account: Address) -> bytes:
     """Return ``AccessManager.revokeRole``."""
-    return _call("revokeRole", (_word(role, 64, "roleId"), _address(account, "account")), ())
+    return _call("revokeRole", (word(role, 64, "roleId"), address_word(account, "account")), ())
 
 
 def encode_set_grant_delay(role: int, delay: int) -> bytes:
     """Return ``AccessManager.setGrantDelay``: later grants of ``role`` take effect ``delay`` seconds on."""
-    return _call("setGrantDelay", (_word(role, 64, "roleId"), _word(delay, 32, "newDelay")), ())
+    return _call("setGrantDelay", (word(role, 64, "roleId"), word(delay, 32, "newDelay")), ())
 
 
 def encode_set_role_admin(role: int, admin: int) -> bytes:
     """Return ``AccessManager.setRoleAdmin``: holders of ``admin`` grant and revoke ``role``."""
-    return _call("setRoleAdmin", (_word(role, 64, "roleId"), _word(admin, 64, "admin")), ())
+    return _call("setRoleAdmin", (word(role, 64, "roleId"), word(admin, 64, "admin")), ())

@@ -19,6 +19,7 @@ from typing import Final
 from chain.canonical import JsonValue, canonicalize, parse_json
 from chain.errors import FatalChainError, FormatError
 from chain.evm import calldata
+from chain.evm.abi_words import word
 from chain.evm.artifacts import load_artifact
 from chain.evm.blocks import Receipt, parse_number
 from chain.evm.client import EvmClient
@@ -51,6 +52,10 @@ __all__ = [
 CREATION_GAS: Final = 10_000_000
 CALL_GAS: Final = 1_000_000
 """Gas limits of a deployment and of a set-up call; what is not used is not charged."""
+REFERRAL_DELAY: Final = 7 * 86_400
+"""Seconds of notice before a raise about referrals takes effect: the least that `RuleBook` takes."""
+_CREATED: Final = ("RoleManager", "LogAnchor", "CoSignature", "TimeCredit", "SeatRegistry", "RuleBook")
+"""Contracts in the order of their creation, each from the next nonce. `TimeCredit` creates `Membership`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,8 @@ class DeploymentPlan:
     """What is set up. ``admins`` are granted the access manager's own role; the deployer has it already.
 
     ``grant_delays`` are seconds by which later grants of a role are delayed; the access manager itself lets a
-    delay begin only five days after it was set.
+    delay begin only five days after it was set. ``referral_delay`` (seconds, at least seven days) lies
+    between announcement and activation of a raise of the gates of referral, for good.
     """
 
     grants: tuple[RoleGrant, ...]
@@ -105,6 +111,7 @@ class DeploymentPlan:
     caps: tuple[CapPlan, ...] = ()
     admins: tuple[Address, ...] = ()
     grant_delays: tuple[tuple[int, int], ...] = ()
+    referral_delay: int = REFERRAL_DELAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +165,7 @@ def _ask_price(client: EvmClient) -> int:
 
 def _plan_steps(deployer: Address, nonce: int, plan: DeploymentPlan) -> list[_Step]:
     roles, anchor, approvals, credit = (contract_address(deployer, nonce + i) for i in range(4))
-    words = {name: bytes(12) + at for name, at in (("roles", roles), ("anchor", anchor), ("co", approvals))}
-    steps = [
-        _Step("RoleManager", None, _creation("RoleManager", bytes(12) + deployer)),
-        _Step("LogAnchor", None, _creation("LogAnchor", words["roles"])),
-        _Step("CoSignature", None, _creation("CoSignature", words["roles"])),
-        _Step("TimeCredit", None, _creation("TimeCredit", words["roles"] + words["anchor"] + words["co"])),
-    ]
+    steps = _creations(deployer, nonce, plan.referral_delay)
     hq = role_id(RoleKind.HQ)
     lasting = [(role_id(grant.kind, grant.chapter), grant.account) for grant in plan.grants]
     lasting += [(ADMIN_ROLE, admin) for admin in plan.admins if admin != deployer]
@@ -191,8 +192,24 @@ def _plan_steps(deployer: Address, nonce: int, plan: DeploymentPlan) -> list[_St
     return steps
 
 
-def _creation(name: str, arguments: bytes) -> bytes:
-    return load_artifact(name).bytecode + arguments
+def _creations(deployer: Address, nonce: int, referral_delay: int) -> list[_Step]:
+    places = [contract_address(deployer, nonce + i) for i in range(4)]
+    roles, anchor, approvals, _ = (bytes(12) + place for place in places)
+    membership = bytes(12) + _membership_address(places[3])
+    arguments = {
+        "RoleManager": bytes(12) + deployer,
+        "LogAnchor": roles,
+        "CoSignature": roles,
+        "TimeCredit": roles + anchor + approvals,
+        "SeatRegistry": roles + membership + approvals,
+        "RuleBook": roles + approvals + word(referral_delay, 64, "referral_delay"),
+    }
+    return [_Step(name, None, load_artifact(name).bytecode + arguments[name]) for name in _CREATED]
+
+
+def _membership_address(credit: Address) -> Address:
+    """Return the address of the first contract that `TimeCredit` creates, in its constructor."""
+    return contract_address(credit, 1)
 
 
 def _sign(deployer: Signer, chain_id: int, nonce: int, step: _Step, price: int) -> bytes:
@@ -226,11 +243,9 @@ def _send_all(
 def _read_contracts(
     client: EvmClient, deployer: Address, nonce: int, receipts: Sequence[Receipt]
 ) -> dict[str, DeployedContract]:
-    names = ("RoleManager", "LogAnchor", "CoSignature", "TimeCredit")
-    places = {name: (contract_address(deployer, nonce + i), receipts[i]) for i, name in enumerate(names)}
+    places = {name: (contract_address(deployer, nonce + i), receipts[i]) for i, name in enumerate(_CREATED)}
     credit, receipt = places["TimeCredit"]
-    # TimeCredit creates Membership in its constructor, as its first creation.
-    places["Membership"] = (contract_address(credit, 1), receipt)
+    places["Membership"] = (_membership_address(credit), receipt)
     if client.view(credit, keccak256(b"membership()")[:4]) != bytes(12) + places["Membership"][0]:
         raise FatalChainError("deployment: TimeCredit names another Membership than the one it created")
     contracts = {}

@@ -44,3 +44,5 @@ def role_id(kind: RoleKind, chapter: int = NETWORK) -> int:
 REVERSE_POLICY: Final[Digest] = keccak256(b"reverse")
 CANCEL_POLICY: Final[Digest] = keccak256(b"cancel")
 PASS_POLICY: Final[Digest] = keccak256(b"pass")
+SEAT_POLICY: Final[Digest] = keccak256(b"seat")
+REFERRAL_POLICY: Final[Digest] = keccak256(b"referral")

@@ -205,7 +205,7 @@ class Network:
     @property
     def contracts(self) -> list[bytes]:
         """Addresses whose events are mirrored."""
-        names = ("Membership", "TimeCredit", "LogAnchor", "CoSignature")
+        names = ("Membership", "TimeCredit", "LogAnchor", "CoSignature", "SeatRegistry", "RuleBook")
         return [self.addresses[name] for name in names]
 
     def mine(self, blocks: int = 1) -> int:
@@ -289,6 +289,8 @@ def deploy(client: EvmClient, log: MemoryLog) -> Network:
     credit = create("TimeCredit", roles + anchor + cosign)
     answer = client.view(credit, keccak256(b"membership()")[:4])
     network.addresses["Membership"] = Address(answer[12:])
+    create("SeatRegistry", roles + answer + cosign)
+    create("RuleBook", roles + cosign + (7 * 86_400).to_bytes(32, "big"))
     grants = {1: network.admin, 6: network.operator, 5: network.issuer, 7: network.freezer}
     grants |= {8: network.recoverer, 13: network.regulator}
     for kind, holder in grants.items():
@@ -298,7 +300,7 @@ def deploy(client: EvmClient, log: MemoryLog) -> Network:
     keys = sorted(signer.address for signer in network.anchor_keys)
     calldata = encode_register_log(LOG_ID, log.root(1), 1_000_000, keys, 2)
     network.do(network.admin, network.addresses["LogAnchor"], calldata)
-    for policy in (b"reverse", b"cancel", b"pass"):
+    for policy in (b"reverse", b"cancel", b"pass", b"seat", b"referral"):
         calldata = encode_register_policy(keccak256(policy), [1, 13], 2)
         network.do(network.admin, network.addresses["CoSignature"], calldata)
     return network

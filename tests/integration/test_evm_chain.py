@@ -126,6 +126,8 @@ def test_deploy_records_code_and_sets_roles_policies_and_log(network: Network, t
         "CoSignature",
         "TimeCredit",
         "Membership",
+        "SeatRegistry",
+        "RuleBook",
     }
     for contract in deployment.contracts.values():
         assert keccak256(client.code(contract.address)) == contract.code_hash
@@ -177,8 +179,8 @@ def test_deploy_goes_on_after_a_crash_between_two_sends(network: Network, tmp_pa
     deployment = deploy(network.client, key, plan(), progress=progress)
     check_deployment(network.client, deployment)
     assert deployment.address("TimeCredit") != network.deployment.address("TimeCredit")
-    # One nonce a step and no more: four creations, three grants, two policies, one log, one revocation.
-    assert network.client.transaction_count(key.address) == 11
+    # One nonce a step and no more: six creations, three grants, two policies, one log, one revocation.
+    assert network.client.transaction_count(key.address) == 13
 
 
 def test_deploy_names_the_step_that_reverts(network: Network) -> None:

@@ -17,8 +17,16 @@ from chain.evm.artifacts import load_artifact
 from chain.hashing import keccak256
 from chain.types import Address, BlockNumber, Digest
 
-CONTRACTS = ("Membership", "TimeCredit", "LogAnchor", "CoSignature")
+CONTRACTS = ("Membership", "TimeCredit", "LogAnchor", "CoSignature", "SeatRegistry", "RuleBook")
 RENAMED = {"from": ("sender", "old"), "to": ("receiver", "new")}
+
+
+def type_of(argument: dict[str, Any]) -> str:
+    """Return the type of an argument as signatures write it: a struct by its members."""
+    kind = str(argument["type"])
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(type_of(member) for member in argument['components'])}){kind[5:]}"
 
 
 def compiled_events() -> dict[str, dict[str, Any]]:
@@ -28,7 +36,7 @@ def compiled_events() -> dict[str, dict[str, Any]]:
         for item in load_artifact(name).abi:
             if item["type"] == "event":
                 entry: dict[str, Any] = dict(item)
-                types = ",".join(argument["type"] for argument in entry["inputs"])
+                types = ",".join(type_of(argument) for argument in entry["inputs"])
                 found[f"{entry['name']}({types})"] = entry
     return found
 
@@ -40,6 +48,8 @@ def values(kind: str) -> st.SearchStrategy[Any]:
     """Return random values of a Solidity type."""
     if kind.endswith("[]"):
         return st.lists(values(kind[:-2]), max_size=5)
+    if kind.startswith("("):
+        return st.tuples(*(values(member) for member in kind[1:-1].split(",")))
     if kind == "address":
         return st.binary(min_size=20, max_size=20).map(lambda raw: Web3.to_checksum_address(raw))
     if kind == "bool":
@@ -55,10 +65,10 @@ def encode_log(entry: dict[str, Any], arguments: list[Any]) -> tuple[list[bytes]
     topics, body = [], []
     for argument, value in zip(entry["inputs"], arguments, strict=True):
         if argument["indexed"]:
-            topics.append(encode([argument["type"]], [value]))
+            topics.append(encode([type_of(argument)], [value]))
         else:
-            body.append((argument["type"], value))
-    types = ",".join(argument["type"] for argument in entry["inputs"])
+            body.append((type_of(argument), value))
+    types = ",".join(type_of(argument) for argument in entry["inputs"])
     first = keccak256(f"{entry['name']}({types})".encode())
     return [first, *topics], encode([kind for kind, _ in body], [value for _, value in body])
 
@@ -69,7 +79,7 @@ def test_signatures_and_layout_are_those_of_the_compiled_contracts() -> None:
         assert rule.topics == 1 + sum(argument["indexed"] for argument in entry["inputs"])
     own = {signature for signature in ABI if not signature.startswith("Approval(")}
     assert own == {rule.signature for rule in EVENTS}
-    assert len(TOPICS) == len(EVENTS) == 17
+    assert len(TOPICS) == len(EVENTS) == 26
 
 
 @pytest.mark.parametrize("rule", EVENTS, ids=lambda rule: rule.signature.partition("(")[0])
@@ -77,7 +87,7 @@ def test_signatures_and_layout_are_those_of_the_compiled_contracts() -> None:
 @given(data=st.data())
 def test_decoding_agrees_with_web3(rule: EventRule, data: st.DataObject) -> None:
     entry = ABI[rule.signature]
-    arguments = [data.draw(values(argument["type"])) for argument in entry["inputs"]]
+    arguments = [data.draw(values(type_of(argument))) for argument in entry["inputs"]]
     topics, body = encode_log(entry, arguments)
     event = decode(
         RawLog(
@@ -112,6 +122,8 @@ def test_decoding_agrees_with_web3(rule: EventRule, data: st.DataObject) -> None
             want = bytes.fromhex(want[2:])
         elif argument["type"] == "address[]":
             want = tuple(bytes.fromhex(item[2:]) for item in want)
+        elif argument["type"] == "tuple[]":
+            want = tuple(dict(item) for item in want)
         elif argument["type"].endswith("[]"):
             want = tuple(want)
         assert value == want
@@ -126,13 +138,21 @@ def sample(signature_start: str) -> tuple[list[bytes], bytes]:
     """Return a well-formed log of the event whose signature starts so, all arguments 1."""
     signature = next(rule.signature for rule in EVENTS if rule.signature.startswith(signature_start + "("))
     entry = ABI[signature]
-    ones = {"address": "0x" + "11" * 20, "bool": True}
     arguments: list[Any] = []
     for argument in entry["inputs"]:
-        kind = argument["type"]
-        one = ones.get(kind.removesuffix("[]"), bytes([1]) * int(kind[5:]) if kind.startswith("bytes") else 1)
+        kind = type_of(argument)
+        if kind.startswith("("):
+            one: Any = tuple(one_of(member) for member in kind[1:-3].split(","))
+        else:
+            one = one_of(kind.removesuffix("[]"))
         arguments.append([one, one] if kind.endswith("[]") else one)
     return encode_log(entry, arguments)
+
+
+def one_of(kind: str) -> Any:
+    """Return a value of a plain type that is all ones."""
+    ones: dict[str, Any] = {"address": "0x" + "11" * 20, "bool": True}
+    return ones.get(kind, bytes([1]) * int(kind[5:]) if kind.startswith("bytes") else 1)
 
 
 @pytest.mark.parametrize("name", [rule.signature.partition("(")[0] for rule in EVENTS])
@@ -196,3 +216,18 @@ def test_array_at_another_offset_is_refused() -> None:
     dirty[96] = 1
     with pytest.raises(FormatError):
         decode_event(topics, bytes(dirty))
+
+
+def test_lines_at_another_offset_or_with_dirty_words_are_refused() -> None:
+    topics, data = sample("TablePublished")
+    shifted = data[:128] + (192).to_bytes(32, "big") + bytes(32) + data[160:]
+    with pytest.raises(FormatError) as error:
+        decode_event(topics, shifted)
+    assert error.value.where == "lines"
+    # The second and third word of each line hold a kind and a value; all else of a line is the role.
+    for at in (192 + 32, 192 + 64, 192 + 96 + 32, 192 + 96 + 64):
+        dirty = bytearray(data)
+        dirty[at] = 1
+        with pytest.raises(FormatError) as error:
+            decode_event(topics, bytes(dirty))
+        assert error.value.where == "lines"
