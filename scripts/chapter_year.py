@@ -19,7 +19,6 @@ from chain.checkpoint import open_checkpoint
 from chain.evm.client import EvmClient
 from scripts.retail.client import Client
 from scripts.retail.service import Addresses, Service
-from scripts.retail.settling import wait_until_settled
 from scripts.year.report import print_months, summary
 from scripts.year.shopping import Shopping, give
 from scripts.year.stage import Stage, days_of
@@ -53,7 +52,7 @@ def play(stage: Stage, options: argparse.Namespace) -> Town:
     for day in days_of(START, options.days):
         if f"{day:%Y-%m}" != month:
             # The chain counts quotas by its own month: nothing of the old one may still be on its way.
-            wait_until_settled(stage.client, lambda settled, entries: None)
+            stage.settle()
             month = f"{day:%Y-%m}"
             stage.open_day(day)
             fund_month(stage, town)
@@ -61,7 +60,7 @@ def play(stage: Stage, options: argparse.Namespace) -> Town:
         stage.open_day(day, 18)
         shopping.run_day(stage, town, options.sales)
         give(stage, town, options.sales // 6)
-    wait_until_settled(stage.client, lambda settled, entries: None)
+    stage.settle()
     return town
 
 

@@ -10,11 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from time import sleep
 
 from gateway.rules.calendar import SHANGHAI, format_timestamp
 from scripts.retail.client import Client, Line, UnexpectedAnswer
+from scripts.retail.settling import wait_until_settled
 
 CHAPTER = "3101-0001"
+STATUS_AGE = 0.6
+"""Seconds after which a status surely knows what was recorded before."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,12 @@ class Stage:
         (found,) = self.record([line(name, public, subjects)])
         assert found is not None  # noqa: S101  a refusal was raised
         return found
+
+    def settle(self) -> None:
+        """Wait until everything recorded is settled and final. Raises NotSettled."""
+        # The status may be half a second old and not know the last entries yet.
+        sleep(STATUS_AGE)
+        wait_until_settled(self.client, lambda settled, entries: None)
 
     def due(self) -> int:
         """Have the gateway record what is due now. Returns how many entries that made."""
