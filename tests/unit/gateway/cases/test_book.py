@@ -1,4 +1,4 @@
-"""The rules of cases inside the sequencer: completed entries, one winner, no trace of a refusal, deadlines."""
+"""The rules of cases inside the sequencer: completed entries, one winner, no trace of refusals, deadlines."""
 
 from __future__ import annotations
 
