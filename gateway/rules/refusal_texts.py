@@ -198,5 +198,63 @@ RULE_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "{count} claims on the deposit are open.",
         "保证金仍有 {count} 项未结理赔。",
     ),
+    # --- fees --------------------------------------------------------------------------------------------
+    "fee.no_upgrade": (
+        409,
+        "No such upgrade",
+        "不能如此升级",
+        "A membership of kind {have} does not become {want}.",
+        "{have} 类会籍不能升级为 {want} 类。",
+    ),
+    "fee.not_valid": (
+        409,
+        "Membership not valid",
+        "会籍不在有效期",
+        "The membership is not valid on {day}.",
+        "会籍在 {day} 不在有效期内。",
+    ),
+    "fee.nothing_left": (
+        409,
+        "Nothing to refund",
+        "无可退费用",
+        "Nothing of the fee is left to refund on {day}.",
+        "{day} 已没有可退的会费。",
+    ),
+    # --- pools -------------------------------------------------------------------------------------------
+    "pool.forbidden_move": (
+        409,
+        "Credits cannot move this way",
+        "积分不能如此流转",
+        "Credits do not move from {source} to {target} for {reason}.",
+        "积分不能以 {reason} 为由从 {source} 转到 {target}。",
+    ),
+    "pool.order_open": (
+        409,
+        "Order not completed",
+        "订单未完成",
+        "A rebate is paid on a completed order only.",
+        "返还只在订单完成后发放。",
+    ),
+    "pool.cash_out": (
+        422,
+        "Credits to money",
+        "积分兑换现金",
+        "A move from {source} for {reason} would turn credits into money.",
+        "从 {source} 以 {reason} 为由的流转会把积分变成现金。",
+    ),
+    "pool.money_path": (
+        422,
+        "Money to credits",
+        "现金换取积分",
+        "A move to {target} for {reason} would turn money into credits of a person.",
+        "以 {reason} 为由转到 {target} 会把现金变成个人积分。",
+    ),
+    "pool.exception": (
+        422,
+        "No such exception",
+        "没有此例外",
+        "Only the rebate is an exception, and only with a way back; {reason} is not.",
+        "例外仅限可收回的消费返还，{reason} 不是。",
+    ),
 }
 """Every code the rules refuse with."""
