@@ -13,14 +13,14 @@ from pathlib import Path
 
 from chain.evm.local import LocalChain
 from gateway.heap import settle_heap
-from scripts.benches import append, chain_ops, mirror, proofs, splits, writes
+from scripts.benches import append, chain_ops, mirror, pages, proofs, splits, writes
 from scripts.benches.rows import Row, format_json, format_markdown, print_table
 from scripts.benches.running import NO_ANCHORS, new_ground, same_ground, wait_for
 
 PAGE = Path(__file__).resolve().parent.parent / "README.md"
 MARKS = ("<!-- measured -->", "<!-- /measured -->")
 """Between these stands the table in README.md."""
-GROUPS = ("append", "proofs", "splits", "writes", "chain", "mirror")
+GROUPS = ("append", "proofs", "splits", "writes", "pages", "chain", "mirror")
 
 
 def describe_machine() -> str:
@@ -42,6 +42,9 @@ def measure_gateway(data: Path, groups: Sequence[str], short: bool) -> list[Row]
             say("measuring writes over HTTP ...")
             rows += writes.run(place, short)
             wait_for(place.client, "settled_index")
+        if "pages" in groups:
+            say("measuring a member's pages ...")
+            rows += pages.run(place, short)
     if not {"chain", "mirror"} & set(groups):
         return rows
     say("recording a backlog of credit operations ...")
@@ -78,7 +81,7 @@ def measure(groups: Sequence[str], short: bool) -> list[Row]:
         if name in groups:
             say(f"measuring {name} ...")
             rows += run(short)
-    if {"writes", "chain", "mirror"} & set(groups):
+    if {"writes", "pages", "chain", "mirror"} & set(groups):
         with tempfile.TemporaryDirectory() as folder:
             rows += measure_gateway(Path(folder) / "data", groups, short)
     return rows

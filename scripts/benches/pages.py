@@ -1,0 +1,63 @@
+"""A member's pages: balance and statement of one account with 10,000 entries, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from scripts.benches.http_load import build_request, send_all
+from scripts.benches.rows import Reach, Row, make_row, percentile
+from scripts.benches.running import CHAPTER, Ground, wait_for
+from scripts.benches.writes import BATCH_LINES, Refused
+
+ENTRIES = 10_000
+LIMIT_MS = 20.0
+
+
+def record_entries(ground: Ground, member: str, entries: int) -> None:
+    """Have purchases of one member accepted. Raises Refused."""
+    url = f"{ground.addresses.gateway}/v1/entries/batch"
+    requests = []
+    for start in range(0, entries, BATCH_LINES):
+        lines = [
+            json.dumps(
+                {
+                    "type": "purchase.recorded",
+                    "chapter": CHAPTER,
+                    "subjects": [member],
+                    "public": {"amount": str(100 + number), "currency": "CNY"},
+                    "idempotency_key": f"page-{number}",
+                },
+                separators=(",", ":"),
+            )
+            for number in range(start, min(start + BATCH_LINES, entries))
+        ]
+        body = "\n".join(lines).encode() + b"\n"
+        requests.append(build_request(url, ground.addresses.platform_key, body, None, "application/x-ndjson"))
+    answers, _ = send_all(url, requests, 1)
+    accepted = sum(answer.body.count(b'"state":"accepted"') for answer in answers)
+    if accepted != entries:
+        raise Refused(f"{accepted} of {entries} entries were accepted")
+
+
+def run(ground: Ground, short: bool) -> list[Row]:
+    """One row a page: the slowest but one of a hundred, in milliseconds."""
+    member = ground.members[0]
+    record_entries(ground, member, 1_000 if short else ENTRIES)
+    wait_for(ground.client, "settled_index")
+    rows = []
+    for name in ("balance", "statement"):
+        took: list[float] = []
+        for _ in range(100):
+            started = time.perf_counter()
+            ground.client.get(f"/v1/accounts/{member}/{name}").require(name)
+            took.append((time.perf_counter() - started) * 1000)
+        rows.append(
+            make_row(
+                f"{name} page of a member with {1_000 if short else ENTRIES:,} entries, p99",
+                percentile(took, 0.99),
+                "ms",
+                reach=Reach(LIMIT_MS, "ms", at_least=False),
+            )
+        )
+    return rows
