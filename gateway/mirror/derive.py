@@ -35,6 +35,7 @@ from chain.operation import OperationKind
 from gateway.db import Row
 from gateway.mirror.movements import Movements, quota_period
 from gateway.mirror.operation_rows import DONE, REFUSED, Operands, read_operation
+from gateway.mirror.rule_rows import rule_row
 from gateway.mirror.tables import OUT_OF_RANGE
 
 _MAX = 2**63 - 1
@@ -188,7 +189,14 @@ class Derived:
                 approval = (event.policy, event.digest, event.approver, event.chapter, event.kind)
                 self._row("mirror_approvals", *at, *approval)
             case _:
-                raise FatalChainError(f"event {type(event).__name__} has no rows")
+                self._rule(event, at)
+
+    def _rule(self, event: Event, at: tuple[int, int]) -> None:
+        found = rule_row(event, at)
+        if found is None:
+            raise FatalChainError(f"event {type(event).__name__} has no rows")
+        table, row = found
+        self._row(table, *row)
 
     def _rights(
         self, address: bytes, may_send: bool, may_receive: bool, order: bytes, at: tuple[int, int]

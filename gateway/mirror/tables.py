@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 from sqlalchemy import text as sql
 
 from gateway.db import metadata
+from gateway.mirror.rule_tables import mirror_referral, mirror_rule_tables, mirror_seats
 
 
 def _key(name: str) -> Column[int]:
@@ -330,6 +331,9 @@ MIRRORED: tuple[Table, ...] = (
     mirror_passed,
     mirror_policies,
     mirror_approvals,
+    mirror_seats,
+    mirror_rule_tables,
+    mirror_referral,
 )
 """Tables that a rebuild must give again, row for row."""
 

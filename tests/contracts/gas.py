@@ -11,6 +11,7 @@ import json
 import sys
 
 from eth_account import Account
+from eth_utils import keccak
 
 from chain.evm.solc import CONTRACTS_DIR
 from tests.contracts.harness import (
@@ -112,6 +113,39 @@ def _settle(system: System, log: Log, start: int, count: int, size: int) -> int:
     return int(receipt["gasUsed"], 16)
 
 
+def _seats_and_rules(system: System) -> dict[str, int]:
+    """A seat under its policy, a table of three lines and a raise, each as it is used in earnest."""
+    chain, holders, shop = system.chain, system.holders, address("shop")
+    hq, operator = holders["hq"], holders["operator"]
+    system.membership.send("register", [(shop, CHAPTER, 2, 1, LOG_ID, sha(b"shop"))], sender=operator)
+    policies = {"seat": ([3, 4], ("president", "secretary")), "referral": ([1, 13], ("hq", "regulator"))}
+    for name, (kinds, _) in policies.items():
+        system.cosign.send("registerPolicy", keccak(name.encode()), kinds, 2, sender=hq)
+
+    def approve(name: str, chapter: int, digest: bytes) -> None:
+        for officer in policies[name][1]:
+            system.cosign.send("approve", keccak(name.encode()), chapter, digest, sender=holders[officer])
+
+    used = {}
+    until, seat = 1_800_000_000, (CHAPTER, b"bakery".ljust(32, b"\0"))
+    for action, name, step in ((1, "grant a seat", 0), (2, "renew a seat", 1)):
+        term = (sha(b"certificate"), until + step)
+        approve("seat", CHAPTER, system.seats.call("approvalDigest", action, *seat, shop, *term))
+        operands = (*seat, shop, *term) if action == 1 else (*seat, *term)
+        used[name] = system.seats.send(name.split()[0], *operands, sender=operator)
+    used["release a seat"] = system.seats.send(
+        "release", *seat, sha(b"reason"), sha(b"order"), sender=operator
+    )
+    lines = [(bytes([position]) * 32, 1, basis) for position, basis in ((1, 1000), (2, 1000), (3, 8000))]
+    table = (sha(b"table"), 0, 2, 1_795_000_000, lines, bytes([3]) * 32, sha(b"json"))
+    used["publish a table of 3 lines"] = system.rules.send("publish", *table, sender=hq)
+    approve("referral", 0, system.rules.call("raiseDigest", 1, 2, sha(b"opinion")))
+    used["announce a raise"] = system.rules.send("announce", 1, 2, sha(b"opinion"), sender=hq)
+    chain.rpc("evm_increaseTime", 7 * 86_400)
+    used["activate a raise"] = system.rules.send("activate", 1, sender=hq)
+    return {name: int(receipt["gasUsed"], 16) for name, receipt in used.items()}
+
+
 def measure() -> dict[str, int]:
     """Return gas by name of what was done."""
     log = _build_log()
@@ -138,6 +172,7 @@ def measure() -> dict[str, int]:
             start += count + count % 2
             if count % 2:
                 _settle(system, log, start - 1, 1, size)
+        table |= _seats_and_rules(system)
     return table
 
 

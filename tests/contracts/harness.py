@@ -37,6 +37,7 @@ ROLE_KINDS = {
     "operator": 6,
     "freezer": 7,
     "recoverer": 8,
+    "regulator": 13,
 }
 
 
@@ -245,8 +246,11 @@ class Chain:
         assert int(receipt["status"], 16) == 1, receipt
         return dict(receipt)
 
-    def deploy(self, name: str, *addresses: str) -> Contract:
+    def deploy(self, name: str, *addresses: str, number: int | None = None) -> Contract:
+        """Deploy a contract whose constructor takes addresses, then perhaps one number."""
         code = load_artifact(name).bytecode + b"".join(encode(["address"], [item]) for item in addresses)
+        if number is not None:
+            code += encode(["uint256"], [number])
         return Contract(self, name, self.transact(None, "0x" + code.hex())["contractAddress"])
 
 
@@ -260,6 +264,8 @@ class System:
     cosign: Contract
     credit: Contract
     membership: Contract
+    seats: Contract
+    rules: Contract
     holders: dict[str, str]
 
 
@@ -269,11 +275,13 @@ def deploy_system(chain: Chain) -> System:
     cosign = chain.deploy("CoSignature", roles.address)
     credit = chain.deploy("TimeCredit", roles.address, anchor.address, cosign.address)
     membership = Contract(chain, "Membership", credit.call("membership"))
+    seats = chain.deploy("SeatRegistry", roles.address, membership.address, cosign.address)
+    rules = chain.deploy("RuleBook", roles.address, cosign.address, number=7 * 86_400)
     holders = {}
     for position, (label, kind) in enumerate(ROLE_KINDS.items()):
         holders[label] = chain.accounts[position]
         roles.send("grantRole", kind << 32, chain.accounts[position], 0)
-    return System(chain, roles, anchor, cosign, credit, membership, holders)
+    return System(chain, roles, anchor, cosign, credit, membership, seats, rules, holders)
 
 
 @contextmanager

@@ -545,6 +545,24 @@ def upgrade() -> None:
         batch_op.create_index("ix_mirror_recoveries_from", ["chain_id", "from_address"], unique=False)
 
     op.create_table(
+        "mirror_referral",
+        sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("block_number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("gate", sa.SmallInteger(), nullable=False),
+        sa.Column("value", sa.SmallInteger(), nullable=False),
+        sa.Column("opinion", sa.LargeBinary(), nullable=False),
+        sa.Column("ready_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("chain_id", "block_number", "log_index", name=op.f("pk_mirror_referral")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("mirror_referral", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_mirror_referral_gate", ["chain_id", "gate", "block_number", "log_index"], unique=False
+        )
+
+    op.create_table(
         "mirror_registry",
         sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("log_id", sa.LargeBinary(), nullable=False),
@@ -572,6 +590,59 @@ def upgrade() -> None:
     with op.batch_alter_table("mirror_rights", schema=None) as batch_op:
         batch_op.create_index(
             "ix_mirror_rights_address", ["chain_id", "address", "block_number", "log_index"], unique=False
+        )
+
+    op.create_table(
+        "mirror_rule_tables",
+        sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("table_id", sa.LargeBinary(), nullable=False),
+        sa.Column("chapter", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("effective_from", sa.BigInteger(), nullable=False),
+        sa.Column("residual", sa.LargeBinary(), nullable=False),
+        sa.Column("table_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("lines", sa.LargeBinary(), nullable=False),
+        sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "chain_id", "table_id", "chapter", "version", name=op.f("pk_mirror_rule_tables")
+        ),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("mirror_rule_tables", schema=None) as batch_op:
+        batch_op.create_index("ix_mirror_rule_tables_block", ["chain_id", "block_number"], unique=False)
+        batch_op.create_index(
+            "ix_mirror_rule_tables_effect",
+            ["chain_id", "table_id", "chapter", "effective_from"],
+            unique=False,
+        )
+
+    op.create_table(
+        "mirror_seats",
+        sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("block_number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("chapter", sa.BigInteger(), nullable=False),
+        sa.Column("industry", sa.LargeBinary(), nullable=False),
+        sa.Column("merchant", sa.LargeBinary(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("term", sa.BigInteger(), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=False),
+        sa.Column("reason_code", sa.LargeBinary(), nullable=False),
+        sa.Column("order_hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("chain_id", "block_number", "log_index", name=op.f("pk_mirror_seats")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("mirror_seats", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_mirror_seats_merchant", ["chain_id", "merchant", "block_number", "log_index"], unique=False
+        )
+        batch_op.create_index(
+            "ix_mirror_seats_seat",
+            ["chain_id", "chapter", "industry", "block_number", "log_index"],
+            unique=False,
         )
 
     op.create_table(
@@ -706,11 +777,25 @@ def downgrade() -> None:
         batch_op.drop_index("ix_mirror_settlements_block")
 
     op.drop_table("mirror_settlements")
+    with op.batch_alter_table("mirror_seats", schema=None) as batch_op:
+        batch_op.drop_index("ix_mirror_seats_seat")
+        batch_op.drop_index("ix_mirror_seats_merchant")
+
+    op.drop_table("mirror_seats")
+    with op.batch_alter_table("mirror_rule_tables", schema=None) as batch_op:
+        batch_op.drop_index("ix_mirror_rule_tables_effect")
+        batch_op.drop_index("ix_mirror_rule_tables_block")
+
+    op.drop_table("mirror_rule_tables")
     with op.batch_alter_table("mirror_rights", schema=None) as batch_op:
         batch_op.drop_index("ix_mirror_rights_address")
 
     op.drop_table("mirror_rights")
     op.drop_table("mirror_registry")
+    with op.batch_alter_table("mirror_referral", schema=None) as batch_op:
+        batch_op.drop_index("ix_mirror_referral_gate")
+
+    op.drop_table("mirror_referral")
     with op.batch_alter_table("mirror_recoveries", schema=None) as batch_op:
         batch_op.drop_index("ix_mirror_recoveries_from")
 
