@@ -2,7 +2,7 @@
 
 Papers [B, D]: star of mutual help 互助之星 by minutes of confirmed service, savings master 省钱达人 by fen
 saved, referral king 推荐王 (1000, 500, 300 CNY) by referred members with a completed, unrefunded order:
-never by who merely joined. Prizes are records; the bank pays them. Months are business months of Asia/Shanghai.
+never by who merely joined. Prizes are records; the bank pays them. Months are those of Asia/Shanghai.
 """
 
 from __future__ import annotations

@@ -167,12 +167,7 @@ def advance_complaint(
     after = replace(complaint, state=state, last_at=event.at)
     match event.step:
         case ComplaintStep.ASSIGN:
-            if event.owner in (None, complaint.complainant, complaint.merchant):
-                raise RuleRefusal("complaint.own_decision")
-            # Another owner gets no more time than the first one had.
-            due = days_deadline(event.at, terms.decide_days, work)
-            again = complaint.state is ComplaintState.ASSIGNED
-            return replace(after, owner=event.owner, due_at=complaint.due_at if again else due)
+            return _assign(complaint, after, event, days_deadline(event.at, terms.decide_days, work))
         case ComplaintStep.VERIFY:
             return _award(after, event, terms, work)
         case ComplaintStep.DISMISS:
@@ -205,6 +200,14 @@ def list_overdue(complaints: Iterable[Complaint], at: int) -> tuple[Complaint, .
     waiting = (ComplaintState.DISMISSED, ComplaintState.COMPENSATED, ComplaintState.CLOSED)
     late = [(c.due_at, c.id, c) for c in complaints if c.due_at is not None and c.state not in waiting]
     return tuple(c for due, _, c in sorted(late, key=lambda row: row[:2]) if due <= at)
+
+
+def _assign(complaint: Complaint, after: Complaint, event: ComplaintEvent, due: int) -> Complaint:
+    if event.owner in (None, complaint.complainant, complaint.merchant):
+        raise RuleRefusal("complaint.own_decision")
+    # Another owner gets no more time than the first one had.
+    again = complaint.state is ComplaintState.ASSIGNED
+    return replace(after, owner=event.owner, due_at=complaint.due_at if again else due)
 
 
 def _award(after: Complaint, event: ComplaintEvent, terms: ComplaintTerms, work: WorkCalendar) -> Complaint:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from gateway.rules.refusals import RuleRefusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from gateway.rules.booking_table import (
     CancellationBand,
     Step,
 )
+from gateway.rules.refusals import RuleRefusal
 from gateway.rules.service import FUNDING, Quote, ServiceCoins, ServiceKind
 
 START = 1_800_000_000
