@@ -15,26 +15,34 @@ from chain.operation import OperationKind
 from gateway.cases.case import Case
 from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text
 from gateway.cases.world import World
+from gateway.commerce.sale_case import (
+    COMPLETED,
+    PARTLY,
+    REFUNDED,
+    SALE,
+    changed,
+    holder_of,
+    items_of,
+    money_of,
+    own_merchant,
+    show_legs,
+)
+from gateway.commerce.voucher_case import refund_granting, refund_using
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.calendar import business_date
+from gateway.rules.pools import REBATE_TERMS
 from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
 from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP, pick_split
-from gateway.rules.splits import Legs, claw_back, refund, split
+from gateway.rules.splits import claw_back, refund, split
 
-REBATE_POINTS = 500
-"""Silver rebate: 5% of what was paid in money [C]."""
-SALE = "sale"
-COMPLETED, PARTLY, REFUNDED = "completed", "partly_refunded", "refunded"
 
 
 def record_sale(world: World) -> Draft:
     """Split a purchase by the table in force: at the buyer's own shop, or across shops where one referred."""
     draft = world.draft
     buyer = world.own(only_subject(draft), "subjects")
-    merchant = world.own(read_text(draft, "merchant"), "public.merchant")
-    if merchant.kind != AccountKind.MERCHANT:
-        raise Refusal("entry.bad_field", field="public.merchant", reason="is not a merchant")
+    merchant = own_merchant(world, read_text(draft, "merchant"), "public.merchant")
     amount = read_sum(draft, "amount", least=1)
     shop = _referring_shop(world, buyer.account)
     is_cross = shop is not None and shop != merchant.account
@@ -54,6 +62,10 @@ def record_sale(world: World) -> Draft:
         "rebate_given": False,
         "coins_due": 0,
         "rebate_due": 0,
+        # The voucher this sale gave, and the one it was paid with.
+        "voucher": "",
+        "voucher_used": "",
+        "discount": 0,
     }
     case = Case(SALE, "", world.chapter, COMPLETED, buyer.account, None, document)
     world.open(SALE, world.entry_id, case)
@@ -63,7 +75,7 @@ def record_sale(world: World) -> Draft:
         referring_shop=shop if is_cross else None,
         table=table.id,
         version=table.version,
-        legs=_legs(legs, accounts),
+        legs=show_legs(legs, accounts),
     )
     completed = replace(completed, rule=f"{table.id}:{table.version}")
     return concern(completed, [merchant.account])
@@ -78,27 +90,21 @@ def _referring_shop(world: World, buyer: str) -> str | None:
     return referrer if standing is not None and standing.kind == AccountKind.MERCHANT else None
 
 
-def _legs(legs: Legs, accounts: dict[str, str]) -> JsonValue:
-    """Return legs as an entry says them, with the account of each role that has one."""
-    return [
-        {"role": role, "amount": str(amount), **({"account": accounts[role]} if role in accounts else {})}
-        for role, amount in legs
-    ]
-
-
 def pay_with_coins(world: World) -> Draft:
     """Redeem coins towards a sale, one to one, up to what is left of it."""
     case = world.about(SALE, COMPLETED)
     amount = read_sum(world.draft, "amount", least=1)
-    left = case.number("amount") - case.number("paid")
+    left = money_of(case)
     if amount > left:
         raise Refusal("sale.paid_up", left=left)
     if case.document["rebate_given"]:
         raise Refusal("sale.rebated_already")
+    if case.text("voucher"):
+        raise Refusal("sale.voucher_given")
     world.put(changed(case, paid=case.number("paid") + amount))
     merchant = case.text("merchant")
     draft = order(world.draft, OperationKind.REDEEM, case.holder, merchant, amount)
-    return concern(draft, [_holder(case), merchant], [case.key])
+    return concern(draft, [holder_of(case), merchant], [case.key])
 
 
 def grant_rebate(world: World) -> Draft:
@@ -106,30 +112,35 @@ def grant_rebate(world: World) -> Draft:
     case = world.about(SALE, COMPLETED)
     if case.document["rebate_given"]:
         raise Refusal("sale.rebated_already")
-    base = case.number("amount") - case.number("paid")
-    rebate = compute_rebate(base, REBATE_POINTS)
+    base = money_of(case)
+    terms = pick_table(REBATE_TERMS, "consumption_rebate", business_date(world.now // 1000))
+    rebate = compute_rebate(base, terms.basis_points)
     world.put(changed(case, rebate_given=True, rebated=rebate.amount))
     draft = fill(
         world.draft,
         base=str(base),
         amount=str(rebate.amount),
-        basis_points=REBATE_POINTS,
+        basis_points=terms.basis_points,
         remainder=rebate.remainder,
         rounding=ROUNDING_RULE,
     )
+    draft = replace(draft, rule=f"{terms.id}:{terms.version}")
     draft = order(draft, OperationKind.TRANSFER, world.chapter_pool(), case.holder, rebate.amount)
-    return concern(draft, [_holder(case)], [case.key])
+    return concern(draft, [holder_of(case)], [case.key])
 
 
 def refund_sale(world: World) -> Draft:
-    """Reverse every leg in proportion; say what coins go back and what of the rebate is taken back."""
+    """Reverse every leg in proportion; say what coins go back and what of the rebate is taken back.
+
+    A voucher that the sale no longer reaches is void from here on; one that it was paid with comes back.
+    """
     case = world.about(SALE, COMPLETED, PARTLY)
     amount = read_sum(world.draft, "amount", least=1)
     total, before = case.number("amount"), case.number("refunded")
-    given_back = refund(amount, total, _items(case, "legs"), _items(case, "refunded_legs"))
+    given_back = refund(amount, total, items_of(case, "legs"), items_of(case, "refunded_legs"))
     coins = claw_back(case.number("paid"), total, before, amount)
     rebate = claw_back(case.number("rebated"), total, before, amount)
-    refunded_legs = dict(_items(case, "refunded_legs"))
+    refunded_legs = dict(items_of(case, "refunded_legs"))
     for role, part in given_back:
         refunded_legs[role] = refunded_legs.get(role, 0) + part
     after = changed(
@@ -139,9 +150,19 @@ def refund_sale(world: World) -> Draft:
         coins_due=case.number("coins_due") + coins,
         rebate_due=case.number("rebate_due") + rebate,
     )
-    world.put(replace(after, state=REFUNDED if before + amount == total else PARTLY))
-    draft = fill(world.draft, legs=_legs(given_back, {}), coins=str(coins), rebate=str(rebate))
-    return concern(draft, [_holder(case), case.text("merchant")], [case.key])
+    after = replace(after, state=REFUNDED if before + amount == total else PARTLY)
+    world.put(after)
+    owed, voucher = refund_granting(world, after)
+    refund_using(world, after)
+    draft = fill(
+        world.draft,
+        legs=show_legs(given_back, {}),
+        coins=str(coins),
+        rebate=str(rebate),
+        voucher=voucher,
+        voucher_owed=None if voucher is None else str(owed),
+    )
+    return concern(draft, [holder_of(case), case.text("merchant")], [case.key])
 
 
 def return_coins(world: World) -> Draft:
@@ -155,36 +176,21 @@ def return_coins(world: World) -> Draft:
     world.put(changed(case, coins_due=due - amount))
     draft = fill(world.draft, amount=str(amount))
     draft = order(draft, OperationKind.TRANSFER, merchant, case.holder, amount)
-    return concern(draft, [merchant, _holder(case)], [case.key])
+    return concern(draft, [merchant, holder_of(case)], [case.key])
 
 
 def return_rebate(world: World) -> Draft:
     """Take back the rebate of a refunded part, at most what the buyer has; the rest stays a receivable."""
     case = world.about(SALE, PARTLY, REFUNDED)
     due = case.number("rebate_due")
-    holding = world.standing(_holder(case))
+    holding = world.standing(holder_of(case))
     amount = min(due, holding.available if holding is not None else 0)
     if amount == 0:
         raise Refusal("sale.nothing_due")
     world.put(changed(case, rebate_due=due - amount))
     draft = fill(world.draft, amount=str(amount), receivable=str(due - amount))
     draft = order(draft, OperationKind.TRANSFER, case.holder, world.chapter_pool(), amount)
-    return concern(draft, [_holder(case)], [case.key])
-
-
-def changed(case: Case, **members: JsonValue) -> Case:
-    """Return the case with other members in its document."""
-    return replace(case, document={**case.document, **members})
-
-
-def _holder(case: Case) -> str:
-    if case.holder is None:
-        raise TypeError(f"{case.kind} has no holder")
-    return case.holder
-
-
-def _items(case: Case, name: str) -> list[tuple[str, int]]:
-    return list(cast("dict[str, int]", case.document[name]).items())
+    return concern(draft, [holder_of(case)], [case.key])
 
 
 SALE_RULES = {
