@@ -7,15 +7,20 @@ from chain.entry_fields import (
     CODE,
     COUNT,
     CURRENCY,
+    DATE,
+    ENTRY_ID,
     HEX32,
     LEGS,
     SUM,
     EntryType,
+    FieldRule,
     entry_row,
 )
 from chain.operation import OperationKind
 
 _K = OperationKind
+_TABLE: dict[str, FieldRule] = {"table": CODE, "version": COUNT, "legs": LEGS}
+_VOIDED: dict[str, FieldRule] = {"voucher": ENTRY_ID, "voucher_owed": SUM}
 
 SALE_TYPES: tuple[tuple[str, EntryType], ...] = (
     entry_row(
@@ -27,9 +32,7 @@ SALE_TYPES: tuple[tuple[str, EntryType], ...] = (
             "order_id": CODE,
             "receipt": HEX32,
             "referring_shop": ACCOUNT,
-            "table": CODE,
-            "version": COUNT,
-            "legs": LEGS,
+            **_TABLE,
         },
         needs=("merchant", "amount"),
     ),
@@ -42,7 +45,7 @@ SALE_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
     entry_row(
         "sale.refunded",
-        {"amount": SUM, "receipt": HEX32, "legs": LEGS, "coins": SUM, "rebate": SUM},
+        {"amount": SUM, "receipt": HEX32, "legs": LEGS, "coins": SUM, "rebate": SUM, **_VOIDED},
         needs=("about", "amount"),
     ),
     entry_row("sale.coins_returned", {"amount": SUM}, needs=("about",), may=(_K.TRANSFER,)),
@@ -51,4 +54,19 @@ SALE_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
 )
 
-COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (*SALE_TYPES,)
+VOUCHER_TYPES: tuple[tuple[str, EntryType], ...] = (
+    entry_row(
+        "voucher.granted",
+        {"merchant": ACCOUNT, "sponsor": ACCOUNT, "value": SUM, "until": DATE, **_TABLE},
+        needs=("about", "merchant"),
+    ),
+    entry_row(
+        "voucher.used",
+        {"sale": ENTRY_ID, "discount": SUM, "to_pay": SUM, **_TABLE},
+        needs=("about", "sale"),
+    ),
+    entry_row("voucher.returned", {"state": CODE, "returned": SUM, "legs": LEGS}, needs=("about",)),
+    entry_row("voucher.expired", needs=("about",)),
+)
+
+COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (*SALE_TYPES, *VOUCHER_TYPES)

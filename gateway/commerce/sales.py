@@ -35,7 +35,7 @@ from gateway.rules.pools import REBATE_TERMS
 from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
 from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP, pick_split
 from gateway.rules.splits import claw_back, refund, split
-
+from gateway.rules.versions import pick_table
 
 
 def record_sale(world: World) -> Draft:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from gateway.cases.book import DueRule, Rule
 from gateway.commerce.sales import SALE_RULES
+from gateway.commerce.vouchers import VOUCHER_DUE, VOUCHER_RULES
 
-RULES: dict[str, Rule] = {**SALE_RULES}
+RULES: dict[str, Rule] = {**SALE_RULES, **VOUCHER_RULES}
 
 DECISIONS: frozenset[str] = frozenset()
 """Types that need the scope ``cases:decide``."""
 
-DUE: dict[str, DueRule] = {}
+DUE: dict[str, DueRule] = {**VOUCHER_DUE}
 """What follows when a case's time has come, by kind of case."""

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chain.canonical import JsonValue
 from chain.operation import Operation, OperationKind, account_id
-from gateway.case_rules import CASE_BOOK
 from gateway.cases.reading import CaseReader
-from gateway.db import Database, fetch_all
-from gateway.ledger.drafts import Accepted, AccountKind, Draft
-from tests.unit.gateway.ledger.worlds import World, address, joined, opened, operated, recorded, running
-
-POOL = "pool-31010007"
+from gateway.db import Database
+from gateway.ledger.drafts import Draft
+from tests.unit.gateway.commerce.kit import POOL, balance, entry, market, operation, public, sale, step
+from tests.unit.gateway.ledger.worlds import World, address, recorded
 
 
 @pytest.fixture
 def world(database: Database, tmp_path: Path) -> Iterator[World]:
-    """A chapter with 10,000.00 coins in its pool, the buyers a and b, the merchants m and n."""
-    with running(database, tmp_path, rules=CASE_BOOK) as world:
-        world.accept(opened())
-        world.accept(operated(OperationKind.ISSUE, receiver=address(POOL), amount=1_000_000))
-        for name in ("a", "b"):
-            world.accept(joined(name))
-        for name in ("m", "n"):
-            world.accept(joined(name, kind=AccountKind.MERCHANT))
-        world.accept(operated(OperationKind.ISSUE, receiver=address("a"), amount=10_000))
+    """A market."""
+    with market(database, tmp_path) as world:
         yield world
-
-
-def step(name: str, about: str | None = None, **public: JsonValue) -> Draft:
-    named = public if about is None else {**public, "about": about}
-    return replace(recorded(), type=name, subjects=(), public=named)
-
-
-def sale(amount: int = 10_001, buyer: str = "a", merchant: str = "m", **public: JsonValue) -> Draft:
-    draft = step("sale.recorded", None, merchant=account_id(address(merchant)), amount=str(amount), **public)
-    return replace(draft, subjects=(account_id(address(buyer)),))
-
-
-def entry(world: World, accepted: Accepted) -> dict[str, JsonValue]:
-    with world.database.reader() as connection:
-        ((body,),) = fetch_all(connection, "SELECT body FROM entries WHERE log_index = ?", accepted.index)
-    document: dict[str, JsonValue] = json.loads(bytes(body))  # type: ignore[arg-type]
-    return document
-
-
-def public(world: World, accepted: Accepted) -> dict[str, JsonValue]:
-    found = entry(world, accepted)["public"]
-    assert isinstance(found, dict)
-    return found
-
-
-def operation(world: World, accepted: Accepted) -> tuple[object, ...] | None:
-    with world.database.reader() as connection:
-        sql = "SELECT kind, sender, receiver, amount FROM operations WHERE log_index = ?"
-        rows = fetch_all(connection, sql, accepted.index)
-    return tuple(rows[0]) if rows else None
-
-
-def balance(world: World, name: str) -> int:
-    with world.database.reader() as connection:
-        sql = "SELECT available FROM balances WHERE account = ?"
-        rows = fetch_all(connection, sql, address(name))
-    return int(str(rows[0][0])) if rows else 0
 
 
 def test_a_sale_says_who_gets_which_part(world: World) -> None:

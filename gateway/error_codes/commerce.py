@@ -1,0 +1,58 @@
+"""Refusals by the rules of sales, vouchers, pools and awards."""
+
+from __future__ import annotations
+
+from gateway.error_codes.rule import CodeRule
+
+COMMERCE_CODES: dict[str, CodeRule] = {
+    "sale.voucher_given": CodeRule(
+        409,
+        "Voucher given already",
+        "代金券已发放",
+        "A voucher was given on this sale; what was paid for it in money stands.",
+        "此笔消费已发放代金券，其现金支付金额不可再变。",
+    ),
+    "voucher.below_threshold": CodeRule(
+        409,
+        "Sale below the threshold",
+        "消费未达门槛",
+        "A voucher is given from {threshold} fen paid in money on.",
+        "现金支付满 {threshold} 分方可发放代金券。",
+    ),
+    "voucher.other_shop": CodeRule(
+        409,
+        "Voucher of another shop",
+        "代金券不适用于该商家",
+        "The voucher is not for the shop of this sale.",
+        "该代金券不适用于此笔消费的商家。",
+    ),
+    "voucher.sale_before": CodeRule(
+        409,
+        "Sale before the voucher",
+        "消费早于代金券",
+        "The sale was recorded before the voucher was given.",
+        "此笔消费的记录早于代金券的发放。",
+    ),
+    "voucher.one_each_sale": CodeRule(
+        409,
+        "One voucher for each sale",
+        "每笔消费限用一张代金券",
+        "A voucher was used on this sale already.",
+        "此笔消费已使用过一张代金券。",
+    ),
+    "voucher.not_refunded": CodeRule(
+        409,
+        "Sale not refunded",
+        "消费未全额退款",
+        "A voucher comes back when the sale it was used on was refunded whole.",
+        "使用代金券的消费全额退款后，代金券才予退还。",
+    ),
+    "voucher.not_over": CodeRule(
+        409,
+        "Voucher still good",
+        "代金券仍在有效期内",
+        "The voucher can be used until the end of {day}.",
+        "该代金券可使用至 {day} 当日结束。",
+    ),
+}
+"""Every code, by name."""
