@@ -7,6 +7,7 @@ succeed later. Sentences name fields and limits by placeholders and never carry 
 from __future__ import annotations
 
 from gateway.error_codes.cases import CASE_CODES
+from gateway.error_codes.commerce import COMMERCE_CODES
 from gateway.error_codes.ledger import LEDGER_CODES
 from gateway.error_codes.request import REQUEST_CODES
 from gateway.error_codes.rule import CodeRule
@@ -19,6 +20,7 @@ CODES: dict[str, CodeRule] = {
     **REQUEST_CODES,
     **LEDGER_CODES,
     **CASE_CODES,
+    **COMMERCE_CODES,
     **TIMEBANK_CODES,
     # The rules keep their sentences themselves.
     **{code: CodeRule(*texts) for code, texts in RULE_TEXTS.items()},
