@@ -20,6 +20,7 @@ from chain.evm.client import EvmClient
 from scripts.retail.client import Client
 from scripts.retail.service import Addresses, Service
 from scripts.year.report import print_months, summary
+from scripts.year.services import Services
 from scripts.year.shopping import Shopping, give
 from scripts.year.stage import Stage, days_of
 from scripts.year.town import Town, fund_month, open_town
@@ -45,21 +46,27 @@ def say(text: str) -> None:
 
 def play(stage: Stage, options: argparse.Namespace) -> Town:
     """Play all days. Raises UnexpectedAnswer where the gateway refuses what the year needs."""
-    stage.open_day(START)
+    stage.open_day(START, 6)
     town = open_town(stage, options.members, options.merchants)
-    shopping = Shopping()
+    shopping, services = Shopping(), Services()
+    services.open(stage, town)
     month = ""
     for day in days_of(START, options.days):
         if f"{day:%Y-%m}" != month:
             # The chain counts quotas by its own month: nothing of the old one may still be on its way.
             stage.settle()
             month = f"{day:%Y-%m}"
-            stage.open_day(day)
+            stage.open_day(day, 7)
             fund_month(stage, town)
+            services.fund(stage, town, options.sales * 10_000)
             say(f"{month}: {sum(sum(c.values()) for c in stage.accepted.values()):,} entries so far")
+        stage.open_day(day, 8)
+        services.serve_day(stage, town)
+        stage.due()
         stage.open_day(day, 18)
         shopping.run_day(stage, town, options.sales)
         give(stage, town, options.sales // 6)
+        services.book_evening(stage, town, options.sales // 6)
     stage.settle()
     return town
 
@@ -68,7 +75,7 @@ def check_books(stage: Stage, town: Town, addresses: Addresses) -> None:
     """All balances together are the chain's supply. Raises SystemExit where they are not."""
     total = sum(
         int(str(stage.client.get(f"/v1/accounts/{account}/balance").require("balance")["balance"]))
-        for account in [town.pool, *town.members, *town.merchants]
+        for account in [town.pool, *town.pools.values(), *town.members, *town.merchants]
     )
     contracts = stage.client.status()["contracts"]
     token = contracts["TimeCredit"] if isinstance(contracts, dict) else ""

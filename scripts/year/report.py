@@ -10,7 +10,7 @@ from rich.table import Table
 
 from scripts.year.stage import Stage
 
-MONEY = ("sales", "refunds", "issued", "rebates", "redeemed", "gifts", "services")
+MONEY = ("sales", "refunds", "issued", "rebates", "redeemed", "gifts")
 """Sums of a month in hundredths (fen, or hundredths of a coin)."""
 
 

@@ -22,7 +22,9 @@ class Town:
     """Accounts by role, and how likely each is to buy, sell or give."""
 
     pool: str
+    pools: dict[str, str] = field(default_factory=dict)
     members: list[str] = field(default_factory=list)
+    elders: set[str] = field(default_factory=set)
     merchants: list[str] = field(default_factory=list)
     eagerness: list[float] = field(default_factory=list)
     fame: list[float] = field(default_factory=list)
