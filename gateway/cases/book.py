@@ -21,8 +21,8 @@ from gateway.rules.refusals import RuleRefusal
 Rule = Callable[[World], Draft]
 """Judges ``world.draft`` and returns it completed. Raises Refusal."""
 
-DueRule = Callable[[Case], Draft]
-"""Returns the draft of the step that follows when a case's time has come."""
+DueRule = Callable[[Case], Draft | None]
+"""Returns the draft of the step that follows when a case's time has come, None where somebody is late."""
 
 _UPSERT = (
     "INSERT INTO cases (kind, key, chapter, state, holder, due_at, document, opened_index, changed_index) "
@@ -56,8 +56,9 @@ class CaseBook:
         found: list[tuple[str, Draft]] = []
         for case in iter_due(connection, now):
             rule = self._due.get(case.kind)
-            if rule is not None and len(found) < limit:
-                found.append((f"due:{case.kind}:{case.key}:{case.due_at}", rule(case)))
+            draft = rule(case) if rule is not None and len(found) < limit else None
+            if draft is not None:
+                found.append((f"due:{case.kind}:{case.key}:{case.due_at}", draft))
         return found
 
     @property

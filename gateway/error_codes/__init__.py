@@ -6,6 +6,7 @@ succeed later. Sentences name fields and limits by placeholders and never carry 
 
 from __future__ import annotations
 
+from gateway.error_codes.alliance import ALLIANCE_CODES
 from gateway.error_codes.cases import CASE_CODES
 from gateway.error_codes.commerce import COMMERCE_CODES
 from gateway.error_codes.ledger import LEDGER_CODES
@@ -20,6 +21,7 @@ CODES: dict[str, CodeRule] = {
     **REQUEST_CODES,
     **LEDGER_CODES,
     **CASE_CODES,
+    **ALLIANCE_CODES,
     **COMMERCE_CODES,
     **TIMEBANK_CODES,
     # The rules keep their sentences themselves.

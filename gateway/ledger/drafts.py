@@ -92,6 +92,37 @@ class SetCaps:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantSeat:
+    """The merchant holds the seat of an industry (a code) before ``until``, Unix seconds; see SeatRegistry."""
+
+    chapter: int
+    industry: str
+    merchant: Address
+    certificate: bytes
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenewSeat:
+    """The term of a held seat is lengthened to ``until`` (Unix seconds) under a new certificate."""
+
+    chapter: int
+    industry: str
+    certificate: bytes
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSeat:
+    """The seat is taken from its holder; ``reason`` is a code, ``order`` the digest of what was acted on."""
+
+    chapter: int
+    industry: str
+    reason: str
+    order: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveOperation:
     """Officers approve one operation on chain: ``digest`` is its operation digest, ``chapter`` its sender's.
 
@@ -104,7 +135,10 @@ class ApproveOperation:
     approvers: tuple[str, ...]
 
 
-Effect = RegisterAccount | OpenChapter | SetRights | RecoverAccount | SetQuota | SetCaps
+SeatEffect = GrantSeat | RenewSeat | ReleaseSeat
+"""What the chain is told of seats; the registers know nothing of them."""
+
+Effect = RegisterAccount | OpenChapter | SetRights | RecoverAccount | SetQuota | SetCaps | SeatEffect
 """A change of the registers that commits with its entry and is told to the chain by the outbox."""
 
 ToldEffect = Effect | ApproveOperation

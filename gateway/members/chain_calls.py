@@ -21,15 +21,20 @@ from chain.evm.calldata import (
 )
 from gateway.ledger.drafts import (
     ApproveOperation,
+    GrantSeat,
     OpenChapter,
     RecoverAccount,
     RegisterAccount,
+    ReleaseSeat,
+    RenewSeat,
+    SeatEffect,
     SetCaps,
     SetQuota,
     SetRights,
     ToldEffect,
 )
 from gateway.ledger.proposals import POLICIES
+from gateway.members.seat_calls import plan_seat
 from gateway.outbox.calls import ChainCall
 
 REGISTRATIONS = 50
@@ -63,7 +68,7 @@ class RegisterPlanner:
                     calls.append(self._register(waiting))
                     waiting = []
             elif not isinstance(effect, OpenChapter):
-                if waiting and isinstance(effect, SetRights | RecoverAccount):
+                if waiting and isinstance(effect, SetRights | RecoverAccount | GrantSeat):
                     calls.append(self._register(waiting))
                     waiting = []
                 calls += [(entry_id, call) for call in _calls(effect)]
@@ -89,7 +94,11 @@ class RegisterPlanner:
         return waiting[0][0], ChainCall("register", "Membership", data, gas, "operator")
 
 
-def _calls(effect: SetRights | RecoverAccount | SetQuota | SetCaps | ApproveOperation) -> list[ChainCall]:
+def _calls(
+    effect: SetRights | RecoverAccount | SetQuota | SetCaps | SeatEffect | ApproveOperation,
+) -> list[ChainCall]:
+    if isinstance(effect, GrantSeat | RenewSeat | ReleaseSeat):
+        return [plan_seat(effect)]
     if isinstance(effect, ApproveOperation):
         data = encode_approve(POLICIES[effect.kind], effect.chapter, effect.digest)
         return [ChainCall("approve", "CoSignature", data, BASE_GAS, role) for role in effect.approvers]

@@ -1,0 +1,132 @@
+"""The red list and the black list: a reason, an evidence hash, an end, and an appeal.
+
+An entry counts from the moment it is made; an upheld appeal takes it and its notice back. A merchant on the
+black list is granted no seat.
+"""
+
+from __future__ import annotations
+
+from chain.canonical import JsonValue
+from chain.types import AccountId
+from gateway.alliance.appeals import DISMISSED, LAPSED, UPHELD, close_appeal, is_upheld, open_appeal
+from gateway.alliance.forms import (
+    acting,
+    complete,
+    day_start,
+    due_draft,
+    holder,
+    in_force,
+    officer,
+    own_merchant,
+    today,
+)
+from gateway.alliance.notices import ENDED, WITHDRAWN, close_notice, publish
+from gateway.alliance.records import pack, unpack
+from gateway.cases.book import DueRule, Rule
+from gateway.cases.case import Case
+from gateway.cases.filling import read_text
+from gateway.cases.world import World
+from gateway.errors import Refusal
+from gateway.ledger.drafts import Draft
+from gateway.rules.alliance_terms import LISTINGS
+from gateway.rules.listings import (
+    Colour,
+    Listing,
+    ListingActor,
+    ListingEvent,
+    ListingState,
+    ListingStep,
+    advance_listing,
+    list_subject,
+)
+
+LISTING = "listing"
+STANDING = (ListingState.LISTED, ListingState.APPEALED)
+_NOTICE_STATES = {ListingState.LIFTED: WITHDRAWN, ListingState.EXPIRED: ENDED}
+
+
+def enter_list(world: World) -> Draft:
+    """Put a merchant on the list of the reason. Raises ``list.already`` while it stands there for it."""
+    merchant = own_merchant(world).account
+    reason = read_text(world.draft, "reason")
+    entry = list_subject(
+        world.entry_id, merchant, reason, officer(world), today(world), in_force(world, LISTINGS)
+    )
+    if any(other.reason == reason for other in standing_entries(world, merchant, entry.colour)):
+        raise Refusal("list.already", list=entry.colour.value, reason=reason)
+    world.open(LISTING, world.entry_id, _case(world.chapter, entry))
+    publish(world, f"{entry.colour.value}_list", merchant, until=entry.expires_on.isoformat())
+    return complete(
+        world,
+        [merchant],
+        list=entry.colour.value,
+        until=entry.expires_on.isoformat(),
+        appeal_until=entry.appeal_by.isoformat(),
+    )
+
+
+def standing_entries(world: World, merchant: str, colour: Colour) -> list[Listing]:
+    """Return the entries of a list that still count for a merchant, appealed ones too."""
+    found = [unpack(Listing, case) for case in world.list(LISTING, holder=merchant)]
+    return [entry for entry in found if entry.colour is colour and entry.state in STANDING]
+
+
+def appeal_listing(world: World) -> Draft:
+    """Open the appeal; the entry counts meanwhile, and says that it is appealed."""
+    case = world.about(LISTING)
+    _advance(world, case, ListingStep.APPEAL, ListingActor.SUBJECT, acting(world, holder(case)))
+    return complete(world, [holder(case)], case, **open_appeal(world, case))
+
+
+def decide_listing(world: World) -> Draft:
+    """Take the entry and its notice back, or leave them until their end."""
+    case = world.about(LISTING, ListingState.APPEALED)
+    upheld = is_upheld(world)
+    step = ListingStep.LIFT if upheld else ListingStep.UPHOLD
+    _advance(world, case, step, ListingActor.CHAPTER, officer(world))
+    close_appeal(world, case, UPHELD if upheld else DISMISSED)
+    return complete(world, [holder(case)], case)
+
+
+def lift_listing(world: World) -> Draft:
+    """Take an entry back that nobody appealed against, with a reason."""
+    case = world.about(LISTING, ListingState.LISTED)
+    _advance(world, case, ListingStep.LIFT, ListingActor.CHAPTER, officer(world))
+    return complete(world, [holder(case)], case)
+
+
+def expire_listing(world: World) -> Draft:
+    """End an entry whose time is over, and an appeal still open against it."""
+    case = world.about(LISTING)
+    _advance(world, case, ListingStep.EXPIRE, ListingActor.CLOCK, "")
+    close_appeal(world, case, LAPSED)
+    return complete(world, [holder(case)], case)
+
+
+def _advance(world: World, case: Case, step: ListingStep, actor: ListingActor, person: str) -> None:
+    after = advance_listing(unpack(Listing, case), ListingEvent(step, actor, person, today(world)))
+    appeal: JsonValue = world.entry_id if step is ListingStep.APPEAL else case.document.get("appeal")
+    world.put(_case(world.chapter, after, case, appeal))
+    if after.state in _NOTICE_STATES:
+        close_notice(world, case.key, _NOTICE_STATES[after.state])
+
+
+def _case(chapter: int, entry: Listing, before: Case | None = None, appeal: JsonValue = None) -> Case:
+    due = day_start(entry.expires_on) if entry.state in STANDING else None
+    opened = before.opened_index if before is not None else 0
+    document = {**pack(entry), "appeal": appeal}
+    return Case(LISTING, entry.id, chapter, entry.state, AccountId(entry.subject), due, document, opened)
+
+
+def _expire(case: Case) -> Draft:
+    return due_draft(case, "list.expired", about=case.key)
+
+
+LIST_RULES: dict[str, Rule] = {
+    "list.entered": enter_list,
+    "list.appealed": appeal_listing,
+    "list.decided": decide_listing,
+    "list.lifted": lift_listing,
+    "list.expired": expire_listing,
+}
+LIST_DUE: dict[str, DueRule] = {LISTING: _expire}

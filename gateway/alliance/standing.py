@@ -1,0 +1,40 @@
+"""How a merchant stands in its chapter: its seat, and whether its deposit suspends it.
+
+For other rooms: `seat_state` says whether a merchant may take redemptions and vouchers.
+"""
+
+from __future__ import annotations
+
+from gateway.cases.case import Case
+from gateway.cases.world import World
+from gateway.rules.deposits import DepositState
+from gateway.rules.seat_life import SeatState
+
+SEAT = "seat"
+DEPOSIT = "deposit"
+SUSPENDED = "suspended"
+
+
+def seat_key(world: World, industry: str) -> str:
+    """Return the key of a seat: there is one for each industry of a chapter."""
+    return f"{world.chapter_text}:{industry}"
+
+
+def seat_held(world: World, merchant: str) -> Case | None:
+    """Return the seat that a merchant holds in the step's chapter, None where it holds none."""
+    found = world.list(SEAT, holder=merchant)
+    return next((case for case in found if case.state != SeatState.ENDED), None)
+
+
+def seat_state(world: World, merchant: str) -> str | None:
+    """Return the state of a merchant's seat, ``suspended`` while its deposit is below the floor.
+
+    None where it holds no seat. A merchant that is suspended may not take redemptions.
+    """
+    seat = seat_held(world, merchant)
+    if seat is None:
+        return None
+    deposit = world.find(DEPOSIT, merchant)
+    if deposit is not None and deposit.state == DepositState.SUSPENDED:
+        return SUSPENDED
+    return seat.state
