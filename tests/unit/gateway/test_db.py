@@ -8,7 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
 
@@ -30,6 +32,21 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     migrate(database)
     with database.reader() as connection:
         assert fetch_all(connection, "SELECT count(*) FROM alembic_version") == [(1,)]
+
+
+def test_the_schema_goes_down_to_nothing_and_up_again(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(db.__file__).parent / "migrations"))
+    with database.writer() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    with database.reader() as connection:
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+        assert fetch_all(connection, "SELECT count(*) FROM alembic_version") == [(0,)]
+    migrate(database)
+    with database.reader() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, full_metadata()) == []
 
 
 def test_writer_rolls_back_when_the_block_raises(database: Database) -> None:
