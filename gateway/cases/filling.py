@@ -37,6 +37,10 @@ def order(draft: Draft, kind: OperationKind, sender: str | None, receiver: str |
     operation = None
     if amount:
         operation = Operation(kind, _address(sender), _address(receiver), amount, 0, ZERO_REF)
+    if operation is not None and draft.operation is not None and draft.authorization is not None:
+        # What a holder has signed says itself until when it holds.
+        given = draft.operation
+        operation = replace(operation, valid_until=given.valid_until, ref=given.ref)
     if draft.operation is not None and draft.operation != operation:
         raise Refusal("entry.not_as_computed", field="op")
     return replace(draft, operation=operation)

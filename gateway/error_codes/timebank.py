@@ -19,5 +19,62 @@ TIMEBANK_CODES: dict[str, CodeRule] = {
         "The account in {field} is a pool of this chapter already.",
         "字段 {field} 中的账户已是本分会的其他池。",
     ),
+    # --- services ----------------------------------------------------------------------------------------
+    "service.unknown": CodeRule(
+        422,
+        "Unknown service",
+        "服务不存在",
+        "{field} names no service on the chapter's price list.",
+        "{field} 所指的服务不在本分会的服务目录中。",
+    ),
+    "service.members_only": CodeRule(
+        422,
+        "Not for this kind of account",
+        "账户类型不符",
+        "The account in {field} is not of the kind this service is for.",
+        "{field} 中的账户类型不能参与此服务。",
+    ),
+    "service.offered_already": CodeRule(
+        409,
+        "Offered already",
+        "已提供相同服务",
+        "This account offers this skill in this compound already; withdraw that offer first.",
+        "该账户已在此小区提供此项技能；请先撤回原有的服务。",
+    ),
+    "service.not_matching": CodeRule(
+        409,
+        "Offer does not fit",
+        "服务与请求不匹配",
+        "The offer does not fit the request: {what}.",
+        "该服务与请求不匹配：{what}。",
+    ),
+    "service.no_subsidy": CodeRule(
+        409,
+        "No subsidy to hold",
+        "没有可用的补贴",
+        "No subsidy stands for this booking, or its part is held already.",
+        "此预约没有可用的补贴，或补贴部分已经预留。",
+    ),
+    "service.subsidy_first": CodeRule(
+        409,
+        "Subsidy first",
+        "请先预留补贴",
+        "A subsidy stands for this service: hold its {limit} hundredths first.",
+        "此服务有补贴：请先预留补贴部分 {limit}（百分之一积分）。",
+    ),
+    "service.not_due": CodeRule(
+        409,
+        "Not due yet",
+        "时间未到",
+        "The time after which this step is possible has not passed.",
+        "此步骤须在期限过后方可进行。",
+    ),
+    "payment_code.other_payer": CodeRule(
+        403,
+        "Another payer",
+        "付款方不符",
+        "The acting account is not the payer.",
+        "操作账户不是付款方。",
+    ),
 }
 """Every code, by name."""

@@ -1,0 +1,107 @@
+"""One-time payment codes (rule 19): bound, short-lived, and paying once, whoever scans them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from gateway.errors import Refusal
+from gateway.ledger.drafts import Accepted
+from gateway.rules.calendar import format_timestamp
+from gateway.rules.payment_codes import digest_token
+from tests.unit.gateway.timebank.kit import MORNING, Bank, account, step
+
+SECRET = b"\x5a" * 32
+PROOF = hashlib.sha256(SECRET).digest()
+CODE = digest_token(PROOF).hex()
+PAYMENT: dict[str, Any] = {"payee": account("p"), "amount": "250", "purpose": "gift"}
+SCAN: dict[str, Any] = {**PAYMENT, "proof": PROOF.hex(), "payer": account("m")}
+
+
+def issue(bank: Bank, **change: Any) -> Accepted:
+    return bank.take("paycode.issued", **{**PAYMENT, "code": CODE, **change})
+
+
+def test_rule_19_a_code_pays_its_payee_once(bank: Bank) -> None:
+    issued = issue(bank)
+    told = bank.public(issued)
+    assert told["expires_at"] == format_timestamp((MORNING + 120) * 1000)
+    used = bank.take("paycode.used", **SCAN, actor="m")
+    assert bank.moved(used) == ("transfer", "m", "p", 250)
+    assert bank.public(used)["code"] == CODE
+    assert SECRET.hex() not in repr(bank.public(used)) + repr(told) + repr(bank.case("paycode", CODE))
+    assert bank.refused("paycode.used", **SCAN) == ("payment_code.used", {})
+    assert bank.refused("paycode.used", **{**SCAN, "payer": account("n")}) == ("payment_code.used", {})
+    assert (bank.balance("p"), bank.balance("m")) == (250, 9_750)
+    assert bank.refused("paycode.issued", **PAYMENT, code=CODE) == ("case.exists", {"kind": "paycode"})
+
+
+def test_rule_19_two_phones_scan_at_once_and_one_pays(bank: Bank) -> None:
+    issue(bank)
+    drafts = [step("paycode.used", **{**SCAN, "payer": account(name)}) for name in ("m", "n")]
+    first, second = bank.world.ledger.submit_many([bank.world.submission(draft) for draft in drafts])
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Refusal)
+    assert second.code == "payment_code.used"
+    assert (bank.balance("p"), bank.balance("m"), bank.balance("n")) == (250, 9_750, 10_000)
+
+
+def test_rule_19_a_screenshot_is_worthless_after_its_time(bank: Bank) -> None:
+    issue(bank)
+    bank.at(MORNING + 119)
+    early = bank.refused("paycode.expired", code=CODE)
+    assert early == ("payment_code.still_open", {})
+    bank.at(MORNING + 120)
+    assert bank.refused("paycode.used", **SCAN) == ("payment_code.expired", {})
+    assert bank.due() == ["paycode.expired"]
+    assert bank.refused("paycode.used", **SCAN) == ("payment_code.expired", {})
+    assert bank.case("paycode", CODE)["state"] == "expired"
+    assert bank.refused("paycode.expired", code=CODE)[0] == "case.wrong_state"
+    assert bank.balance("p") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"proof": "00" * 32}, "payment_code.unknown"),
+        ({"proof": CODE}, "payment_code.unknown"),
+        ({"payee": account("q")}, "payment_code.other_payee"),
+        ({"amount": "251"}, "payment_code.other_amount"),
+        ({"purpose": "lunch"}, "payment_code.other_purpose"),
+        ({"payer": account("p")}, "payment_code.self_payment"),
+        ({"actor": "n"}, "payment_code.other_payer"),
+        ({"payer": account("q")}, "balance.insufficient"),
+    ],
+)
+def test_rule_19_a_code_is_bound_and_a_refused_scan_leaves_it_open(
+    bank: Bank, change: dict[str, Any], code: str
+) -> None:
+    issue(bank)
+    assert bank.refused("paycode.used", **{**SCAN, **change})[0] == code
+    assert bank.case("paycode", CODE)["state"] == "open"
+    bank.take("paycode.used", **SCAN)
+
+
+def test_a_shop_is_paid_by_redemption(bank: Bank) -> None:
+    issue(bank, payee=account("shop"))
+    used = bank.take("paycode.used", **{**SCAN, "payee": account("shop")})
+    assert bank.moved(used) == ("redeem", "m", "shop", 250)
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        (
+            {"payee": account("holding")},
+            ("entry.bad_field", {"field": "public.payee", "reason": "is neither member nor merchant"}),
+        ),
+        ({"payee": account("nobody")}, ("member.unknown", {"field": "public.payee"})),
+        ({"actor": "m"}, ("payment_code.other_payee", {})),
+        ({"expires_at": format_timestamp(0)}, ("entry.not_as_computed", {"field": "public.expires_at"})),
+    ],
+)
+def test_what_cannot_be_issued(bank: Bank, change: dict[str, Any], refused: tuple[str, Any]) -> None:
+    assert bank.refused("paycode.issued", **{**PAYMENT, "code": CODE, **change}) == refused
+    assert bank.cases("paycode") == []
