@@ -264,6 +264,14 @@ contract LogAnchorTest is Fixture {
         _expectForeign(LOG, 2, root, proof, _signatures(_anchorDigest(OTHER_LOG, 2, root), 0, 1));
         _expectForeign(LOG, 2, root, proof, _signatures(_anchorDigest(LOG, 3, root), 0, 1));
         _expectForeign(LOG, 2, root, proof, _signatures(_anchorDigest(LOG, 2, ~root), 0, 1));
+        bytes32 elsewhere = _typedDigest(
+            "Tongyi LogAnchor",
+            address(credit),
+            keccak256(
+                abi.encode(keccak256("Anchor(bytes32 logId,uint64 size,bytes32 root)"), LOG, uint64(2), root)
+            )
+        );
+        _expectForeign(LOG, 2, root, proof, _signatures(elsewhere, 0, 1));
         anchor.anchor(LOG, 2, root, proof, signatures);
     }
 

@@ -368,6 +368,34 @@ contract OperationsTest is Fixture {
         assertEq(_run(op, evidence).moved, 4, "unharmed");
     }
 
+    /// @dev S2: what a holder signed for another contract or another chain is not signed for this one.
+    function test_authorizationBindsContractAndChain() public {
+        _fund(holder, 10);
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256(
+                    "TransferAuthorization(uint8 kind,address from,address to,uint128 amount,bytes32 nonce,uint64 validBefore)"
+                ),
+                Kind.TRANSFER,
+                holder,
+                bob,
+                uint128(4),
+                bytes32("n1"),
+                uint64(0)
+            )
+        );
+        bytes32 elsewhere = _typedDigest("Tongyi TimeCredit", address(anchor), structHash);
+        Operation memory op = _op(Kind.TRANSFER, holder, bob, 4, elsewhere);
+        bytes memory evidence = abi.encode(bytes32("n1"), _sign(HOLDER_KEY, elsewhere));
+        assertEq(_run(op, evidence).reason, Reason.BAD_AUTHORIZATION, "contract");
+        (op, evidence) = _signed(bob, 4, "n1");
+        vm.chainId(31_338);
+        assertEq(_run(op, evidence).reason, Reason.BAD_AUTHORIZATION, "chain");
+        // The compiler takes the chain id for a constant, so it is written out.
+        vm.chainId(31_337);
+        assertEq(_run(_again(op), evidence).moved, 4, "the right one");
+    }
+
     function test_wrongSignatures() public {
         _fund(holder, 10);
         Operation memory op = _op(Kind.TRANSFER, holder, bob, 1);
