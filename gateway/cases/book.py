@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from chain.errors import FormatError
 from gateway.cases.case import Case
-from gateway.cases.world import Key, World, iter_due, write_case
-from gateway.db import execute_many
+from gateway.cases.world import SELECT_CASES, Key, World, iter_due, read_case, write_case
+from gateway.db import execute_many, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.ledger.registers import Registers
@@ -23,6 +23,9 @@ Rule = Callable[[World], Draft]
 
 DueRule = Callable[[Case], Draft | None]
 """Returns the draft of the step that follows when a case's time has come, None where somebody is late."""
+
+CLOSING, CLOSED = "closing", "closed"
+"""Kind and last state of the case, keyed by the account, by which an account is closed for ever."""
 
 _UPSERT = (
     "INSERT INTO cases (kind, key, chapter, state, holder, due_at, document, opened_index, changed_index) "
@@ -81,11 +84,26 @@ class Session:
         self._kept: dict[Key, Case] = {}
         self._steps: list[tuple[object, ...]] = []
         self._waiting: dict[Key, Case] = {}
+        self._seen: dict[Key, Case | None] = {}
+
+    def explain_frozen(self, account: str, field: str) -> None:
+        """Say of an account without the right to an operation that it is closed, where it is.
+
+        Raises:
+            Refusal: ``member.closed``.
+        """
+        place = (CLOSING, account)
+        case = self._kept.get(place)
+        if case is None:
+            rows = fetch_all(self._connection, f"{SELECT_CASES} WHERE kind = ? AND key = ?", *place)
+            case = read_case(rows[0]) if rows else None
+        if case is not None and case.state == CLOSED:
+            raise Refusal("member.closed", field=field)
 
     def complete(self, step: Step) -> Draft:
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
         self._waiting = {}
-        world = World(self._connection, self._registers, step, self._kept)
+        world = World(self._connection, self._registers, step, self._kept, self._seen)
         try:
             draft = self._rules[step.draft.type](world)
         except RuleRefusal as refusal:

@@ -7,13 +7,13 @@ dropped when the entry is refused later on.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection
 
-from chain.operation import account_address, account_id, chapter_code, chapter_number
+from chain.operation import OperationKind, account_address, account_id, chapter_code, chapter_number
 from chain.types import AccountId, Address
 from gateway.cases.case import Case
 from gateway.db import fetch_all
@@ -21,13 +21,14 @@ from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.ledger.registers import Registers
 from gateway.ledger.steps import Step
-from gateway.rules.calendar import business_day
+from gateway.rules.calendar import business_day, parse_timestamp
 
 SELECT_CASES = (
     "SELECT kind, key, chapter, state, holder, due_at, document, opened_index, changed_index FROM cases"
 )
 """Columns in the order of `read_case`."""
 Key = tuple[str, str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,39 @@ class Standing:
     locked: int
 
 
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """``change`` hundredths of a coin came in, or left where negative, with an entry at ``at`` (ms)."""
+
+    at: int
+    type: str
+    change: int
+
+
+_SELECT_MOVEMENTS = """
+SELECT e.at, e.type, o.kind, o.sender, o.receiver, o.moved FROM account_entries a
+JOIN operations o ON o.log_index = a.log_index JOIN entries e ON e.log_index = a.log_index
+WHERE a.account = ? AND o.outcome = 0 ORDER BY a.log_index"""
+_OWN = frozenset({OperationKind.LOCK, OperationKind.RELEASE, OperationKind.CANCEL})
+"""Operations whose receiver is the sender itself: nothing comes in."""
+_UNMOVED = frozenset({OperationKind.LOCK, OperationKind.RELEASE})
+"""Operations after which the sender still holds what it held, free or locked."""
+
+
 class World:
-    """One step's view. ``kept`` are the cases changed by earlier steps of the transaction."""
+    """One step's view.
+
+    ``kept`` are the cases changed by earlier steps of the transaction, ``seen`` what it has read: nobody else
+    writes cases meanwhile.
+    """
 
     def __init__(
-        self, connection: Connection, registers: Registers, step: Step, kept: dict[Key, Case]
+        self,
+        connection: Connection,
+        registers: Registers,
+        step: Step,
+        kept: dict[Key, Case],
+        seen: dict[Key, Case | None] | None = None,
     ) -> None:
         self.draft: Draft = step.draft
         self.entry_id = step.entry_id
@@ -59,6 +88,7 @@ class World:
         self._connection = connection
         self._registers = registers
         self._kept = kept
+        self._seen = {} if seen is None else seen
 
     # --- accounts ----------------------------------------------------------------------------------------
 
@@ -95,8 +125,10 @@ class World:
         found = self.changed.get((kind, key)) or self._kept.get((kind, key))
         if found is not None:
             return found
-        rows = fetch_all(self._connection, f"{SELECT_CASES} WHERE kind = ? AND key = ?", kind, key)
-        return read_case(rows[0]) if rows else None
+        if (kind, key) not in self._seen:
+            rows = fetch_all(self._connection, f"{SELECT_CASES} WHERE kind = ? AND key = ?", kind, key)
+            self._seen[kind, key] = read_case(rows[0]) if rows else None
+        return self._seen[kind, key]
 
     def require(self, kind: str, key: str, field: str, *states: str) -> Case:
         """Return a case of the step's chapter, in one of ``states`` where some are given.
@@ -139,6 +171,40 @@ class World:
                 if fits and holder in (None, case.holder):
                     found[case.key] = case
         return [found[key] for key in sorted(found)]
+
+    def naming(self, account: str) -> tuple[Case, ...]:
+        """Return the chapter's cases whose key, holder or document names the account, by kind and key."""
+        sql = f"{SELECT_CASES} WHERE chapter = ? AND (holder = ? OR key LIKE ? OR document LIKE ?)"
+        like = f"%{account}%"
+        rows = fetch_all(self._connection, sql, self.chapter, account, like, like)
+        found = {(case.kind, case.key): case for case in map(read_case, rows)}
+        for layer in (self._kept, self.changed):
+            for place, case in layer.items():
+                found.pop(place, None)
+                if case.chapter == self.chapter and account in json.dumps(
+                    [case.key, case.holder, case.document]
+                ):
+                    found[place] = case
+        return tuple(found[place] for place in sorted(found))
+
+    def movements(self, account: str) -> tuple[Movement, ...]:
+        """Return what accepted operations of earlier transactions moved in or out of an account, in order."""
+        address = bytes(account_address(AccountId(account)))
+        rows = fetch_all(self._connection, _SELECT_MOVEMENTS, address)
+        found: list[Movement] = []
+        for at, name, kind, sender, receiver, moved in cast(
+            "list[tuple[str, str, int, bytes, bytes, int]]", rows
+        ):
+            change = (moved if bytes(receiver) == address and kind not in _OWN else 0) - (
+                moved if bytes(sender) == address and kind not in _UNMOVED else 0
+            )
+            if change:
+                found.append(Movement(parse_timestamp(at), name, change))
+        return tuple(found)
+
+    def ask(self, read: Callable[[Connection], T]) -> T:
+        """Return what a reader finds in the step's transaction: rows that no step of it changes."""
+        return read(self._connection)
 
     def put(self, case: Case) -> None:
         """Keep a new or changed case, should the step become an entry."""

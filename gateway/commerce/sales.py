@@ -30,6 +30,8 @@ from gateway.commerce.sale_case import (
 from gateway.commerce.voucher_case import refund_granting, refund_using
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
+from gateway.members.family import check_ward
+from gateway.members.rewards import mark_refunded
 from gateway.rules.calendar import business_date
 from gateway.rules.pools import REBATE_TERMS
 from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
@@ -101,6 +103,7 @@ def pay_with_coins(world: World) -> Draft:
         raise Refusal("sale.rebated_already")
     if case.text("voucher"):
         raise Refusal("sale.voucher_given")
+    check_ward(world, holder_of(case), amount)
     world.put(changed(case, paid=case.number("paid") + amount))
     merchant = case.text("merchant")
     draft = order(world.draft, OperationKind.REDEEM, case.holder, merchant, amount)
@@ -154,6 +157,7 @@ def refund_sale(world: World) -> Draft:
     world.put(after)
     owed, voucher = refund_granting(world, after)
     refund_using(world, after)
+    mark_refunded(world, case.key)
     draft = fill(
         world.draft,
         legs=show_legs(given_back, {}),

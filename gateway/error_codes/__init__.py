@@ -10,6 +10,7 @@ from gateway.error_codes.alliance import ALLIANCE_CODES
 from gateway.error_codes.cases import CASE_CODES
 from gateway.error_codes.commerce import COMMERCE_CODES
 from gateway.error_codes.ledger import LEDGER_CODES
+from gateway.error_codes.members import MEMBER_CODES
 from gateway.error_codes.request import REQUEST_CODES
 from gateway.error_codes.rule import CodeRule
 from gateway.error_codes.timebank import TIMEBANK_CODES
@@ -21,8 +22,9 @@ CODES: dict[str, CodeRule] = {
     **REQUEST_CODES,
     **LEDGER_CODES,
     **CASE_CODES,
-    **ALLIANCE_CODES,
     **COMMERCE_CODES,
+    **MEMBER_CODES,
+    **ALLIANCE_CODES,
     **TIMEBANK_CODES,
     # The rules keep their sentences themselves.
     **{code: CodeRule(*texts) for code, texts in RULE_TEXTS.items()},

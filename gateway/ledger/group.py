@@ -16,7 +16,15 @@ from chain.entry import MAX_ENTRY_SIZE
 from chain.entry_types import check_draft
 from chain.errors import FormatError
 from chain.hashing import HASH_SIZE, hash_leaf, sha256
-from chain.operation import ZERO_ADDRESS, ZERO_REF, FieldError, Operation, account_address, chapter_number
+from chain.operation import (
+    ZERO_ADDRESS,
+    ZERO_REF,
+    FieldError,
+    Operation,
+    account_address,
+    account_id,
+    chapter_number,
+)
 from gateway.db import fetch_all, fetch_in, insert_rows
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import Acceptance, Moment, Movement
@@ -225,7 +233,14 @@ class Group:
             if draft.authorization is not None:
                 raise Refusal("entry.bad_field", field="authorization", reason="there is no operation")
             return None, None, None
-        movement = self._acceptance.check_operation(draft, operation, chapter)
+        try:
+            movement = self._acceptance.check_operation(draft, operation, chapter)
+        except Refusal as refusal:
+            if self._cases is not None and refusal.code == "member.frozen":
+                field = str(refusal.fields["field"])
+                party = operation.sender if field == "op.from" else operation.receiver
+                self._cases.explain_frozen(account_id(party), field)
+            raise
         if draft.authorization is None:
             return operation, movement, None
         if self._domain is None:

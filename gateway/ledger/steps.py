@@ -33,6 +33,10 @@ class CaseSession(Protocol):
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
         ...
 
+    def explain_frozen(self, account: str, field: str) -> None:
+        """Raise a closer Refusal where an account lacks a right because its holder closed it."""
+        ...
+
     def keep(self, index: int) -> None:
         """The step completed last is the entry at ``index``: its changes hold for the steps after it."""
         ...

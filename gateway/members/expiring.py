@@ -1,0 +1,57 @@
+"""Expiry of coins by age band: what is due is computed from the account's movements, then burned (rule 31).
+
+Off where the chapter's parameter is not set. A lot is what came in on one business date; the oldest are spent
+first; what expired and is not burned yet is spent last.
+"""
+
+from __future__ import annotations
+
+from chain.operation import OperationKind
+from gateway.cases.filling import fill, only_subject, order
+from gateway.cases.world import Movement, World
+from gateway.errors import Refusal
+from gateway.ledger.drafts import AccountKind, Draft
+from gateway.members.parameters import expiry_on
+from gateway.members.register import today
+from gateway.rules.calendar import business_date
+from gateway.rules.expiry import Lot, expiry_due, spend_lots, total_value
+
+EXPIRED = "credits.expired"
+
+
+def expire_credits(world: World) -> Draft:
+    """Burn what of a member's coins has expired by the step's business date."""
+    standing = world.own(only_subject(world.draft), "subjects")
+    if standing.kind != AccountKind.MEMBER:
+        raise Refusal("membership.wrong_account", wanted="member")
+    day = today(world)
+    version, terms = expiry_on(world, day)
+    if terms is None:
+        raise Refusal("expiry.not_set")
+    movements = world.movements(standing.account)
+    held = standing.available + standing.locked
+    # What earlier steps of the same transaction moved is not among the movements yet.
+    if sum(one.change for one in movements) != held:
+        raise Refusal("expiry.unsettled")
+    lots = _lots(world, movements)
+    due = min(expiry_due(held, lots, day, terms), standing.available)
+    if due <= 0:
+        raise Refusal("expiry.nothing_due")
+    draft = fill(world.draft, amount=str(due), version=version)
+    return order(draft, OperationKind.BURN, standing.account, None, due)
+
+
+def _lots(world: World, movements: tuple[Movement, ...]) -> tuple[Lot, ...]:
+    """Return the lots that are left after all movements, each spent by the terms of its day."""
+    lots: tuple[Lot, ...] = ()
+    for one in movements:
+        day = business_date(one.at // 1000)
+        if one.change > 0:
+            lots = (*lots, Lot(day, one.change))
+        elif one.type != EXPIRED:
+            _, terms = expiry_on(world, day)
+            lots = spend_lots(lots, min(-one.change, total_value(lots, day, terms)), day, terms)
+    return lots
+
+
+EXPIRY_RULES = {EXPIRED: expire_credits}

@@ -1,0 +1,244 @@
+"""Opening, renewing, upgrading, refunding and lapsing of memberships.
+
+The fee is that of the versioned table; the money moves outside and is named by its receipt. What it is split
+into follows as a step of its own (`gateway.members.fee_splits`), unless a custodian holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from chain.canonical import JsonValue
+from chain.errors import FormatError
+from gateway.cases.case import Case
+from gateway.cases.filling import concern, fill, only_subject, read_text
+from gateway.cases.world import Standing, World
+from gateway.errors import Refusal
+from gateway.ledger.drafts import AccountKind, Draft
+from gateway.members import switches
+from gateway.members.fee_splits import FIRST_YEAR, RENEWAL, open_fee
+from gateway.members.parameters import age_terms
+from gateway.members.register import (
+    ACTIVE,
+    CLOSED,
+    LAPSED,
+    MEMBERSHIP,
+    MOVED,
+    REFUNDED,
+    SUSPENDED,
+    changed,
+    find_membership,
+    is_active,
+    require_membership,
+    text_or_none,
+    today,
+)
+from gateway.rules.fees import FEE_KINDS, FeeTerms, day_start, pick_fee, year_end
+from gateway.rules.membership import AgeTerms, BirthMonth, is_elder
+from gateway.rules.referral import waives_year
+from gateway.rules.referral_tables import WAIVER_TERMS
+from gateway.rules.versions import pick_table
+
+DAY = timedelta(days=1)
+
+
+def open_membership(world: World) -> Draft:
+    """Begin a year of membership of a kind, at the fee in force, against the receipt of its payment."""
+    account = world.own(only_subject(world.draft), "subjects")
+    earlier = find_membership(world, account.account)
+    if earlier is not None and earlier.state in (CLOSED, MOVED):
+        raise Refusal("member.closed", field="subjects")
+    if earlier is not None and earlier.state != REFUNDED:
+        raise Refusal("case.exists", kind=MEMBERSHIP)
+    terms = _terms(world, account)
+    since = today(world)
+    until = year_end(since)
+    elder = _judge_elder(world.draft, since, age_terms(world))
+    draft = world.draft
+    receipt = read_text(draft, "receipt")
+    document: dict[str, JsonValue] = {
+        "kind": terms.id, "version": terms.version, "fee": terms.amount, "receipt": receipt,
+        "fee_entry": world.entry_id, "since": since.isoformat(), "until": until.isoformat(), "year": 1,
+        "elder": elder, "household": draft.public.get("household"), "compound": draft.public.get("compound"),
+        "building": draft.public.get("building"), "free_services": terms.free_services, "parked": 0,
+        "joined": since.isoformat(),
+    }  # fmt: skip
+    case = Case(MEMBERSHIP, account.account, world.chapter, ACTIVE, account.account, _end(until), document)
+    world.put(case)
+    open_fee(world, case, terms, FIRST_YEAR)
+    return fill(
+        draft,
+        version=terms.version,
+        fee=str(terms.amount),
+        currency=draft.public.get("currency", "CNY"),
+        since=since.isoformat(),
+        until=until.isoformat(),
+        elder=elder,
+        free_services=terms.free_services,
+    )
+
+
+def renew_membership(world: World) -> Draft:
+    """Pay, or have waived, one more year: after the last day of this one, or from today where it lapsed."""
+    case = require_membership(world, only_subject(world.draft), ACTIVE, LAPSED)
+    account = world.own(case.key, "subjects")
+    if not account.may_send:
+        raise Refusal("member.frozen", field="subjects")
+    day, last = today(world), date.fromisoformat(case.text("until"))
+    if case.state == ACTIVE and last > year_end(day):
+        raise Refusal("membership.paid_ahead", until=last.isoformat())
+    since = last + DAY if case.state == ACTIVE else day
+    until = year_end(since)
+    terms = _terms(world, account, case.text("kind"))
+    waived = world.draft.public.get("waived") is True
+    referrals = _check_waiver(world, case) if waived else None
+    fee = 0 if waived else terms.amount
+    after = changed(
+        case, version=terms.version, fee=fee, fee_entry=world.entry_id, since=since.isoformat(),
+        until=until.isoformat(), year=case.number("year") + 1, free_services=terms.free_services,
+        receipt=None if waived else read_text(world.draft, "receipt"),
+    )  # fmt: skip
+    after = replace(after, state=ACTIVE, due_at=_end(until))
+    world.put(after)
+    if not waived:
+        open_fee(world, after, terms, RENEWAL)
+    return fill(
+        world.draft,
+        kind=terms.id,
+        version=terms.version,
+        fee=str(fee),
+        currency=world.draft.public.get("currency", "CNY"),
+        since=since.isoformat(),
+        until=until.isoformat(),
+        waived=waived,
+        referrals=referrals,
+    )
+
+
+def upgrade_membership(world: World) -> Draft:
+    """Change to a higher kind for the rest of the year, for the difference of the two fees."""
+    case = require_membership(world, only_subject(world.draft), ACTIVE)
+    account = world.own(case.key, "subjects")
+    was, terms = pick_fee(case.text("kind"), today(world)), _terms(world, account)
+    if not was.rank or terms.rank <= was.rank:
+        raise Refusal("membership.not_an_upgrade", kind=was.id)
+    difference = terms.amount - case.number("fee")
+    if difference <= 0:
+        raise Refusal("membership.not_an_upgrade", kind=was.id)
+    free = max(terms.free_services, case.number("free_services"))
+    after = changed(
+        case, kind=terms.id, version=terms.version, fee=terms.amount, fee_entry=world.entry_id,
+        receipt=read_text(world.draft, "receipt"), free_services=free,
+    )  # fmt: skip
+    world.put(after)
+    table = FIRST_YEAR if case.number("year") == 1 else RENEWAL
+    open_fee(world, after, replace(terms, amount=difference), table)
+    draft = fill(
+        world.draft,
+        **{"from": was.id},
+        version=terms.version,
+        fee=str(difference),
+        currency=world.draft.public.get("currency", "CNY"),
+        since=case.text("since"),
+        until=case.text("until"),
+        free_services=free,
+    )
+    return concern(draft, [], [case.text("fee_entry")])
+
+
+def refund_membership(world: World) -> Draft:
+    """Give the refundable kind's fee back against the custodian's receipts: the membership ends."""
+    case = require_membership(world, only_subject(world.draft), ACTIVE, SUSPENDED, LAPSED)
+    terms = pick_fee(case.text("kind"), today(world))
+    if not terms.held:
+        raise Refusal("membership.not_refundable")
+    world.put(
+        replace(changed(case, refund_receipt=read_text(world.draft, "receipt")), state=REFUNDED, due_at=None)
+    )
+    draft = fill(world.draft, amount=str(case.number("fee")), custody=case.text("receipt"))
+    return concern(draft, [], [case.text("fee_entry")])
+
+
+def lapse_membership(world: World) -> Draft:
+    """End a membership whose last day is over."""
+    case = require_membership(world, only_subject(world.draft), ACTIVE, SUSPENDED)
+    if case.due_at is None or world.now < case.due_at:
+        raise Refusal("membership.not_ended", until=case.text("until"))
+    world.put(replace(case, state=LAPSED, due_at=None))
+    return fill(world.draft, until=case.text("until"))
+
+
+def confirm_elder(world: World) -> Draft:
+    """Record that a member has reached the elders' age since, on the platform's word with its evidence."""
+    case = require_membership(world, only_subject(world.draft), ACTIVE, SUSPENDED)
+    draft = fill(world.draft, elder=True)
+    _judge_elder(draft, today(world), age_terms(world))
+    world.put(changed(case, elder=True))
+    return draft
+
+
+def _terms(world: World, account: Standing, kind: str | None = None) -> FeeTerms:
+    """Return the fee of the kind named, at the version named, for this kind of account."""
+    kind = read_text(world.draft, "kind") if kind is None else kind
+    if kind not in FEE_KINDS:
+        raise Refusal("membership.unknown_kind", known=", ".join(FEE_KINDS))
+    version = world.draft.public.get("version")
+    terms = pick_fee(kind, today(world), version if isinstance(version, int) else None)
+    wanted = AccountKind.MERCHANT if terms.merchant else AccountKind.MEMBER
+    if account.kind != wanted:
+        raise Refusal("membership.wrong_account", wanted=wanted.name.lower())
+    return terms
+
+
+def _judge_elder(draft: Draft, day: date, terms: AgeTerms) -> bool:
+    """Return whether the member is an elder: said with evidence, and not against the private birth month."""
+    said = draft.public.get("elder") is True
+    if said and "evidence" not in draft.public:
+        raise Refusal("membership.elder_unproved")
+    born = draft.private.get("birth_month")
+    if born is None:
+        return said
+    try:
+        year, month = str(born).split("-")
+        elder = is_elder(BirthMonth(int(year), int(month)), day, terms)
+    except (ValueError, FormatError):
+        raise Refusal(
+            "entry.bad_field", field="private.birth_month", reason="not a past month YYYY-MM"
+        ) from None
+    if said and not elder:
+        raise Refusal("entry.not_as_computed", field="public.elder")
+    # An elder by private birth month alone stays unproved until the platform says so with evidence.
+    return said
+
+
+def _check_waiver(world: World, case: Case) -> int:
+    """Return the year's referrals that waive the fee. Raises Refusal ``membership.waiver_*``."""
+    gates = switches.read_switches(world)
+    terms = pick_table(WAIVER_TERMS, "referral_waiver", today(world))
+    since = case.text("since")
+    have = sum(
+        1
+        for relation in world.list("referral", holder=case.key)
+        if (text_or_none(relation, "day") or "") >= since and is_active(world, relation.key)
+    )
+    if not gates.waiver:
+        raise Refusal("membership.waiver_off")
+    if not waives_year(have, terms, gates):
+        raise Refusal("membership.waiver_short", have=have, want=terms.referrals)
+    return have
+
+
+def _end(until: date) -> int:
+    """The millisecond at which a membership is over: the day after its last one begins."""
+    return day_start(until + DAY)
+
+
+MEMBERSHIP_RULES = {
+    "membership.opened": open_membership,
+    "membership.renewed": renew_membership,
+    "membership.upgraded": upgrade_membership,
+    "membership.refunded": refund_membership,
+    "membership.lapsed": lapse_membership,
+    "membership.elder_confirmed": confirm_elder,
+}

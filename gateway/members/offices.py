@@ -1,0 +1,84 @@
+"""Titles in a chapter: stewards of buildings, and tiers, which follow from who was referred by whom.
+
+A tier is a title and pays nothing (requirement R2): a team is whom a member referred directly and who is a
+member in force.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.cases.case import Case
+from gateway.cases.filling import fill, only_subject, read_text
+from gateway.cases.world import World
+from gateway.errors import Refusal
+from gateway.ledger.drafts import Draft
+from gateway.members.parameters import PARAMETER, parameter_key, pick_version, tier_terms
+from gateway.members.register import is_active, require_active, text_or_none, today
+from gateway.rules.membership import judge_tier
+
+STEWARD, TIER = "steward", "tier"
+APPOINTED, ENDED = "appointed", "ended"
+NO_TIER = "none"
+
+
+def appoint_steward(world: World) -> Draft:
+    """Give a member the title of steward of one building, which has one at a time."""
+    member = require_active(world, only_subject(world.draft), "subjects")
+    key = _building(world)
+    before = world.find(STEWARD, key)
+    if before is not None and before.state == APPOINTED:
+        raise Refusal("case.exists", kind=STEWARD)
+    document = {
+        "compound": read_text(world.draft, "compound"),
+        "building": read_text(world.draft, "building"),
+    }
+    case = Case(STEWARD, key, world.chapter, APPOINTED, member.holder, None, document)
+    world.put(case if before is None else replace(before, state=APPOINTED, holder=member.holder))
+    return world.draft
+
+
+def end_steward(world: World) -> Draft:
+    """Take the title back; the building has no steward then."""
+    account = only_subject(world.draft)
+    case = world.require(STEWARD, _building(world), "public.building", APPOINTED)
+    if case.holder != account:
+        raise Refusal("entry.not_as_computed", field="subjects")
+    world.put(replace(case, state=ENDED))
+    return world.draft
+
+
+def _building(world: World) -> str:
+    place = f"{read_text(world.draft, 'compound')}:{read_text(world.draft, 'building')}"
+    return f"{world.chapter_text}:{place}"
+
+
+def set_tier(world: World) -> Draft:
+    """Compute a member's tier; recorded only where it changes."""
+    account = only_subject(world.draft)
+    require_active(world, account, "subjects")
+    terms = tier_terms(world)
+    team = _team(world, account)
+    golden = sum(len(_team(world, member)) >= terms.gold_team for member in team)
+    tier = judge_tier(len(team), golden, terms).value
+    case = world.find(TIER, account) or Case(TIER, account, world.chapter, NO_TIER, account)
+    if case.state == tier:
+        raise Refusal("tier.unchanged", tier=tier)
+    version = pick_version(
+        world.find(PARAMETER, parameter_key(world.chapter, "gold_team")), "gold_team", today(world)
+    ).version
+    document = {"team": len(team), "gold_teams": golden}
+    world.put(replace(case, state=tier, document={**case.document, **document}))
+    return fill(world.draft, tier=tier, was=case.state, team=len(team), gold_teams=golden, version=version)
+
+
+def _team(world: World, account: str) -> list[str]:
+    """Return the members in force whom an account referred."""
+    return [
+        case.key
+        for case in world.list("referral", holder=account)
+        if text_or_none(case, "referrer") == account and is_active(world, case.key)
+    ]
+
+
+OFFICE_RULES = {"steward.appointed": appoint_steward, "steward.ended": end_steward, "tier.set": set_tier}
