@@ -29,6 +29,7 @@ from gateway.api import (
     proposals,
     simulation,
     system,
+    timebank,
     verification,
 )
 from gateway.api.problems import problem_response
@@ -47,6 +48,7 @@ _ROUTERS = (
     members.router,
     proposals.router,
     cases.router,
+    timebank.router,
     simulation.router,
     keys.router,
     verification.router,

@@ -121,6 +121,7 @@ def read_everything(serving: Serving, published: Published, chapter: str, member
         "accounts_balance": f"/v1/accounts/{member}/balance",
         "accounts_statement": f"/v1/accounts/{member}/statement?limit=1",
         "cases_list": "/v1/cases?kind=booking",
+        "services_matches": f"/v1/services/matches?chapter={chapter}",
         "status_get": "/v1/status",
         "trust_root_get": "/v1/trust-root",
         "problems_list": "/problems",

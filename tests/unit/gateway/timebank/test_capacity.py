@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from chain.operation import OperationKind
 from gateway.rules.availability import day_start
 from gateway.rules.calendar import format_timestamp
+from tests.unit.gateway.ledger.worlds import address, operated
 from tests.unit.gateway.timebank.kit import HOUR, START, Bank, account
 
 SUNDAY_NIGHT = day_start(date(2026, 11, 23))
@@ -119,9 +121,6 @@ def test_a_subsidy_held_for_nothing_goes_back(bank: Bank) -> None:
 
 def test_an_empty_pool_holds_nobody_up(bank: Bank) -> None:
     booking = accepted(bank)
-    from chain.operation import OperationKind
-    from tests.unit.gateway.ledger.worlds import address, operated
-
     bank.world.accept(operated(OperationKind.BURN, address("merchant_subsidy"), amount=9_001))
     assert bank.refused("service.subsidised", about=booking) == ("balance.insufficient", {"field": "op.from"})
     booked = bank.take("service.booked", about=booking, side="member")

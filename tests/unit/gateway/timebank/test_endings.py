@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from chain.operation import OperationKind, chapter_code
+from chain.types import ChapterCode
 from gateway.rules.booking_table import BookingTerms, CancellationBand
 from gateway.rules.calendar import format_timestamp
 from gateway.rules.parameters import ship
 from gateway.timebank import records
-from tests.unit.gateway.timebank.kit import HOUR, MINUTE, MORNING, START, Bank, account
+from tests.unit.gateway.ledger.worlds import OTHER_CHAPTER, address, joined, opened, operated
+from tests.unit.gateway.timebank.kit import ALWAYS, HOUR, MINUTE, START, Bank, account, step
 
 
 def test_partial_completion_splits_what_is_held_in_two_entries(bank: Bank) -> None:
@@ -182,14 +187,7 @@ def test_who_forgets_to_check_out_ends_in_a_dispute(bank: Bank) -> None:
 
 def test_a_chapter_without_holding_account_holds_nothing(bank: Bank) -> None:
     """Its pools are its own: another chapter's holding account is not there for it."""
-    assert MORNING < START
-    from dataclasses import replace
-
-    from chain.operation import OperationKind
-    from tests.unit.gateway.ledger.worlds import OTHER_CHAPTER, address, joined, opened, operated
-    from tests.unit.gateway.timebank.kit import ALWAYS, step
-
-    other = "3101-0008"
+    other = ChapterCode(chapter_code(OTHER_CHAPTER))
     world = bank.world
     world.accept(opened(OTHER_CHAPTER))
     for name in ("x", "y"):
