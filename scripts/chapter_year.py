@@ -19,6 +19,7 @@ from chain.checkpoint import open_checkpoint
 from chain.evm.client import EvmClient
 from scripts.retail.client import Client
 from scripts.retail.service import Addresses, Service
+from scripts.year.alliance import Alliance
 from scripts.year.report import print_months, summary
 from scripts.year.services import Services
 from scripts.year.shopping import Shopping, give
@@ -44,25 +45,41 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def quarter_before(day: date) -> str:
+    """The quarter that ended the day before the first of a month, as YYYY-Qn."""
+    last = day - timedelta(1)
+    return f"{last.year}-Q{(last.month + 2) // 3}"
+
+
 def play(stage: Stage, options: argparse.Namespace) -> Town:
     """Play all days. Raises UnexpectedAnswer where the gateway refuses what the year needs."""
     stage.open_day(START, 6)
     town = open_town(stage, options.members, options.merchants)
     shopping, services = Shopping(), Services()
     services.open(stage, town)
+    alliance = Alliance()
+    alliance.open(stage, town)
     month = ""
     for day in days_of(START, options.days):
+        if day.day == 15:
+            stage.open_day(day, 7)
+            alliance.complain(stage, town)
+            if day.month % 3 == 2:
+                alliance.rate(stage, town)
         if f"{day:%Y-%m}" != month:
             # The chain counts quotas by its own month: nothing of the old one may still be on its way.
             stage.settle()
             month = f"{day:%Y-%m}"
             stage.open_day(day, 7)
             fund_month(stage, town)
+            if day > START and day.month % 3 == 1:
+                alliance.close_quarter(stage, quarter_before(day))
             services.fund(stage, town, options.sales * 10_000)
             say(f"{month}: {sum(sum(c.values()) for c in stage.accepted.values()):,} entries so far")
         stage.open_day(day, 8)
         services.serve_day(stage, town)
         stage.due()
+        alliance.drop_released(stage)
         stage.open_day(day, 18)
         shopping.run_day(stage, town, options.sales)
         give(stage, town, options.sales // 6)

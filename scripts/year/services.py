@@ -159,7 +159,8 @@ class Services:
         for end in ("confirmed", "part_done", "disputed"):
             found = [booking for booking in there if booking.end == end]
             extra = {"minutes": 30} if end == "part_done" else {}
-            stage.record([about(f"service.{end}", booking, side="member", **extra) for booking in found])
+            side = "provider" if end == "part_done" else "member"
+            stage.record([about(f"service.{end}", booking, side=side, **extra) for booking in found])
             if end == "disputed":
                 stage.record([about("service.decided", booking, minutes=30) for booking in found])
 

@@ -82,6 +82,19 @@ class Stage:
         assert found is not None  # noqa: S101  a refusal was raised
         return found
 
+    def step_by(self, name: str, public: Mapping[str, object], actor: str) -> str:
+        """Record one line by an officer that must be accepted. Returns its id."""
+        (found,) = self.record([{**line(name, public), "actor": actor}])
+        assert found is not None  # noqa: S101  a refusal was raised
+        return found
+
+    @staticmethod
+    def public_of(answer: Mapping[str, object]) -> Mapping[str, object]:
+        """The public fields of an entry as read back."""
+        entry = answer["entry"]
+        public = entry.get("public") if isinstance(entry, dict) else None
+        return public if isinstance(public, dict) else {}
+
     def settle(self) -> None:
         """Wait until everything recorded is settled and final. Raises NotSettled."""
         # The status may be half a second old and not know the last entries yet.
