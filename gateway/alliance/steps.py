@@ -6,6 +6,7 @@ from gateway.alliance.applications import APPLICATION_DUE, APPLICATION_RULES
 from gateway.alliance.claims import CLAIM_RULES
 from gateway.alliance.complaints import COMPLAINT_DUE, COMPLAINT_RULES
 from gateway.alliance.deposits import DEPOSIT_RULES
+from gateway.alliance.duty import DUTY_RULES
 from gateway.alliance.lists import LIST_DUE, LIST_RULES
 from gateway.alliance.penalties import PENALTY_DUE, PENALTY_RULES
 from gateway.alliance.promises import PROMISE_RULES
@@ -17,6 +18,7 @@ RULES: dict[str, Rule] = {
     **APPLICATION_RULES,
     **SEAT_RULES,
     **SCORE_RULES,
+    **DUTY_RULES,
     **PROMISE_RULES,
     **PENALTY_RULES,
     **LIST_RULES,
@@ -35,6 +37,7 @@ DECISIONS: frozenset[str] = frozenset(
         "seat.release_decided",
         "seat.scored",
         "seat.quarter_closed",
+        "seat.duty_checked",
         "penalty.ordered",
         "penalty.appeal_decided",
         "list.entered",

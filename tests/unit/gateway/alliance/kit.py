@@ -141,3 +141,37 @@ def stamp(days: int) -> str:
 def date_in(days: int) -> str:
     """Return the business date some days after the start of the test's clock, as entries say it."""
     return (business_date(NOON // 1000) + timedelta(days)).isoformat()
+
+
+def lodged(merchant: str, amount: int = 500_000, **more: JsonValue) -> Draft:
+    """Return the step that lodges a deposit, in fen."""
+    return step("deposit.lodged", merchant=merchant, amount=str(amount), receipt=RECEIPT, **more)
+
+
+def reviewed(about: JsonValue, stage: str, by: str, result: str = "passed", **more: JsonValue) -> Draft:
+    """Return one review of an application."""
+    public = {"about": about, "stage": stage, "result": result, "evidence": EVIDENCE, **more}
+    return step("seat.reviewed", by=by, **public)
+
+
+REVIEWERS = (("credentials", "secretary"), ("reputation", "chair"), ("referral_ability", "committee"))
+
+
+def granted(about: JsonValue, by: str = "president") -> Draft:
+    """Return the grant of an application."""
+    return step("seat.granted", by=by, about=about, certificate="ce" * 32)
+
+
+def pass_reviews(world: World, merchant: str, industry: str) -> JsonValue:
+    """Apply and pass the three reviews; return the application's id."""
+    key = taken(world, step("seat.applied", merchant=merchant, industry=industry))["id"]
+    for stage, by in REVIEWERS:
+        taken(world, reviewed(key, stage, by))
+    return key
+
+
+def hold_seat(world: World, merchant: str, industry: str) -> str:
+    """Bring a merchant to its seat, deposit lodged; return the seat's key."""
+    taken(world, lodged(merchant))
+    taken(world, granted(pass_reviews(world, merchant, industry)))
+    return f"{chapter_code(CHAPTER)}:{industry}"
