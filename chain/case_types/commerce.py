@@ -69,4 +69,50 @@ VOUCHER_TYPES: tuple[tuple[str, EntryType], ...] = (
     entry_row("voucher.expired", needs=("about",)),
 )
 
-COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (*SALE_TYPES, *VOUCHER_TYPES)
+_MONEY: dict[str, FieldRule] = {"amount": SUM, "currency": CURRENCY, "receipt": HEX32}
+_COINS: dict[str, FieldRule] = {"merchant": ACCOUNT, "amount": SUM}
+
+GRANT_TYPES: tuple[tuple[str, EntryType], ...] = (
+    entry_row(
+        "grant.booked",
+        {
+            **_MONEY,
+            "kind": CODE,
+            "donor": ACCOUNT,
+            "to": ACCOUNT,
+            "pool": CODE,
+            "coins": SUM,
+            "remainder": COUNT,
+            "price": SUM,
+        },
+        needs=("kind", "amount", "receipt"),
+        may=(_K.ISSUE,),
+    ),
+    entry_row(
+        "fund.used",
+        {"fund": CODE, "amount": SUM, "currency": CURRENCY, "evidence": HEX32, "legs": LEGS},
+        needs=("fund", "amount", "evidence", "legs"),
+    ),
+    entry_row("capital.recorded", _MONEY, needs=("amount", "receipt")),
+    entry_row(
+        "pool.moved",
+        {"from": CODE, "to": CODE, "amount": SUM},
+        needs=("from", "to", "amount", "order"),
+        may=(_K.TRANSFER,),
+    ),
+    entry_row("merchant.surplus_burned", _COINS, needs=("merchant", "amount"), may=(_K.BURN,)),
+    entry_row(
+        "merchant.fee_paid",
+        {**_COINS, "fee": CODE, "period": CODE},
+        needs=("merchant", "amount", "fee"),
+        may=(_K.TRANSFER,),
+    ),
+    entry_row(
+        "advert.bought",
+        {**_COINS, "campaign": CODE, "since": DATE, "until": DATE},
+        needs=("merchant", "amount", "campaign"),
+        may=(_K.TRANSFER,),
+    ),
+)
+
+COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (*SALE_TYPES, *VOUCHER_TYPES, *GRANT_TYPES)

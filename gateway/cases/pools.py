@@ -1,7 +1,8 @@
 """The chapter's named pools: one account each, so that what is held, given and kept back never mixes.
 
 ``holding`` keeps coins of open bookings, ``subsidy`` pays elders' services, ``merchant_subsidy`` what a
-capacity warning opens, ``public_benefit`` and ``reserve`` are what papers A and C name. A pool is one case,
+capacity warning opens, ``platform`` takes what merchants pay it in coins, ``public_benefit`` and ``reserve``
+are what papers A and C name. A pool is one case,
 keyed "<chapter>:<name>", opened once and never moved to another account.
 """
 
@@ -20,7 +21,8 @@ SUBSIDY = "subsidy"
 MERCHANT_SUBSIDY = "merchant_subsidy"
 PUBLIC_BENEFIT = "public_benefit"
 RESERVE = "reserve"
-POOL_NAMES = (HOLDING, SUBSIDY, MERCHANT_SUBSIDY, PUBLIC_BENEFIT, RESERVE)
+PLATFORM = "platform"
+POOL_NAMES = (HOLDING, SUBSIDY, MERCHANT_SUBSIDY, PUBLIC_BENEFIT, RESERVE, PLATFORM)
 """Every pool a chapter may have."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from gateway.cases.book import DueRule, Rule
+from gateway.commerce.exits import EXIT_RULES
+from gateway.commerce.grants import GRANT_DECISIONS, GRANT_RULES
 from gateway.commerce.sales import SALE_RULES
 from gateway.commerce.vouchers import VOUCHER_DUE, VOUCHER_RULES
 
-RULES: dict[str, Rule] = {**SALE_RULES, **VOUCHER_RULES}
+RULES: dict[str, Rule] = {**SALE_RULES, **VOUCHER_RULES, **GRANT_RULES, **EXIT_RULES}
 
-DECISIONS: frozenset[str] = frozenset()
+DECISIONS: frozenset[str] = GRANT_DECISIONS
 """Types that need the scope ``cases:decide``."""
 
 DUE: dict[str, DueRule] = {**VOUCHER_DUE}

@@ -54,5 +54,19 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "The voucher can be used until the end of {day}.",
         "该代金券可使用至 {day} 当日结束。",
     ),
+    "grant.never_to_a_person": CodeRule(
+        409,
+        "Money never gives a person coins",
+        "资金不得转为个人积分",
+        "What is given to a chapter fills its subsidy pool; no member's or merchant's account receives it.",
+        "赠予分会的资金只能注入补贴池，任何会员或商家账户都不得接收。",
+    ),
+    "fund.legs_differ": CodeRule(
+        422,
+        "Legs do not sum to the amount",
+        "各项之和与金额不符",
+        "The legs of this use of a fund do not sum to its {amount} fen.",
+        "此项基金使用的各项之和不等于 {amount} 分。",
+    ),
 }
 """Every code, by name."""

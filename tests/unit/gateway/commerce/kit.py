@@ -19,12 +19,12 @@ from gateway.rules.fees import day_start
 from tests.unit.gateway.ledger.worlds import World, address, joined, opened, operated, recorded, running
 
 POOL = "pool-31010007"
-BUYERS, MERCHANTS, POOLS = ("a", "b", "c"), ("m", "n", "o"), ("subsidy", "platform", "public_benefit")
+BUYERS, MERCHANTS, POOLS = ("a", "b", "c"), ("m", "n", "o"), ("subsidy", "platform", "reserve")
 
 
 @contextmanager
 def market(database: Database, folder: Path) -> Iterator[World]:
-    """Run a chapter with 10,000.00 coins in its pool, 100.00 with a, and the buyers and merchants above."""
+    """Run a chapter with 10,000.00 coins in its main pool and 100.00 with a; the pools above are open."""
     with running(database, folder, rules=CASE_BOOK) as world:
         world.accept(opened())
         world.accept(operated(OperationKind.ISSUE, receiver=address(POOL), amount=1_000_000))
@@ -32,6 +32,9 @@ def market(database: Database, folder: Path) -> Iterator[World]:
             world.accept(joined(name))
         for name in MERCHANTS:
             world.accept(joined(name, kind=AccountKind.MERCHANT))
+        for name in POOLS:
+            world.accept(joined(name, kind=AccountKind.POOL))
+            world.accept(step("pool.opened", None, name=name, account=named(name)))
         world.accept(operated(OperationKind.ISSUE, receiver=address("a"), amount=10_000))
         yield world
 
@@ -41,10 +44,10 @@ def named(name: str) -> str:
     return account_id(address(name))
 
 
-def step(name: str, about: str | None = None, *who: str, **public: JsonValue) -> Draft:
+def step(type_name: str, about: str | None = None, *who: str, **public: JsonValue) -> Draft:
     """Return the draft of a step about a case, concerning the named accounts."""
     said = public if about is None else {**public, "about": about}
-    return replace(recorded(*who), type=name, public=said)
+    return replace(recorded(*who), type=type_name, public=said)
 
 
 def sale(amount: int = 10_001, buyer: str = "a", merchant: str = "m", **public: JsonValue) -> Draft:
