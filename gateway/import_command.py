@@ -41,7 +41,7 @@ from gateway.import_state import (
 BATCH_BYTES = 4 * 1024 * 1024
 """Bytes of one request at most; the gateway takes twice as much."""
 BATCH_RECORDS = 1000
-LINE_BYTES = 64 * 1024
+LINE_BYTES = 128 * 1024
 """Bytes of one line at most; the gateway stops reading at a longer one."""
 ATTEMPTS = 6
 NDJSON = "application/x-ndjson"

@@ -49,13 +49,13 @@ class Settings(BaseSettings):
     """Days for which a proposed operation waits for its officers' approvals."""
 
     # --- limits of the HTTP surface ----------------------------------------------------------------------
-    body_limit: int = Field(default=64 * 1024, ge=1024)
-    """Bytes of one request body."""
+    body_limit: int = Field(default=128 * 1024, ge=1024)
+    """Bytes of one request body; roomy enough that what is nested absurdly is refused for that."""
     verify_limit: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of a bundle handed in for verification."""
     batch_limit: int = Field(default=8 * 1024 * 1024, ge=1024)
     """Bytes of one batch body."""
-    batch_line_limit: int = Field(default=64 * 1024, ge=1024)
+    batch_line_limit: int = Field(default=128 * 1024, ge=1024)
     """Bytes of one line of a batch."""
     rate_per_second: int = Field(default=5_000, ge=1)
     """Requests a second one key may make."""

@@ -100,10 +100,10 @@ def test_batches_are_bounded_in_number_and_bytes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_line_the_gateway_would_not_read_is_refused_here() -> None:
-    (batch,) = take_batches(iter([Record(1, 1, {"type": "x" * 70_000})]), SHA)
+    (batch,) = take_batches(iter([Record(1, 1, {"type": "x" * 140_000})]), SHA)
     ((record, line),) = batch
     assert line == b"" and record.fault is not None
-    assert record.fault.reason == "makes a line of more than 65536 bytes"
+    assert record.fault.reason == "makes a line of more than 131072 bytes"
 
 
 def test_every_record_gets_its_result(tmp_path: Path, small_batches: None) -> None:
