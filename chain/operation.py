@@ -32,8 +32,10 @@ ACCOUNT_PATTERN = re.compile(r"acct_[0-9a-f]{40}\Z")
 CHAPTER_PATTERN = re.compile(r"[0-9]{4}-[0-9]{4}\Z")
 HEX32_PATTERN = re.compile(r"[0-9a-f]{64}\Z")
 AMOUNT_PATTERN = re.compile(r"[1-9][0-9]{0,18}\Z")
+_NEGATIVE_PATTERN = re.compile(r"-0*+[1-9][0-9]*+\Z")
 
 AMOUNT_MALFORMED = "amount.malformed"
+AMOUNT_NEGATIVE = "amount.negative"
 AMOUNT_TOO_LARGE = "amount.too_large"
 BAD_FIELD = "entry.bad_field"
 UNKNOWN_FIELD = "entry.unknown_field"
@@ -45,7 +47,7 @@ _SALT_PAD = bytes(16)
 
 
 class FieldError(FormatError):
-    """A member of an entry or draft is wrong; ``code`` is one of the five constants above."""
+    """A member of an entry or draft is wrong; ``code`` is one of the six constants above."""
 
     def __init__(self, code: str, where: str, reason: str) -> None:
         super().__init__(where, reason)
@@ -146,8 +148,8 @@ def chapter_code(number: int) -> ChapterCode:
 def parse_amount(value: object, where: str, *, zero_allowed: bool = False) -> int:
     """Return an amount written as a decimal string, 1 to 2^63 - 1 (or 0 where allowed).
 
-    Raises FieldError with ``amount.malformed`` (not a string, sign, fraction, leading zero, zero) or
-    ``amount.too_large``.
+    Raises FieldError with ``amount.negative`` (a whole number below 0, as a string or not),
+    ``amount.too_large`` or ``amount.malformed`` (any other: not a string, fraction, leading zero, zero).
     """
     if isinstance(value, str):
         if AMOUNT_PATTERN.match(value):
@@ -159,6 +161,11 @@ def parse_amount(value: object, where: str, *, zero_allowed: bool = False) -> in
             return 0
         if len(value) > 19 and value.isascii() and value.isdigit() and value[0] != "0":
             raise FieldError(AMOUNT_TOO_LARGE, where, "amount above 2^63 - 1")
+        negative = _NEGATIVE_PATTERN.match(value) is not None
+    else:
+        negative = isinstance(value, int) and value < 0
+    if negative:
+        raise FieldError(AMOUNT_NEGATIVE, where, "amount below 0")
     raise FieldError(AMOUNT_MALFORMED, where, "amount is not a decimal string of a positive integer")
 
 
@@ -172,8 +179,10 @@ def check_operation(operation: Operation) -> None:
         raise FieldError(BAD_FIELD, "op.from", f"{kind.label} {_presence(kind in _NO_SENDER)} from")
     if kind not in _MAY_LACK_RECEIVER and (operation.receiver == ZERO_ADDRESS) != (kind in _NO_RECEIVER):
         raise FieldError(BAD_FIELD, "op.to", f"{kind.label} {_presence(kind in _NO_RECEIVER)} to")
-    if not 0 <= operation.amount <= MAX_AMOUNT:
-        raise FieldError(AMOUNT_TOO_LARGE, "op.amount", "amount outside 0 to 2^63 - 1")
+    if operation.amount < 0:
+        raise FieldError(AMOUNT_NEGATIVE, "op.amount", "amount below 0")
+    if operation.amount > MAX_AMOUNT:
+        raise FieldError(AMOUNT_TOO_LARGE, "op.amount", "amount above 2^63 - 1")
     if (operation.amount == 0) != (kind is OperationKind.RECOVER):
         raise FieldError(AMOUNT_MALFORMED, "op.amount", "amount is 0 exactly for recover")
     if not 0 <= operation.valid_until <= MAX_SAFE_INTEGER:

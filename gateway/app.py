@@ -179,7 +179,7 @@ def validation_refusal(error: Exception) -> Refusal:
         return Refusal("query.invalid", field=shown, reason=str(fault["msg"]))
     if kind == "extra_forbidden":
         return Refusal("entry.unknown_field", field=shown)
-    if kind in ("amount.malformed", "amount.too_large"):
+    if kind in ("amount.malformed", "amount.negative", "amount.too_large"):
         limits = {"limit": str(2**63 - 1)} if kind == "amount.too_large" else {}
         return Refusal(kind, field=shown, **limits)
     return Refusal("entry.bad_field", field=shown, reason=str(fault["msg"]))

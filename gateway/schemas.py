@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from chain.operation import FieldError, parse_amount
@@ -24,21 +24,21 @@ PrivateName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$"
 Private = Annotated[dict[PrivateName, str | int | bool | None], Field(max_length=32)]
 
 
-def _amount(value: str) -> str:
+def _amount(value: object) -> str:
     try:
-        parse_amount(value, "amount")
+        return str(parse_amount(value, "amount"))
     except FieldError as error:
         raise PydanticCustomError(error.code, "amount is not accepted") from None
-    return value
 
 
-def _amount_or_zero(value: str) -> str:
-    return value if value == "0" else _amount(value)
+def _amount_or_zero(value: object) -> str:
+    return "0" if value == "0" else _amount(value)
 
 
-Amount = Annotated[str, AfterValidator(_amount)]
+# Before pydantic asks for a string, so that a float is refused as an amount like everywhere else.
+Amount = Annotated[str, BeforeValidator(_amount)]
 """Hundredths of a coin, 1 to 2^63 - 1, as a string of digits."""
-AmountOrZero = Annotated[str, AfterValidator(_amount_or_zero)]
+AmountOrZero = Annotated[str, BeforeValidator(_amount_or_zero)]
 
 
 class Body(BaseModel):

@@ -17,6 +17,7 @@ from chain.errors import FormatError
 from chain.operation import (
     ACCOUNT_PATTERN,
     AMOUNT_MALFORMED,
+    AMOUNT_NEGATIVE,
     AMOUNT_TOO_LARGE,
     CHAPTER_PATTERN,
     HEX32_PATTERN,
@@ -125,8 +126,8 @@ def field_refusal(error: FormatError) -> Refusal:
         return Refusal("entry.unknown_type")
     if field.rpartition(".")[2] in ("currency", "unit"):
         return Refusal("unit.unknown", field=field)
-    if code == AMOUNT_MALFORMED:
-        return Refusal("amount.malformed", field=field)
+    if code in (AMOUNT_MALFORMED, AMOUNT_NEGATIVE):
+        return Refusal(code, field=field)
     if code == AMOUNT_TOO_LARGE:
         return Refusal("amount.too_large", field=field, limit=str(MAX_AMOUNT))
     if code == UNKNOWN_FIELD:

@@ -49,6 +49,13 @@ LEDGER_CODES: dict[str, CodeRule] = {
         "without sign, point or leading zeros.",
         "字段 {field} 必须是以百分之一积分为单位的整数，写成数字字符串，不带符号、小数点或前导零。",
     ),
+    "amount.negative": CodeRule(
+        422,
+        "Amount below zero",
+        "金额为负",
+        "The field {field} is negative; amounts are never below zero. Taking back has an entry of its own.",
+        "字段 {field} 为负数；金额不能小于零，退回须另作一条记录。",
+    ),
     "amount.too_large": CodeRule(
         422,
         "Amount too large",

@@ -68,7 +68,7 @@ def list_refused(town: Town, giver: str, receiver: str) -> list[Case]:
         return {"op": {"kind": "transfer", "from": giver, "to": receiver, "amount": "1", **change}}
 
     return [
-        Case("a negative amount", "amount.malformed", op(amount="-500")),
+        Case("a negative amount", "amount.negative", op(amount="-500")),
         Case("an amount as a float", "amount.malformed", op(amount=5.25)),
         Case("an over-precise amount", "amount.malformed", op(amount="5.255")),
         Case("an amount of 0", "amount.malformed", op(amount="0")),

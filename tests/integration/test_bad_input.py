@@ -107,7 +107,8 @@ BODIES: dict[str, tuple[Callable[[World], bytes], int, str]] = {
     "Infinity": (lambda w: b'{"type":-Infinity}', 400, "json.number"),
     "number beyond a double": (lambda w: b'{"type":1e400}', 400, "json.number"),
     "5,000 digits": (lambda w: b'{"type":' + b"9" * 5000 + b"}", 400, "json.number"),
-    "70,000 brackets": (lambda w: b"[" * 60_000, 400, "json.too_deep"),
+    "70,000 brackets": (lambda w: b"[" * 70_000, 400, "json.too_deep"),
+    "21,000 objects in objects": (lambda w: b'{"a":' * 21_000, 400, "json.too_deep"),
     "2 MiB": (lambda w: b'{"type":"' + b"x" * (2 << 20) + b'"}', 413, "body.too_large"),
     "cut off": (lambda w: b'{"type":', 400, "json.malformed"),
     "empty": (lambda w: b"", 400, "json.malformed"),
@@ -127,7 +128,9 @@ BODIES: dict[str, tuple[Callable[[World], bytes], int, str]] = {
     "float amount": (lambda w: _json(w.gift(amount=1.5)), 422, "amount.malformed"),
     "whole float amount": (lambda w: _json(w.gift(amount=100.0)), 422, "amount.malformed"),
     "number amount": (lambda w: _json(w.gift(amount=100)), 422, "amount.malformed"),
-    "negative amount": (lambda w: _json(w.gift(amount="-100")), 422, "amount.malformed"),
+    "negative amount": (lambda w: _json(w.gift(amount="-100")), 422, "amount.negative"),
+    "negative number amount": (lambda w: _json(w.gift(amount=-100)), 422, "amount.negative"),
+    "negative float amount": (lambda w: _json(w.gift(amount=-1.5)), 422, "amount.malformed"),
     "zero amount": (lambda w: _json(w.gift(amount="0")), 422, "amount.malformed"),
     "decimal amount": (lambda w: _json(w.gift(amount="1.00")), 422, "amount.malformed"),
     "exponent amount": (lambda w: _json(w.gift(amount="1e3")), 422, "amount.malformed"),
@@ -260,7 +263,7 @@ def lines(serving: Serving, *headers: str, method: str = "POST", path: str = "/v
 
 
 JSON = "content-type: application/json"
-CHUNKED = b"20000\r\n" + b"x" * 131_072 + b"\r\n0\r\n\r\n"
+CHUNKED = b"20001\r\n" + b"x" * 131_073 + b"\r\n0\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -321,8 +324,10 @@ def test_reads_answer_with_problems_too(
         ("/v1/members", {"chapter": "3102-0001", "kind": "king"}, "entry.bad_field"),
         ("/v1/members", {"chapter": "3102-0001", "custody": "self"}, "entry.bad_field"),
         ("/v1/chapters", {"code": "x"}, "entry.bad_field"),
-        ("/v1/credits/issue", {"chapter": "3102-0001", "amount": 1.5}, "entry.bad_field"),
-        ("/v1/credits/issue", {"chapter": "3102-0001", "amount": "-1"}, "amount.malformed"),
+        ("/v1/credits/issue", {"chapter": "3102-0001", "amount": 1.5}, "amount.malformed"),
+        ("/v1/credits/issue", {"chapter": "3102-0001", "amount": "-1"}, "amount.negative"),
+        ("/v1/chapters/3102-0001/quotas", {"period": 202611, "amount": -1}, "amount.negative"),
+        ("/v1/chapters/3102-0001/caps", {"daily": "-1"}, "amount.negative"),
         ("/v1/credits/issue", {"chapter": "3102-0001", "amount": str(2**64)}, "amount.too_large"),
     ],
 )
@@ -338,7 +343,7 @@ def test_a_batch_answers_each_line_and_one_bad_line_does_not_stop_the_others(wor
         b'{"type":"gift.sent","type":"x"}',
         world.gift(),
         {**world.gift(amount="99999999"), "idempotency_key": serving.fresh_key()},
-        b"[" * 50_000,
+        b"[" * 70_000,
         {**world.gift(amount="2"), "idempotency_key": serving.fresh_key()},
     ]
     content = b"\n".join(row if isinstance(row, bytes) else _json(row) for row in rows)

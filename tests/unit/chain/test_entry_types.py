@@ -127,6 +127,7 @@ def test_essential_fields(name: str) -> None:
         ("chapter.opened", {"name": "x"}, "entry.unknown_field", "public.name"),
         ("chapter.opened", {"of whom": "x"}, "entry.unknown_field", "public"),
         ("purchase.recorded", {"amount": 5}, "amount.malformed", "public.amount"),
+        ("purchase.recorded", {"amount": "-5"}, "amount.negative", "public.amount"),
         ("purchase.recorded", {"amount": "9" * 30}, "amount.too_large", "public.amount"),
         ("purchase.recorded", {"items": [{}, {"amount": 1.5}]}, "amount.malformed", "public.items[1].amount"),
         ("purchase.recorded", {"items": [{"name": "x"}]}, "entry.unknown_field", "public.items[0]"),

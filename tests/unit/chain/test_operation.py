@@ -180,12 +180,42 @@ def test_amounts(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [0, 5, 5.0, None, True, "", "0", "00", "01", "-1", "+1", "1.0", "1e2", " 1", "1\n", "１"]
+    "value",
+    [
+        0,
+        5,
+        5.0,
+        None,
+        True,
+        "",
+        "0",
+        "00",
+        "01",
+        "-0",
+        "--1",
+        "-1.5",
+        -1.5,
+        "-１",
+        "-1\n",
+        "+1",
+        "1.0",
+        "1e2",
+        " 1",
+        "1\n",
+        "１",
+    ],
 )
 def test_malformed_amounts(value: object) -> None:
     with pytest.raises(FieldError) as caught:
         parse_amount(value, "x")
     assert (caught.value.code, caught.value.where) == ("amount.malformed", "x")
+
+
+@pytest.mark.parametrize("value", ["-1", "-007", "-9223372036854775809", "-" + "9" * 5_000, -1, -(2**70)])
+def test_negative_amounts(value: object) -> None:
+    with pytest.raises(FieldError) as caught:
+        parse_amount(value, "x")
+    assert (caught.value.code, caught.value.where) == ("amount.negative", "x")
 
 
 @pytest.mark.parametrize("text", ["9223372036854775808", "9999999999999999999", "1" + "0" * 5_000])
