@@ -109,7 +109,9 @@ def _offer(world: World, sale: Case, margin: int) -> _Offer:
         sale.key, OrderKind.PURCHASE, buyer, sale.number("amount"), margin,
         completed=True, refunded=sale.number("refunded"), first=not earlier,
     )  # fmt: skip
-    return _Offer(order, pick_split("referral_reward", day), rules, read_ties(world, buyer))
+    version = world.draft.public.get("version")
+    table = pick_split("referral_reward", day, version if isinstance(version, int) else None)
+    return _Offer(order, table, rules, read_ties(world, buyer))
 
 
 def _chains(world: World, offer: _Offer) -> PaidChains:
