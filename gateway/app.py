@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chain.entry_fields import CODE_PATTERN
 from gateway.api import (
+    alliance,
     cases,
     chapters,
     documents,
@@ -48,6 +49,7 @@ _ROUTERS = (
     members.router,
     proposals.router,
     cases.router,
+    alliance.router,
     timebank.router,
     simulation.router,
     keys.router,
