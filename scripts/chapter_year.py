@@ -20,11 +20,13 @@ from chain.evm.client import EvmClient
 from scripts.retail.client import Client
 from scripts.retail.service import Addresses, Service
 from scripts.year.alliance import Alliance
+from scripts.year.membership import Memberships
 from scripts.year.report import print_months, summary
 from scripts.year.services import Services
-from scripts.year.shopping import Shopping, give
+from scripts.year.shopping import Bought, Shopping, give
 from scripts.year.stage import Stage, days_of
 from scripts.year.town import Town, fund_month, open_town
+from scripts.year.vouchers import Vouchers
 
 START = date(2027, 1, 1)
 ORIGIN = "tongyi.example/chapter-year"
@@ -57,8 +59,14 @@ def play(stage: Stage, options: argparse.Namespace) -> Town:
     town = open_town(stage, options.members, options.merchants)
     shopping, services = Shopping(), Services()
     services.open(stage, town)
-    alliance = Alliance()
+    memberships, alliance, vouchers = Memberships(), Alliance(), Vouchers()
+    memberships.open(stage, town)
     alliance.open(stage, town)
+
+    def then(stage: Stage, bought: list[Bought]) -> None:
+        vouchers.run_day(stage, town.merchants, bought)
+        memberships.reward(stage, bought)
+
     month = ""
     for day in days_of(START, options.days):
         if day.day == 15:
@@ -81,7 +89,7 @@ def play(stage: Stage, options: argparse.Namespace) -> Town:
         stage.due()
         alliance.drop_released(stage)
         stage.open_day(day, 18)
-        shopping.run_day(stage, town, options.sales)
+        shopping.run_day(stage, town, options.sales, then)
         give(stage, town, options.sales // 6)
         services.book_evening(stage, town, options.sales // 6)
     stage.settle()
@@ -126,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--members", type=int, default=1_000)
     parser.add_argument("--merchants", type=int, default=30)
     parser.add_argument("--days", type=int, default=DAYS)
-    parser.add_argument("--sales", type=int, default=180, help="sales a day (180)")
+    parser.add_argument("--sales", type=int, default=185, help="sales a day (185)")
     parser.add_argument(
         "--short", action="store_true", help="60 members, 8 merchants, 40 days, 12 sales a day"
     )

@@ -29,9 +29,14 @@ def print_months(stage: Stage) -> None:
             f"{sum(stage.refused.get(month, Counter()).values()):,}",
         )
     console.print(table)
-    kinds = Table("entry type / 条目类型", *sorted(stage.accepted), title="Entries by type / 按类型")
+    months = sorted(stage.accepted)
+    figures = Table("figure / 指标", *months, title="Figures by month / 每月指标")
+    for name in sorted({name for sums in stage.sums.values() for name in sums} - set(MONEY)):
+        figures.add_row(name, *(f"{stage.sums.get(month, Counter())[name]:,}" for month in months))
+    console.print(figures)
+    kinds = Table("entry type / 条目类型", *months, title="Entries by type / 按类型")
     for name in sorted({name for counted in stage.accepted.values() for name in counted}):
-        kinds.add_row(name, *(f"{stage.accepted[month][name]:,}" for month in sorted(stage.accepted)))
+        kinds.add_row(name, *(f"{stage.accepted[month][name]:,}" for month in months))
     console.print(kinds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scripts.retail.client import Line
@@ -22,6 +23,16 @@ class Bought:
     merchant: str
     amount: int
     paid: int = 0
+    discount: int = 0
+
+    @property
+    def money(self) -> int:
+        """What was paid in money, fen."""
+        return self.amount - self.paid - self.discount
+
+
+AfterPaying = Callable[[Stage, list["Bought"]], None]
+"""What happens between paying and the rebate: vouchers, rewards."""
 
 
 @dataclass(slots=True)
@@ -30,10 +41,11 @@ class Shopping:
 
     open: list[Bought] = field(default_factory=list)
 
-    def run_day(self, stage: Stage, town: Town, sales: int) -> list[Bought]:
-        """A day's sales, in waves: record, pay with coins, rebate; then refunds of earlier ones."""
+    def run_day(self, stage: Stage, town: Town, sales: int, then: AfterPaying) -> list[Bought]:
+        """A day's sales, in waves: record, pay with coins, ``then``, rebate; then refunds of earlier ones."""
         bought = self._record(stage, town, sales)
         self._pay(stage, town, bought)
+        then(stage, bought)
         self._rebate(stage, town, bought)
         self._refund(stage, town)
         self.open = [*self.open[-2_000:], *bought]
@@ -70,7 +82,7 @@ class Shopping:
     def _rebate(self, stage: Stage, town: Town, bought: list[Bought]) -> None:
         stage.record([line("sale.rebated", {"about": sale.entry}) for sale in bought])
         for sale in bought:
-            rebate = (sale.amount - sale.paid) * REBATE_POINTS // 10_000
+            rebate = sale.money * REBATE_POINTS // 10_000
             town.coins[sale.buyer] += rebate
             stage.count("rebates", rebate)
 
