@@ -82,7 +82,7 @@ def run_api(settings: Settings, on_ready: Callable[[Mapping[str, JsonValue]], No
     front = Front()
     prepare_process(settings, front.stop)
     with ExitStack() as stack:
-        ground = open_ground(settings, stack, shared=True)
+        ground = open_ground(settings, stack, shared=True, signs=False)
         database, identity = ground.database, ground.identity
         vault = Vault(ground.folder.vault, os.urandom, cached=False)
         stack.callback(vault.close)

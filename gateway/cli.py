@@ -18,6 +18,7 @@ import typer
 
 from chain.errors import NotaryError
 from gateway.role_commands import add_role_commands
+from gateway.signer_command import signers
 
 EXIT_PASS = 0
 EXIT_MISMATCH = 1
@@ -31,13 +32,16 @@ app = typer.Typer(
 )
 chain_app = typer.Typer(no_args_is_help=True, help="The embedded chain.")
 mirror_app = typer.Typer()
-keys_app = typer.Typer(no_args_is_help=True, help="API keys of a running gateway.")
+keys_app = typer.Typer(
+    no_args_is_help=True, help="API keys of a running gateway, and where the roles' EVM keys are."
+)
 export_app = typer.Typer(no_args_is_help=True, help="Fetch what a holder keeps.")
 app.add_typer(chain_app, name="chain")
 app.add_typer(mirror_app, name="mirror")
 app.add_typer(keys_app, name="keys")
 app.add_typer(export_app, name="export")
 add_role_commands(app, mirror_app)
+keys_app.command("signers")(signers)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds everything of one gateway.")]
 ChainUrl = Annotated[

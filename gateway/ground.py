@@ -12,22 +12,27 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from chain.errors import ChainError, TransientChainError
 from chain.evm.client import EvmClient
 from chain.evm.deployment import Deployment, load_deployment
 from chain.evm.local import LocalChain
 from chain.trust_root import TrustRoot
 from chain.types import Address
-from gateway.bootstrap import DEVELOPMENT, ensure_deployment, ensure_trust_root
+from gateway.bootstrap import DEVELOPMENT, check_powers, ensure_deployment, ensure_trust_root
 from gateway.data_folder import DataFolder
 from gateway.db import Database, migrate, sqlite_url
-from gateway.keys import KeyFolder
+from gateway.keys import ROLES, KeyFolder
 from gateway.ledger.genesis import open_log
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.vault import Vault
 from gateway.settings import Settings
+from gateway.signer_places import OutsideSigners, parse_places
 from gateway.simulation import NAME as SIMULATION
 from gateway.simulation import Surroundings, real_surroundings, simulated_surroundings
+
+_log = structlog.get_logger("ground")
 
 EMBEDDED_REWIND = 2_000
 """Blocks an embedded chain may lose when it is killed; the mirror and the outbox then follow it back."""
@@ -97,17 +102,24 @@ class Ground:
         return True
 
 
-def open_ground(settings: Settings, stack: ExitStack, *, shared: bool) -> Ground:
+def open_ground(settings: Settings, stack: ExitStack, *, shared: bool, signs: bool = True) -> Ground:
     """Open everything below the ledger and the loops; ``stack`` closes it in the other order.
 
-    ``shared`` admits other processes to the data folder that open it shared, too.
+    ``shared`` admits other processes to the data folder that open it shared, too. Where this process
+    ``signs``, every signer outside of the key folder must answer and have its power on chain.
 
     Raises:
         FolderInUse: another process has the data folder.
-        FatalChainError: the chain is not the one this data belongs to.
+        FormatError: ``TONGYI_SIGNERS`` or a key file is not what it should be.
+        FatalChainError: the chain is not the one this data belongs to, or a signer cannot be used.
         LedgerFault: the database holds another log.
         DatabaseError: the database is too old or not durable.
     """
+    # First, so that no child process has these keys in its environment.
+    outside = OutsideSigners(parse_places(settings.signers.get_secret_value(), ROLES), os.environ)
+    stack.callback(outside.close)
+    if signs:
+        outside.open_all()
     folder = DataFolder(settings.data)
     folder.lock(shared=shared)
     stack.callback(folder.unlock)
@@ -116,7 +128,18 @@ def open_ground(settings: Settings, stack: ExitStack, *, shared: bool) -> Ground
     database = Database(url.get_secret_value() if url else sqlite_url(folder.database))
     stack.callback(database.close)
     with database.exclusive(*SETUP_LOCK):
-        return _first_start(settings, folder, rpc, database, stack)
+        ground = _first_start(settings, folder, rpc, database, outside, stack)
+    if signs and outside.places:
+        _check_powers(ground)
+    return ground
+
+
+def _check_powers(ground: Ground) -> None:
+    try:
+        check_powers(ground.client, ground.deployment, ground.keys, ground.log_id, ground.keys.outside.places)
+    except TransientChainError:
+        # A signer without its power does no harm but a refused transaction; the start goes on read-only.
+        _log.warning("the node does not answer: whether the signers have their roles is not known")
 
 
 def _surroundings(settings: Settings) -> Surroundings:
@@ -134,12 +157,17 @@ def _start_chain(settings: Settings, folder: DataFolder, stack: ExitStack) -> st
 
 
 def _first_start(
-    settings: Settings, folder: DataFolder, rpc: str, database: Database, stack: ExitStack
+    settings: Settings,
+    folder: DataFolder,
+    rpc: str,
+    database: Database,
+    outside: OutsideSigners,
+    stack: ExitStack,
 ) -> Ground:
     """Make what is missing and check what is there; every part can be repeated after a crash."""
     migrate(database)
     surroundings = _surroundings(settings)
-    keys = KeyFolder(folder.keys, surroundings.entropy("keys"))
+    keys = KeyFolder(folder.keys, surroundings.entropy("keys"), outside)
     identity = keys.log_identity(settings.origin)
     client = EvmClient(rpc)
     try:

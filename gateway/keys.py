@@ -1,5 +1,9 @@
 """The keys of a single-machine gateway: made on first start, kept encrypted, loaded by role.
 
+The key folder holds the log's key and one keystore a role, all sealed with the password in the file beside
+them: that guards a key file that got out alone, not a copy of the whole folder. Roles named in
+``TONGYI_SIGNERS`` have their key in the environment or with a remote signer instead, and no file here.
+
 One key a role, so that no key holds two powers. In production most roles live elsewhere (a remote signer,
 other people); here all are made so that the whole product runs, and the trust root says so.
 """
@@ -9,16 +13,19 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chain.errors import FormatError
-from chain.evm.signers.base import LocalKey
+from chain.evm.signers.base import Signer
 from chain.evm.signers.keystore import load_keystore, read_password, save_keystore
 from gateway.data_folder import write_durably
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.vault import Entropy
+from gateway.log_key import SEED_SIZE, load_log_key, save_log_key
+from gateway.signer_places import KEYSTORE, OutsideSigners
 
 ROLES = (
     "deployer",
@@ -38,38 +45,54 @@ _PASSWORD = "password"  # noqa: S105  a file's name
 _LOG_KEY = "log.json"
 
 
-class KeyFolder:
-    """Keys below one folder, readable by their owner alone."""
+@dataclass(frozen=True, slots=True)
+class RoleKey:
+    """Where a role's key is; ``address`` is ``0x`` and hex, None where nothing here tells it."""
 
-    def __init__(self, folder: Path, entropy: Entropy = os.urandom) -> None:
+    role: str
+    kind: str
+    address: str | None
+
+
+class KeyFolder:
+    """Keys below one folder, readable by their owner alone, and those that are elsewhere."""
+
+    def __init__(
+        self, folder: Path, entropy: Entropy = os.urandom, outside: OutsideSigners | None = None
+    ) -> None:
         self._folder = folder
         self._entropy = entropy
-        self._loaded: dict[str, LocalKey] = {}
+        self.outside = OutsideSigners({}, {}) if outside is None else outside
+        self._loaded: dict[str, Signer] = {}
 
     def log_identity(self, origin: str | None) -> LogIdentity:
-        """Return the log's name and key, making both on first start.
+        """Return the log's name and key, making both on first start and sealing a file of the old form.
 
         Raises:
-            FormatError: ``origin`` is not the name the log was made with.
+            FormatError: ``origin`` is not the name the log was made with, or the file cannot be opened.
         """
-        path = self._folder / _LOG_KEY
+        path, password = self._folder / _LOG_KEY, self._password()
         if not path.exists():
             name = origin or f"tongyi.local/{self._entropy(4).hex()}"
-            stored = {"origin": name, "seed": self._entropy(32).hex()}
             # If we crash here, nothing was signed with this key; a later start uses it or makes the file.
-            write_durably(path, json.dumps(stored).encode(), mode=0o600)
-        record = json.loads(path.read_bytes())
-        if origin is not None and record["origin"] != origin:
+            save_log_key(path, name, self._entropy(SEED_SIZE), password)
+        name, seed, is_sealed = load_log_key(path, password)
+        if origin is not None and name != origin:
             raise FormatError("origin", "is not the one this log was made with")
-        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(record["seed"]))
-        return LogIdentity(record["origin"], key)
+        if not is_sealed:
+            # If we crash here, the old or the new form stands, whole.
+            save_log_key(path, name, seed, password)
+        return LogIdentity(name, Ed25519PrivateKey.from_private_bytes(seed))
 
-    def signer(self, role: str) -> LocalKey:
-        """Return the key of a role, making it on first use.
+    def signer(self, role: str) -> Signer:
+        """Return the signer of a role; a key that belongs in the folder is made on first use.
 
         Raises:
             FormatError: the keystore or its password cannot be read.
+            FatalChainError: the key is elsewhere and cannot be used.
         """
+        if role in self.outside:
+            return self.outside.open(role)
         if role not in self._loaded:
             path = self._folder / f"{role}.json"
             password = self._password()
@@ -81,16 +104,38 @@ class KeyFolder:
             )
         return self._loaded[role]
 
-    def signers(self, *roles: str) -> dict[str, LocalKey]:
-        """Return the keys of several roles by name."""
+    def signers(self, *roles: str) -> dict[str, Signer]:
+        """Return the signers of several roles by name."""
         return {role: self.signer(role) for role in roles}
 
-    def names(self) -> list[str]:
-        """Return the roles whose keys are here."""
-        return [role for role in ROLES if (self._folder / f"{role}.json").exists()]
+    def list_roles(self) -> list[RoleKey]:
+        """Return every role with the place of its key, opening no keystore and asking no service.
+
+        Raises:
+            FormatError: a keystore is no JSON.
+            FatalChainError: a variable that is set holds no key.
+        """
+        return [RoleKey(role, *self._describe(role)) for role in ROLES]
+
+    def _describe(self, role: str) -> tuple[str, str | None]:
+        place = self.outside.places.get(role)
+        if place is not None:
+            address = place.address
+            if place.kind == "environment" and self.outside.is_set(place.name):
+                address = self.outside.open(role).address
+            return place.kind, None if address is None else "0x" + address.hex()
+        path = self._folder / f"{role}.json"
+        if not path.exists():
+            return KEYSTORE, None
+        try:
+            return KEYSTORE, "0x" + str(json.loads(path.read_bytes())["address"]).lower().removeprefix("0x")
+        except (ValueError, KeyError, TypeError):
+            raise FormatError(path.name, "is no keystore") from None
 
     def _password(self) -> bytes:
         path = self._folder / _PASSWORD
         if not path.exists():
+            if any(self._folder.glob("*.json")):
+                raise FormatError(_PASSWORD, "is missing, and the keys beside it are sealed with it")
             write_durably(path, secrets.token_hex(32).encode() + b"\n", mode=0o600)
         return read_password(path)

@@ -46,6 +46,7 @@ from gateway.workers import Workers
 _log = structlog.get_logger("roles")
 
 _WAKE_SECONDS = 0.2
+_SIGNING = frozenset((Role.OUTBOX, Role.ANCHOR))
 
 Reporter = Callable[[], Report]
 Announce = Callable[[Mapping[str, JsonValue]], None]
@@ -70,7 +71,7 @@ class RoleProcess:
             NotaryError: it cannot start, or the stored state contradicts itself.
         """
         with ExitStack() as stack:
-            ground = open_ground(self._settings, stack, shared=True)
+            ground = open_ground(self._settings, stack, shared=True, signs=self._role in _SIGNING)
             candidate = Candidate(ground.database, self._role)
             stack.callback(candidate.close)
             while not self._stopping.is_set():

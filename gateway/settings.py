@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     origin: str | None = None
     """Name of the log in signed notes; without it one is made on first start and kept."""
 
+    signers: SecretStr = SecretStr("")
+    """Roles whose EVM key is not in the key folder: see ``gateway/signer_places.py``. Secret, since the URL
+    of a service may hold credentials."""
+
     # --- the chain ---------------------------------------------------------------------------------------
     block_time: float = Field(default=1.0, gt=0)
     """Seconds between blocks of the embedded chain."""

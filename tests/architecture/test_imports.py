@@ -120,9 +120,10 @@ TABLE = (
     row("gateway.roles gateway.api_role", "chain gateway", STORE),
     row("gateway.data_folder", PURE),
     row("gateway.heap gateway.rates"),
-    row("gateway.keys", "chain gateway", "cryptography"),
+    row("gateway.keys gateway.log_key gateway.signer_places", "chain gateway", "cryptography"),
     row(
-        "gateway.cli gateway.role_commands gateway.doctor_command gateway.import_command",
+        "gateway.cli gateway.role_commands gateway.signer_command gateway.doctor_command "
+        "gateway.import_command",
         "chain gateway",
         "typer rich httpx2",
     ),
@@ -145,6 +146,7 @@ ONLY_HERE = {
         "gateway.doctor_command",
         "gateway.import_command",
         "gateway.role_commands",
+        "gateway.signer_command",
     },
 }
 """Packages with a place of their own, whatever the rows say."""

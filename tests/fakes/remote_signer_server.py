@@ -80,6 +80,13 @@ class Handler(BaseHTTPRequestHandler):
                 200, json.dumps({"jsonrpc": "2.0", "id": body["id"], **self.rpc(body, fault)}).encode()
             )
 
+    def do_GET(self) -> None:
+        """Answer the list of public keys."""
+        fault, _, path = self.path[1:].partition("/")
+        keys = {"honest": [HELD._key_obj.public_key.to_hex()], "error": [], "garbage": "none"}.get(fault, [])
+        found = path == "api/v1/eth1/publicKeys" and fault != "status"
+        self.reply(200 if found else 500, json.dumps(keys).encode())
+
     def rpc(self, body: dict[str, Any], fault: str) -> dict[str, Any]:
         """Return the result or error of one JSON-RPC request."""
         if body["method"] == "eth_accounts":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ class Serving:
     command: str = "serve"
     ready: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     _client: httpx2.Client | None = None
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -41,7 +43,12 @@ class Serving:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         log = self.data.with_suffix(".log").open("ab")
         self.process = subprocess.Popen(
-            [*command, *self.options], stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            [*command, *self.options],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
         )
         log.close()
         timer = threading.Timer(READY_SECONDS, self.process.kill)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import coincurve
 import pytest
@@ -17,13 +13,13 @@ import pytest
 from chain.errors import ChainError, FatalChainError, FormatError, TransientChainError
 from chain.evm.errors import MalformedAnswer, NodeUnreachable, SignerRefused
 from chain.evm.signers.base import LocalKey, Signer
-from chain.evm.signers.remote import RemoteSigner
+from chain.evm.signers.remote import RemoteSigner, find_remote_key
 from chain.evm.transactions import TransactionFields, recover_address
 from chain.hashing import keccak256
 from chain.typed_data import anchor_payload
 from chain.types import Address, NodeHash, TreeSize
+from tests.integration.signer_kit import running_signer
 
-SERVER = Path(__file__).parents[1] / "fakes" / "remote_signer_server.py"
 SECRET = keccak256(b"kept by the service")
 KEY = LocalKey(SECRET)
 PUBLIC = coincurve.PrivateKey(SECRET).public_key.format(compressed=False)[1:]
@@ -35,16 +31,8 @@ PAYLOAD = anchor_payload(20261, Address(b"\x22" * 20), bytes(32), TreeSize(5), N
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
     """Run the service; give its address, below which each path is a way to behave."""
-    process = subprocess.Popen(
-        [sys.executable, str(SERVER)],
-        env={**os.environ, "SIGNER_KEY": "0x" + SECRET.hex()},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.communicate(timeout=10)
+    with running_signer(SECRET) as url:
+        yield url
 
 
 @contextmanager
@@ -132,6 +120,20 @@ def test_service_without_this_key_is_refused(base: str) -> None:
         with pytest.raises(SignerRefused) as refused:
             remote.sign_payload(PAYLOAD)
         assert refused.value.field == "eth1/sign"
+
+
+def test_public_key_is_found_by_its_address(base: str) -> None:
+    assert find_remote_key(f"{base}/honest", KEY.address) == PUBLIC
+    with pytest.raises(SignerRefused, match="does not hold 0x" + "33" * 20):
+        find_remote_key(f"{base}/honest", Address(b"\x33" * 20))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [("error", SignerRefused), ("garbage", MalformedAnswer), ("status", NodeUnreachable)]
+)
+def test_service_that_lists_no_keys_is_refused(base: str, fault: str, error: type[ChainError]) -> None:
+    with pytest.raises(error):
+        find_remote_key(f"{base}/{fault}", KEY.address)
 
 
 def test_service_that_is_away_may_be_tried_again() -> None:

@@ -1,6 +1,7 @@
 """A key elsewhere: a service that speaks Web3Signer's Ethereum interface.
 
 - Transactions: JSON-RPC ``eth_signTransaction`` with the transaction object, answered by the signed bytes.
+- Which keys: ``GET /api/v1/eth1/publicKeys``, a list of public keys in hex.
 - EIP-712 payloads: ``POST /api/v1/eth1/sign/<public key>`` with ``{"data": hex}``; the service signs the
   keccak-256 of the data. ``eth_sign`` is of no use here, since it prefixes what it signs.
 
@@ -18,11 +19,52 @@ from chain.errors import FatalChainError, FormatError
 from chain.evm.blocks import parse_bytes
 from chain.evm.errors import MalformedAnswer, NodeRefused, NodeUnreachable, SignerRefused
 from chain.evm.transactions import TransactionFields, check_signed, public_address, recover_address
-from chain.evm.transport import Json, Transport
+from chain.evm.transport import Json, Transport, parse_answer
 from chain.hashing import keccak256
 from chain.types import Address
 
 _MAX_ANSWER: Final = 8 * 1024 * 1024
+_TRY_AGAIN: Final = (429, 500, 502, 503, 504)
+
+
+def find_remote_key(url: str, address: Address, *, timeout: float = 10.0) -> bytes:
+    """Return the 64-byte public key of ``address`` among those that the service at ``url`` holds.
+
+    The service need not be believed: the key is checked against the address. Raises SignerRefused where it
+    lists no such key, NodeUnreachable where it does not answer, MalformedAnswer for any other answer.
+    """
+    name = "eth1/publicKeys"
+    with httpx2.Client(base_url=url, timeout=timeout, trust_env=False, follow_redirects=False) as http:
+        text = _read_bounded(http, "GET", "/api/v1/eth1/publicKeys", name, _MAX_ANSWER)
+    listed = parse_answer(text, name)
+    if not isinstance(listed, list):
+        raise MalformedAnswer(name, "is no list of public keys")
+    keys = (parse_bytes(key, name) for key in listed)
+    # Some services show the byte 04 that marks an uncompressed point, some leave it out.
+    for key in (key[1:] if len(key) == 65 and key[0] == 4 else key for key in keys):
+        if len(key) == 64 and public_address(key) == address:
+            return key
+    raise SignerRefused(name, f"the service does not hold 0x{address.hex()}")
+
+
+def _read_bounded(
+    http: httpx2.Client, method: str, path: str, name: str, limit: int, content: object = None
+) -> bytes:
+    """Return the body of an answer. Raises NodeUnreachable, SignerRefused by status, MalformedAnswer."""
+    try:
+        with http.stream(method, path, json=content) as response:
+            if response.status_code in _TRY_AGAIN:
+                raise NodeUnreachable(name, f"HTTP status {response.status_code}")
+            if response.status_code != 200:
+                raise SignerRefused(name, f"HTTP status {response.status_code}")
+            text = b""
+            for part in response.iter_bytes():
+                text += part
+                if len(text) > limit:
+                    raise MalformedAnswer(name, f"answer is above {limit} bytes")
+    except httpx2.HTTPError as error:
+        raise NodeUnreachable(name, type(error).__name__) from error
+    return text
 
 
 class RemoteSigner:
@@ -88,20 +130,8 @@ class RemoteSigner:
         return signature
 
     def _ask(self, payload: bytes) -> bytes:
-        name = "eth1/sign"
-        try:
-            with self._http.stream("POST", self._path, json={"data": "0x" + payload.hex()}) as response:
-                if response.status_code in (429, 500, 502, 503, 504):
-                    raise NodeUnreachable(name, f"HTTP status {response.status_code}")
-                if response.status_code != 200:
-                    raise SignerRefused(name, f"HTTP status {response.status_code}")
-                text = b""
-                for part in response.iter_bytes():
-                    text += part
-                    if len(text) > 1024:
-                        raise MalformedAnswer(name, "answer is above 1024 bytes")
-        except httpx2.HTTPError as error:
-            raise NodeUnreachable(name, type(error).__name__) from error
+        name, content = "eth1/sign", {"data": "0x" + payload.hex()}
+        text = _read_bounded(self._http, "POST", self._path, name, 1024, content)
         return parse_bytes(text.decode("ascii", "replace").strip(), name)
 
     def sign_digest(self, digest: bytes) -> bytes:
