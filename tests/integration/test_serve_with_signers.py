@@ -57,7 +57,7 @@ def test_operation_settles_with_a_remote_operator_and_an_issuer_from_the_environ
             children = list_children(gateway.process.pid)
             assert children
             for child in children:
-                assert b"ISSUER_KEY" not in Path(f"/proc/{child}/environ").read_bytes()
+                assert issuer.hex().encode() not in Path(f"/proc/{child}/environ").read_bytes()
             assert issuer.hex() not in gateway.log()
 
             listed = run_cli(environment, "keys", "signers", "--data", str(data), "--json")
