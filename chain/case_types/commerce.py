@@ -11,6 +11,7 @@ from chain.entry_fields import (
     ENTRY_ID,
     HEX32,
     LEGS,
+    MONTH,
     SUM,
     EntryType,
     FieldRule,
@@ -115,4 +116,28 @@ GRANT_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
 )
 
-COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (*SALE_TYPES, *VOUCHER_TYPES, *GRANT_TYPES)
+AWARD_TYPES: tuple[tuple[str, EntryType], ...] = (
+    entry_row(
+        "award.granted",
+        {
+            "award": CODE,
+            "month": MONTH,
+            "rank": COUNT,
+            "winner": ACCOUNT,
+            "tally": COUNT,
+            "prize": SUM,
+            "coins": SUM,
+            "version": COUNT,
+            "size": COUNT,
+        },
+        needs=("award", "month", "rank"),
+        may=(_K.TRANSFER,),
+    ),
+)
+
+COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (
+    *SALE_TYPES,
+    *VOUCHER_TYPES,
+    *GRANT_TYPES,
+    *AWARD_TYPES,
+)

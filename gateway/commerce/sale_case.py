@@ -8,6 +8,7 @@ from typing import cast
 
 from chain.canonical import JsonValue
 from chain.types import AccountId
+from gateway.alliance.standing import SUSPENDED, seat_state
 from gateway.cases.case import Case
 from gateway.cases.world import Standing, World
 from gateway.errors import Refusal
@@ -52,6 +53,12 @@ def show_legs(legs: Iterable[Leg], accounts: Mapping[str, str]) -> JsonValue:
         {"role": role, "amount": str(amount), **({"account": accounts[role]} if role in accounts else {})}
         for role, amount in legs
     ]
+
+
+def require_not_suspended(world: World, merchant: str) -> None:
+    """Pass unless the merchant's deposit suspends its seat. Raises Refusal ``merchant.suspended``."""
+    if seat_state(world, merchant) == SUSPENDED:
+        raise Refusal("merchant.suspended")
 
 
 def own_merchant(world: World, account: str, field: str) -> Standing:

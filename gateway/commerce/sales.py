@@ -25,6 +25,7 @@ from gateway.commerce.sale_case import (
     items_of,
     money_of,
     own_merchant,
+    require_not_suspended,
     show_legs,
 )
 from gateway.commerce.voucher_case import refund_granting, refund_using
@@ -103,6 +104,7 @@ def pay_with_coins(world: World) -> Draft:
         raise Refusal("sale.rebated_already")
     if case.text("voucher"):
         raise Refusal("sale.voucher_given")
+    require_not_suspended(world, case.text("merchant"))
     check_ward(world, holder_of(case), amount)
     world.put(changed(case, paid=case.number("paid") + amount))
     merchant = case.text("merchant")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from gateway.cases.book import DueRule, Rule
+from gateway.commerce.awards import AWARD_DECISIONS, AWARD_RULES
 from gateway.commerce.exits import EXIT_RULES
 from gateway.commerce.grants import GRANT_DECISIONS, GRANT_RULES
 from gateway.commerce.sales import SALE_RULES
 from gateway.commerce.vouchers import VOUCHER_DUE, VOUCHER_RULES
 
-RULES: dict[str, Rule] = {**SALE_RULES, **VOUCHER_RULES, **GRANT_RULES, **EXIT_RULES}
+RULES: dict[str, Rule] = {
+    **SALE_RULES,
+    **VOUCHER_RULES,
+    **GRANT_RULES,
+    **EXIT_RULES,
+    **AWARD_RULES,
+}
 
-DECISIONS: frozenset[str] = GRANT_DECISIONS
+DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS
 """Types that need the scope ``cases:decide``."""
 
 DUE: dict[str, DueRule] = {**VOUCHER_DUE}

@@ -21,6 +21,7 @@ from gateway.commerce.sale_case import (
     holder_of,
     money_of,
     own_merchant,
+    require_not_suspended,
     show_legs,
 )
 from gateway.commerce.voucher_case import VOUCHER, end_of, keep_voucher, read_voucher, write_voucher
@@ -98,6 +99,7 @@ def spend_voucher(world: World) -> Draft:
     case = world.about(VOUCHER)
     sale = world.require(SALE, read_text(world.draft, "sale"), "public.sale", COMPLETED)
     _check_sale(case, sale)
+    require_not_suspended(world, case.text("shop"))
     table = _cost_table(case)
     used = use_voucher(
         read_voucher(case),

@@ -68,5 +68,33 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "The legs of this use of a fund do not sum to its {amount} fen.",
         "此项基金使用的各项之和不等于 {amount} 分。",
     ),
+    "award.month_open": CodeRule(
+        409,
+        "Month not over",
+        "月份尚未结束",
+        "Awards of {month} are granted when the month is over.",
+        "{month} 的奖项须待当月结束后颁发。",
+    ),
+    "award.not_in_order": CodeRule(
+        409,
+        "First place not granted yet",
+        "第一名尚未颁发",
+        "The first place is granted before the others, as all are computed as of then.",
+        "须先颁发第一名，其余名次以该时刻的计算结果为准。",
+    ),
+    "award.no_winner": CodeRule(
+        409,
+        "Nobody has this place",
+        "该名次空缺",
+        "By the entries of {month} nobody has this place.",
+        "根据 {month} 的记录，该名次无人获得。",
+    ),
+    "merchant.suspended": CodeRule(
+        409,
+        "Merchant suspended",
+        "商家已暂停",
+        "The merchant's deposit is below its floor; until it is topped up it takes no coins and no vouchers.",
+        "该商家的保证金低于最低额度，补足之前不得收取积分或代金券。",
+    ),
 }
 """Every code, by name."""

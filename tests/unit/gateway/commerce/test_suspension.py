@@ -1,0 +1,55 @@
+"""A merchant whose deposit is below its floor takes no coins and no vouchers until it is topped up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chain.operation import OperationKind
+from gateway.db import Database
+from tests.unit.gateway.alliance import kit as alliance_kit
+from tests.unit.gateway.commerce.kit import balance, named, sale, step
+from tests.unit.gateway.ledger.worlds import World, address, operated
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> Iterator[World]:
+    """Merchant m holds a seat; a has 50.00 coins and a voucher of n for m."""
+    with alliance_kit.alliance(database, tmp_path) as world:
+        alliance_kit.hold_seat(world, "m", "bakery")
+        world.accept(operated(OperationKind.ISSUE, receiver=address("a"), amount=5_000))
+        yield world
+
+
+def suspend(world: World) -> None:
+    """Have a complaint of 2,600.00 CNY paid from the deposit of m."""
+    said = {"merchant": "m", "complainant": "a", "amount": "260000", "reason": "spoiled"}
+    key = alliance_kit.taken(world, alliance_kit.step("complaint.filed", **said))["id"]  # type: ignore[arg-type]
+    for draft in (
+        alliance_kit.step("complaint.assigned", by="chair", about=key, owner="committee"),
+        alliance_kit.step(
+            "complaint.verified", by="committee", about=key, amount="260000", evidence=alliance_kit.EVIDENCE
+        ),
+        alliance_kit.step("deposit.compensated", by="treasurer", about=key, receipt=alliance_kit.RECEIPT),
+    ):
+        world.accept(draft)
+
+
+def test_a_suspended_merchant_takes_no_coins_and_no_vouchers(world: World) -> None:
+    elsewhere = world.accept(sale(6_000, merchant="n")).entry_id
+    voucher = world.accept(step("voucher.granted", elsewhere, merchant=named("m"))).entry_id
+    bought = world.accept(sale(3_000)).entry_id
+    world.accept(step("sale.paid", bought, amount="1"))
+    suspend(world)
+    assert world.refuse(step("sale.paid", bought, amount="1")).code == "merchant.suspended"
+    assert world.refuse(step("voucher.used", voucher, sale=bought)).code == "merchant.suspended"
+    assert balance(world, "a") == 4_999
+    # A merchant without a seat is none that is suspended.
+    other = world.accept(sale(3_000, merchant="o")).entry_id
+    world.accept(step("sale.paid", other, amount="1"))
+    topped = {"merchant": "m", "amount": "10000", "receipt": alliance_kit.RECEIPT}
+    world.accept(alliance_kit.step("deposit.topped_up", **topped))  # type: ignore[arg-type]
+    world.accept(step("sale.paid", bought, amount="1"))
+    world.accept(step("voucher.used", voucher, sale=bought))
