@@ -37,6 +37,7 @@ from gateway.api.problems import problem_response
 from gateway.errors import Refusal
 from gateway.guard import BodyRule, Guard
 from gateway.services import Services
+from gateway.reason_words.validation import NOT_ACCEPTED, validation_reason
 from gateway.settings import Settings
 
 TITLE = "Tongyi Notary"
@@ -171,17 +172,18 @@ def validation_refusal(error: Exception) -> Refusal:
     """Return the refusal of the first fault pydantic found; names of unknown members only when harmless."""
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     if not faults:
-        return Refusal("entry.bad_field", field="body", reason="not accepted")
+        return Refusal("entry.bad_field", field="body", reason=NOT_ACCEPTED)
     fault = faults[0]
     place = [str(part) for part in fault["loc"]]
     field = ".".join(place[1:]) or place[0]
     shown = field if CODE_PATTERN.match(field) else place[0]
     kind = str(fault["type"])
     if place[0] in ("query", "path", "header"):
-        return Refusal("query.invalid", field=shown, reason=str(fault["msg"]))
+        return Refusal("query.invalid", field=shown, reason=reason)
+    reason = validation_reason(kind, fault.get("ctx") or {})
     if kind == "extra_forbidden":
         return Refusal("entry.unknown_field", field=shown)
     if kind in ("amount.malformed", "amount.negative", "amount.too_large"):
         limits = {"limit": str(2**63 - 1)} if kind == "amount.too_large" else {}
         return Refusal(kind, field=shown, **limits)
-    return Refusal("entry.bad_field", field=shown, reason=str(fault["msg"]))
+    return Refusal("entry.bad_field", field=shown, reason=reason)

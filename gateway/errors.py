@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from chain.errors import NotaryError
 from gateway.error_codes import CODES, CodeRule
+from gateway.reason_words import PROSE_CODES, reason_zh
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """Media type of every 4xx and 5xx body (RFC 9457)."""
@@ -71,6 +72,9 @@ def problem_document(refusal: Refusal, *, instance: str, trace_id: str) -> dict[
     wait = refusal.retry_after_s
     if wait is not None:
         values["retry_after_s"] = wait
+    chinese = values
+    if refusal.code in PROSE_CODES and "reason" in values:
+        chinese = _Filled({**values, "reason": reason_zh(str(values["reason"]))})
     document: dict[str, object] = {
         **refusal.fields,
         "type": f"/problems/{refusal.code}",
@@ -78,7 +82,7 @@ def problem_document(refusal: Refusal, *, instance: str, trace_id: str) -> dict[
         "title_zh": rule.title_zh,
         "status": rule.status,
         "detail": rule.detail.format_map(values),
-        "detail_zh": rule.detail_zh.format_map(values),
+        "detail_zh": rule.detail_zh.format_map(chinese),
         "instance": instance,
         "code": refusal.code,
         "trace_id": trace_id,

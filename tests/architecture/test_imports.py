@@ -85,7 +85,8 @@ TABLE = (
     row("chain.evm.solc", PURE, "solcx"),
     # gateway: ground that every room stands on.
     row("gateway gateway.error_codes", "gateway.rules.refusal_texts"),
-    row("gateway.errors", f"{PURE} gateway.error_codes"),
+    row("gateway.reason_words", pure=True),
+    row("gateway.errors", f"{PURE} gateway.error_codes gateway.reason_words"),
     row("gateway.db", PURE, "sqlalchemy alembic pysqlite3"),
     row("gateway.telemetry", "", "structlog prometheus_client starlette"),
     row("gateway.settings", PURE, "pydantic pydantic_settings"),

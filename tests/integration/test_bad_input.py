@@ -23,6 +23,7 @@ from chain.operation import OperationKind
 from chain.typed_data import authorization_payload
 from chain.types import Address
 from gateway.ledger.authorization import CURVE_ORDER
+from gateway.reason_words import PROSE_CODES, UNKNOWN_ZH
 from tests.integration.serving import Serving
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -99,6 +100,9 @@ def check_problem(status: int, document: dict[str, Any], want_status: int, want_
     assert document["title"] and document["detail"] and document["trace_id"]
     assert CHINESE.search(document["title_zh"]) and CHINESE.search(document["detail_zh"])
     assert isinstance(document["retryable"], bool)
+    if want_code in PROSE_CODES and "reason" in document:
+        assert document["reason"] not in document["detail_zh"]
+        assert UNKNOWN_ZH not in document["detail_zh"], document
 
 
 BODIES: dict[str, tuple[Callable[[World], bytes], int, str]] = {
