@@ -86,13 +86,16 @@ def grant_seat(world: World, application: Application, case: Case) -> Draft:
 
 
 def renew(world: World) -> Draft:
-    """Lengthen the term by a year under a new certificate."""
+    """Lengthen the term by a year under a new certificate; on chain a term that is over begins anew."""
     case = _named(world)
     after = advance(world, case, SeatStep.RENEW, SeatActor.PRESIDENT, officer(world))
     certificate = read_text(world.draft, "certificate")
     _put(world, case.key, after, certificate, case.opened_index)
     until = day_start(after.certified_until) // 1000
-    effect = RenewSeat(world.chapter, after.industry, bytes.fromhex(certificate), until)
+    effect: Effect = RenewSeat(world.chapter, after.industry, bytes.fromhex(certificate), until)
+    if not _is_on_chain(world, case):
+        shop = account_address(AccountId(after.merchant))
+        effect = GrantSeat(world.chapter, after.industry, shop, bytes.fromhex(certificate), until)
     draft = complete(
         world, [after.merchant], merchant=after.merchant, until=after.certified_until.isoformat()
     )
@@ -133,7 +136,7 @@ def leave(world: World) -> Draft:
     _keep(world, case, after)
     left = leave_bond(world, after.merchant, is_forfeited=False)
     draft = complete(world, [after.merchant], merchant=after.merchant, **left)
-    return replace(draft, effects=(_release(world, case, "exit"),))
+    return replace(draft, effects=_release(world, case, "exit"))
 
 
 def propose(world: World) -> Draft:
@@ -194,13 +197,20 @@ def _end(world: World, case: Case, after: Seat) -> Draft:
     publish(world, "seat_released", after.merchant, industry=after.industry, why=reason.value)
     shown: dict[str, JsonValue] = {"merchant": after.merchant, "cause": reason.value, **left}
     draft = complete(world, [after.merchant], **shown)
-    return replace(draft, effects=(_release(world, case, reason.value),))
+    return replace(draft, effects=_release(world, case, reason.value))
 
 
-def _release(world: World, case: Case, reason: str) -> Effect:
-    """What the chain is told; the order it names is this entry itself."""
+def _release(world: World, case: Case, reason: str) -> tuple[Effect, ...]:
+    """What the chain is told, nothing where the term is over there; the order it names is this entry."""
+    if not _is_on_chain(world, case):
+        return ()
     order = sha256(world.entry_id.encode("ascii"))
-    return ReleaseSeat(world.chapter, case.text("industry"), reason, bytes(order))
+    return (ReleaseSeat(world.chapter, case.text("industry"), reason, bytes(order)),)
+
+
+def _is_on_chain(world: World, case: Case) -> bool:
+    """Say whether the chain still has the seat of a case: there a term ends by itself."""
+    return world.now < day_start(unpack(Seat, case).certified_until)
 
 
 def _named(world: World, *states: str) -> Case:
