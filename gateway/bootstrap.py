@@ -50,6 +50,11 @@ ANCHOR_ROLES = ("operator", "witness")
 """Keys that sign anchors; both must."""
 DEVELOPMENT = "development root: nobody independent has witnessed or sealed this log"
 """Name of the trust root made here; every verdict shows it."""
+GRANT_DELAY = 86_400
+"""Seconds before a later grant of a sensitive role counts: time to see it and to take it back."""
+SENSITIVE = (RoleKind.HQ, RoleKind.ISSUER, RoleKind.FREEZER, RoleKind.RECOVERER, RoleKind.REGULATOR)
+"""Kinds whose grants wait, for the network and for every chapter (`RoleManager` I4). The access manager lets
+a delay begin five days after it is set, so the first five days are those of the set-up."""
 _GRANTS = {
     "hq": RoleKind.HQ,
     "operator": RoleKind.OPERATOR,
@@ -76,7 +81,8 @@ def build_plan(keys: KeyFolder, identity: LogIdentity, genesis_root: NodeHash) -
     )
     signers = tuple(keys.signer(role).address for role in ANCHOR_ROLES)
     log = LogPlan(identity.log_id, genesis_root, MAX_GROWTH, signers, len(signers))
-    return DeploymentPlan(grants, policies, (log,))
+    delays = tuple((role_id(kind), GRANT_DELAY) for kind in SENSITIVE)
+    return DeploymentPlan(grants, policies, (log,), grant_delays=delays)
 
 
 def check_powers(

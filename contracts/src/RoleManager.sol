@@ -6,12 +6,13 @@ import {IRoleManager} from "./interfaces/IRoleManager.sol";
 import {Roles} from "./libraries/Roles.sol";
 
 /// @title RoleManager
-/// @notice PURPOSE: hold all roles of the network in OpenZeppelin's access manager, with two rules added.
+/// @notice PURPOSE: hold all roles of the network in OpenZeppelin's access manager, with three rules added.
 /// @dev INVARIANTS
 /// I1. There is always an address with the admin role.
 /// I2. No address holds two of issuer, freezer and recoverer, in whatever chapters; grants that are still in
 ///     their delay count.
 /// I3. It never holds coins of the chain.
+/// I4. A grant for a chapter waits at least as long as one of the same kind for the network.
 ///
 /// ROLES: the admin grants, revokes and sets delays. It cannot remove the last admin nor break I2. It holds no
 /// role of the other contracts unless it grants itself one, which emits.
@@ -32,6 +33,16 @@ contract RoleManager is AccessManager, IRoleManager {
     function execute(address target, bytes calldata data) public payable override returns (uint32) {
         if (msg.value != 0) revert NoEther(msg.value);
         return super.execute(target, data);
+    }
+
+    /// @inheritdoc AccessManager
+    /// @dev Chapters are many and come later: without this, each new one's issuer would need a delay of its own.
+    function getRoleGrantDelay(uint64 roleId) public view override returns (uint32) {
+        uint32 own = super.getRoleGrantDelay(roleId);
+        uint8 kind = Roles.kindOf(roleId);
+        if (kind == 0) return own;
+        uint32 network = super.getRoleGrantDelay(Roles.id(kind, Roles.NETWORK));
+        return network > own ? network : own;
     }
 
     /// @inheritdoc IRoleManager

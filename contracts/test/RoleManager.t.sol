@@ -75,6 +75,27 @@ contract RoleManagerTest is Test {
         assertEq(_holds(Roles.id(next, other), officer), first == next, "held");
     }
 
+    function testFuzz_chaptersWaitAsLongAsTheNetwork(uint8 seed, uint32 chapter, uint32 network, uint32 own)
+        public
+    {
+        uint8 kind = uint8(seed % 13 + 1);
+        chapter = uint32(chapter % type(uint32).max + 1);
+        network %= 3650 days;
+        own %= 3650 days;
+        roles.setGrantDelay(Roles.id(kind, Roles.NETWORK), network);
+        roles.setGrantDelay(Roles.id(kind, chapter), own);
+        vm.warp(block.timestamp + 5 days);
+        uint32 wanted = own > network ? own : network;
+        assertEq(roles.getRoleGrantDelay(Roles.id(kind, chapter)), wanted, "delay of the chapter");
+        assertEq(roles.getRoleGrantDelay(Roles.id(kind % 13 + 1, chapter)), 0, "delay of another kind");
+        roles.grantRole(Roles.id(kind, chapter), officer, 0);
+        vm.warp(block.timestamp + wanted);
+        assertTrue(_holds(Roles.id(kind, chapter), officer), "held when the delay is over");
+        if (wanted == 0) return;
+        vm.warp(block.timestamp - 1);
+        assertTrue(!_holds(Roles.id(kind, chapter), officer), "not held a second before");
+    }
+
     function test_separatedKindsConflictWhileDelayed() public {
         roles.setGrantDelay(Roles.id(Roles.ISSUER, 0), 30 days);
         vm.warp(block.timestamp + 6 days);
