@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chain.canonical import JsonValue
 from chain.errors import TransientChainError
+from chain.evm.recursion import assert_recursion_limit
 from gateway.ground import Ground, open_ground
 from gateway.leadership import PING_SECONDS, Candidate, Fenced, Report, Role, Term, read_reports
 from gateway.ledger.intake_clerk import IntakeClerk
@@ -86,6 +87,7 @@ class RoleProcess:
         workers = Workers(lambda loop: None)
         try:
             reporter = _BUILDERS[self._role](ground, stack, workers)
+            assert_recursion_limit()
             self._report(term, workers, reporter)
             announce({"role": self._role.value, "state": "leading", "epoch": term.epoch, "pid": os.getpid()})
             reported = time.monotonic()

@@ -18,6 +18,7 @@ import structlog
 
 from chain.canonical import JsonValue
 from chain.evm.recursion import reset_recursion_limit
+from chain.evm.transactions import assert_coincurve
 from gateway.assembly import Front, LedgerSide, build_services, signing_receipts
 from gateway.ground import open_ground
 from gateway.ledger.service import UNANSWERED
@@ -121,10 +122,15 @@ class Gateway:
 
 
 def prepare_process(settings: Settings, stop: Callable[[], None]) -> None:
-    """Set what is one for the whole process: logs, signals, recursion limit, turns of threads."""
+    """Set what is one for the whole process: logs, signals, recursion limit, turns of threads.
+
+    Raises:
+        FatalChainError: signatures would be checked in pure Python.
+    """
     configure_logging(settings.log_level)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop())
+    assert_coincurve()
     reset_recursion_limit()
     # Answers to people share the interpreter with the loops: they get their turn five times sooner.
     sys.setswitchinterval(0.001)

@@ -21,7 +21,12 @@ def reset_recursion_limit() -> None:
     sys.setrecursionlimit(RECURSION_LIMIT)
 
 
+def is_recursion_limited() -> bool:
+    """Say whether no import has raised the limit again."""
+    return sys.getrecursionlimit() <= RECURSION_LIMIT
+
+
 def assert_recursion_limit() -> None:
     """Raise FatalChainError where some import has raised the limit again."""
-    if sys.getrecursionlimit() > RECURSION_LIMIT:
+    if not is_recursion_limited():
         raise FatalChainError(f"recursion limit is {sys.getrecursionlimit()}, wants {RECURSION_LIMIT}")

@@ -8,6 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
+from chain.evm.recursion import is_recursion_limited
 from gateway.api.context import Shared, services_of
 from gateway.errors import Refusal
 from gateway.response_schemas.proofs import TrustRoot
@@ -39,7 +40,7 @@ async def readyz(services: Shared) -> dict[str, str | dict[str, bool]]:
 
 
 def readiness(services: Services) -> dict[str, bool]:
-    """Return each check by name: schema, chain, mirror, ledger."""
+    """Return each check by name: schema, chain, mirror, ledger, recursion limit."""
     figures = services.standing.read()
     lag = figures.mirror_lag_blocks
     return {
@@ -47,6 +48,8 @@ def readiness(services: Services) -> dict[str, bool]:
         "chain": figures.chain_head is not None and services.chain_matches(),
         "mirror": lag is not None and lag <= READY_LAG_BLOCKS and not figures.mirror_halted,
         "ledger": services.writable(),
+        # A process in which some import raised it dies of the first deep JSON.
+        "recursion_limit": is_recursion_limited(),
     }
 
 

@@ -25,6 +25,7 @@ class Checks(Answer):
     chain: bool
     mirror: bool
     ledger: bool
+    recursion_limit: bool
 
 
 class Ready(Answer):
