@@ -437,7 +437,7 @@ contract SettleTest is Fixture {
 
     // --- the ERC-20 view -------------------------------------------------------------------------------------
 
-    function testFuzz_nothingMovesButTheLedger(address caller, address to, uint256 amount) public {
+    function testFuzz_rule_33_nothingMovesButTheLedger(address caller, address to, uint256 amount) public {
         _fundForView();
         vm.prank(caller);
         vm.expectRevert(_error(ITimeCredit.LedgerOnly.selector));

@@ -140,6 +140,13 @@ LEDGER_CODES: dict[str, CodeRule] = {
         "The operation this one acts on is not known or is already ended.",
         "所引用的操作不存在或已结束。",
     ),
+    "operation.too_old": CodeRule(
+        409,
+        "Too old to reverse",
+        "已超过可冲正期限",
+        "{field}: an operation is reversed within {limit} days only.",
+        "{field}：仅可在 {limit} 天内冲正。",
+    ),
     # --- proposals ---------------------------------------------------------------------------------------
     "proposal.unknown": CodeRule(
         404, "Unknown proposal", "提案不存在", "There is no such proposal.", "没有此提案。"

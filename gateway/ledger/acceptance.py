@@ -18,7 +18,9 @@ from gateway.ledger.authorization import AUTHORIZED_KINDS
 from gateway.ledger.drafts import AccountKind, Custody, Draft
 from gateway.ledger.references import original_of
 from gateway.ledger.registers import Account, Chapter, Registers
-from gateway.rules.calendar import business_day, business_month
+from gateway.rules.calendar import business_date, business_day, business_month
+from gateway.rules.corrections import REVERSAL_DAYS
+from gateway.rules.parameters import value_on
 
 _REVERSIBLE = frozenset({OperationKind.ISSUE, OperationKind.TRANSFER, OperationKind.REDEEM})
 
@@ -178,6 +180,9 @@ class Acceptance:
         original = original_of(self._connection, operation.ref)
         if original is None or original.kind not in _REVERSIBLE:
             raise Refusal("operation.unknown_ref", field="op.ref")
+        limit = value_on(REVERSAL_DAYS, business_date(self._moment.seconds))
+        if limit is not None and self._moment.seconds - original.at // 1000 > limit * 86_400:
+            raise Refusal("operation.too_old", field="op.ref", limit=limit)
         parties = (self._holder_now(original.receiver), self._holder_now(original.sender))
         if parties != (operation.sender, operation.receiver):
             raise Refusal("entry.bad_field", field="op.ref", reason="its parties are not these two, swapped")

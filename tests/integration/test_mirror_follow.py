@@ -114,7 +114,7 @@ def test_rows_say_what_the_chain_did(pipeline: Pipeline) -> None:
     assert (window.start, window.end, window.anchored_size) == (0, network.log.published, anchor.size)
 
 
-def test_agrees_with_the_contract_and_with_a_rebuild(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_rule_34_agrees_with_the_contract_and_with_a_rebuild(pipeline: Pipeline, tmp_path: Path) -> None:
     network = pipeline.network
     work(network)
     pipeline.finish()

@@ -190,7 +190,7 @@ def unproven(network: Network, database: Database) -> int:
 
 
 @pytest.mark.parametrize("edit", [lambda logs: logs * 2, lambda logs: logs[::-1]])
-def test_repeated_and_shuffled_logs_change_nothing(
+def test_rule_18_repeated_and_shuffled_logs_change_nothing(
     network: Network, liar: LyingClient, tmp_path: Path, edit: Edit
 ) -> None:
     liar.method, liar.edit = "eth_getLogs", edit

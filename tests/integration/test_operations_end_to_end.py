@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 import pytest
 from sqlalchemy import select
 
@@ -150,7 +151,7 @@ def test_lock_release_and_cancel(town: Town) -> None:
     assert (row.amount, row.ended) == (600, 400)
 
 
-def test_reversals_take_back_what_is_still_there(town: Town) -> None:
+def test_rule_37_reversals_take_back_what_is_there_and_say_the_contracts_reason(town: Town) -> None:
     member, other = town.member(), town.member()
     issued = town.credit("issue", 1_000, to=member)
     gift = town.credit("transfer", 700, **{"from": member}, to=other)
@@ -175,7 +176,7 @@ def test_reversals_take_back_what_is_still_there(town: Town) -> None:
 def test_only_kinds_that_need_them_take_approvers(town: Town) -> None:
     body = {"from": town.pool, "to": town.pool, "approvers": OFFICERS}
     assert town.refused("transfer", 1, **body) == "entry.bad_field"
-    made = town.serving.client.post("/v1/keys", json={"name": "clerk", "scopes": ["credits:write"]})
+    made = town.serving.post("/v1/keys", {"name": "clerk", "scopes": ["credits:write"]})
     reversal = {"chapter": CHAPTER, "amount": "1", "from": town.pool, "ref": "11" * 32, "approvers": OFFICERS}
     with town.serving.new_client(made.json()["secret"]) as clerk:
         answer = town.serving.post("/v1/credits/reverse", reversal, client=clerk)
@@ -273,3 +274,28 @@ def test_the_mirror_and_the_contract_agree_at_the_end(town: Town) -> None:
     status = town.serving.client.get("/v1/status").json()
     assert (status["reconcile_mismatch"], status["settle_waits_at"]) == (0, None)
     assert (status["calls_wait_at"], status["calls_wait_seconds"]) == (None, 0.0)
+
+
+def test_rule_36_totals_are_the_ledgers_with_every_pool_in_its_own_line(town: Town) -> None:
+    """What a chapter's page shows is the sum of all its accounts, pools included, and of all: the supply."""
+    client = town.serving.client
+    chapters = client.get("/v1/chapters").json()["chapters"]
+    shown = 0
+    for chapter in chapters:
+        figures = client.get(f"/v1/chapters/{chapter['chapter']}").json()
+        members = client.get("/v1/members", params={"chapter": chapter["chapter"], "limit": 200}).json()[
+            "members"
+        ]
+        accounts = [member["account"] for member in members]
+        assert figures["pool"] in accounts
+        held = [client.get(f"/v1/accounts/{account}/balance").json() for account in accounts]
+        # A balance holds what is locked of it.
+        total = sum(int(one["balance"]) for one in held)
+        assert total == int(figures["balance"])
+        assert sum(int(one["locked"]) for one in held) == int(figures["locked"])
+        shown += total
+    contract = client.get("/v1/status").json()["contracts"]["TimeCredit"]
+    call = {"to": contract, "data": "0x18160ddd"}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [call, "latest"]}
+    supply = httpx2.post(town.serving.ready["rpc"], json=body).json()["result"]
+    assert shown == int(supply, 16) > 0

@@ -265,7 +265,7 @@ def test_a_gap_below_our_nonces_is_filled(pipeline: Pipeline) -> None:
     assert is_registered(network, 0)
 
 
-def test_two_senders_on_one_database_send_each_call_once(pipeline: Pipeline) -> None:
+def test_rule_17_two_senders_on_one_database_send_each_call_once(pipeline: Pipeline) -> None:
     network = pipeline.network
     put(pipeline, *[registration(i) for i in range(60)])
     others = [pipeline.new_submitter(network.client) for _ in range(2)]

@@ -291,7 +291,7 @@ def test_authorizations_are_held_to_the_letter(world: World) -> None:
     assert held(world, SELF) == (10_000, 0)
 
 
-def test_authorization_is_used_once(world: World) -> None:
+def test_rule_21_authorization_is_used_once(world: World) -> None:
     draft = operated(K.TRANSFER, SELF, B, 100, authorization=signed(K.TRANSFER, B, 100))
     first, second = world.ledger.submit_many([world.submission(draft), world.submission(draft)])
     assert not isinstance(first, Refusal)
