@@ -181,7 +181,9 @@ def _pending(world: World, account: str) -> int:
     open_ones = [
         case
         for case in world.naming(account)
-        if case.holder == account and case.due_at is not None and case.kind not in _PRIVATE_MATTERS
+        if account in (case.holder, case.document.get("provider"))
+        and (case.due_at is not None or case.state == "disputed")
+        and case.kind not in _PRIVATE_MATTERS
     ]
     return len(open_ones)
 

@@ -1,16 +1,22 @@
-"""Who counts as an elder: what the members' room has recorded, never what a request says of itself."""
+"""Who counts as an elder, who acts for whom: what the members' room has recorded, never what a step says."""
 
 from __future__ import annotations
 
 from gateway.cases.world import World
-
-MEMBERSHIP = "membership"
-"""Kind of the members' case that says so, keyed by the account."""
+from gateway.members.family import APPOINTED, GUARDIAN
+from gateway.members.register import find_membership, is_active, today
 
 
 def is_elder(world: World, account: str) -> bool:
     """Say whether the chapter has recorded that a member, in good standing, has reached the elders' age."""
-    case = world.find(MEMBERSHIP, account)
-    if case is None or case.chapter != world.chapter or case.state != "active":
+    case = find_membership(world, account)
+    return case is not None and is_active(world, account) and case.document.get("elder") is True
+
+
+def is_guardian(world: World, actor: str, ward: str) -> bool:
+    """Say whether the actor is the ward's guardian on the step's business day."""
+    case = world.find(GUARDIAN, ward)
+    if case is None or case.state != APPOINTED or case.text("guardian") != actor:
         return False
-    return case.document.get("elder") is True
+    until = case.document.get("until")
+    return not isinstance(until, str) or today(world).isoformat() <= until

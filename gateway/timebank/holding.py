@@ -16,6 +16,7 @@ from gateway.cases.pools import HOLDING, SUBSIDY, find_pool, pool_account
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
+from gateway.members.family import check_ward
 from gateway.rules.booking import Booking
 from gateway.rules.booking_table import BookingState, Step
 from gateway.rules.service import CapacityWarning, Funding, surge_subsidy
@@ -81,6 +82,8 @@ def book(world: World) -> Draft:
     keep_booking(world, case, after, parts=write_parts(held))
     draft = fill(world.draft, held=str(after.held), legs=tell_parts(held))
     if own.amount:
+        if role == MEMBER:
+            check_ward(world, own.account, own.amount)
         draft = hold(world, draft, own.account, own.amount)
     return concerning(draft, [booking.member, booking.provider])
 

@@ -95,6 +95,8 @@ def offer_service(world: World) -> Draft:
         allowed.append(AccountKind.MERCHANT)
     if provider.kind not in allowed:
         raise Refusal("service.members_only", field="subjects")
+    if not provider.may_send:
+        raise Refusal("member.frozen", field="subjects")
     codes = cast("list[str]", draft.public["availability"])
     if not codes:
         raise Refusal("entry.bad_field", field="public.availability", reason="names no hours")

@@ -19,6 +19,7 @@ from gateway.cases.filling import concern, fill, order, read_sum, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
+from gateway.members.family import check_ward
 from gateway.rules.calendar import business_date, format_timestamp
 from gateway.rules.parameters import value_on
 from gateway.rules.payment_codes import (
@@ -31,6 +32,7 @@ from gateway.rules.payment_codes import (
     open_digest,
     use_code,
 )
+from gateway.timebank.elders import is_guardian
 from gateway.timebank.records import concerning
 
 PAYCODE = "paycode"
@@ -92,11 +94,12 @@ def use(world: World) -> Draft:
     A payer of another chapter may use it: knowing the secret is what lets him see it.
 
     Raises:
-        Refusal: ``payment_code.*`` in the order of `use_code`; ``member.unknown``.
+        Refusal: ``payment_code.*`` in the order of `use_code`; ``member.unknown``; ``guardian.*`` for more
+            than a ward may pay alone.
     """
     draft = world.draft
     payer = world.own(read_text(draft, "payer"), "public.payer")
-    if draft.actor not in (None, payer.account):
+    if draft.actor not in (None, payer.account) and not is_guardian(world, str(draft.actor), payer.account):
         raise Refusal("payment_code.other_payer")
     proof = bytes.fromhex(read_text(draft, "proof"))
     case = world.find(PAYCODE, digest_token(proof).hex())
@@ -111,6 +114,7 @@ def use(world: World) -> Draft:
         world.now // 1000,
     )
     code = use_code(read_code(case), scan)
+    check_ward(world, payer.account, code.amount)
     world.put(replace(case, state=code.state.value, due_at=None, document=_document(code)))
     payee = world.standing(code.payee)
     is_merchant = payee is not None and payee.kind == AccountKind.MERCHANT

@@ -23,6 +23,7 @@ from gateway.rules.booking import Booking, Event, Outcome, Settlement, advance_b
 from gateway.rules.booking_table import BOOKING_TERMS, Actor, BookingState, BookingTerms, Step
 from gateway.rules.parameters import value_on
 from gateway.rules.service import Funding, Quote, ServiceCoins, ServiceKind
+from gateway.timebank.elders import is_guardian
 
 BOOKING = "booking"
 SETTLING = "settling"
@@ -130,7 +131,7 @@ def event_of(world: World, booking: Booking, step: Step, actor: Actor | None = N
 
     Raises:
         Refusal: ``entry.bad_field`` for a side that is none; ``booking.wrong_actor`` where the entry's actor
-            is another one than the party of that side, or a party speaks for the chapter.
+            is neither the party of that side nor its guardian, or a party speaks for the chapter.
     """
     draft = world.draft
     if actor is None:
@@ -139,12 +140,16 @@ def event_of(world: World, booking: Booking, step: Step, actor: Actor | None = N
             raise Refusal("entry.bad_field", field="public.side", reason=f"not {' or '.join(Actor)}")
         actor = Actor(side)
     party = {Actor.MEMBER: booking.member, Actor.PROVIDER: booking.provider}.get(actor)
-    if draft.actor is not None:
-        parties = (booking.member, booking.provider)
-        own = actor in (Actor.MEMBER, Actor.PROVIDER)
-        if (draft.actor != party) if own else (draft.actor in parties):
-            raise Refusal("booking.wrong_actor", step=step.value)
+    if draft.actor is not None and not _speaks(world, booking, draft.actor, actor, party):
+        raise Refusal("booking.wrong_actor", step=step.value)
     return Event(step, actor, world.now // 1000, party)
+
+
+def _speaks(world: World, booking: Booking, who: str, part: Actor, party: str | None) -> bool:
+    """Say whether an account may speak in a part: a party in its own alone, its guardian for it."""
+    if who in (booking.member, booking.provider):
+        return who == party
+    return party is None or is_guardian(world, who, party)
 
 
 def concerning(draft: Draft, accounts: Iterable[str | None]) -> Draft:

@@ -49,6 +49,8 @@ def request_service(world: World) -> Draft:
     member = world.own(only_subject(draft), "subjects")
     if member.kind != AccountKind.MEMBER:
         raise Refusal("service.members_only", field="subjects")
+    if not member.may_send:
+        raise Refusal("member.frozen", field="subjects")
     item = find_item(world, read_text(draft, "service"), "public.service")
     starts_at, rest = divmod(parse_timestamp(read_text(draft, "starts_at")), 60_000)
     starts_at *= 60

@@ -21,6 +21,7 @@ from gateway.cases.world import World as Rules
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted, AccountKind, Draft
+from gateway.members.family import APPOINTED
 from gateway.rules.availability import day_start
 from gateway.rules.calendar import format_timestamp
 from gateway.timebank import steps
@@ -46,14 +47,24 @@ POOLS = ("holding", "subsidy", "merchant_subsidy")
 
 
 def certify(rules: Rules) -> Draft:
-    """Stand in for the members' room: record that the subject is an elder."""
+    """Record that the subject is an elder, without the fee and the year of a membership."""
     account = rules.draft.subjects[0]
     rules.put(Case("membership", account, rules.chapter, "active", account, None, {"elder": True}))
     return rules.draft
 
 
+def appoint(rules: Rules) -> Draft:
+    """Make the second subject the guardian of the first, who may pay 15.00 alone."""
+    ward, guardian = rules.draft.subjects
+    limits = {"once": 1_500, "daily": None, "until": "2026-11-20", "day": "", "spent": 0}
+    rules.put(Case("guardian", ward, rules.chapter, APPOINTED, ward, None, {**limits, "guardian": guardian}))
+    return rules.draft
+
+
 BOOK = CaseBook(
-    {**steps.RULES, **POOL_RULES, "service.recorded": certify}, decisions=steps.DECISIONS, due=steps.DUE
+    {**steps.RULES, **POOL_RULES, "service.recorded": certify, "purchase.recorded": appoint},
+    decisions=steps.DECISIONS,
+    due=steps.DUE,
 )
 
 
