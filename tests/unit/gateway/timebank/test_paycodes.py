@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ PROOF = hashlib.sha256(SECRET).digest()
 CODE = digest_token(PROOF).hex()
 PAYMENT: dict[str, Any] = {"payee": account("p"), "amount": "250", "purpose": "gift"}
 SCAN: dict[str, Any] = {**PAYMENT, "proof": PROOF.hex(), "payer": account("m")}
+
+
+def test_the_code_is_the_one_the_formats_name() -> None:
+    assert CODE == "5e522e2c6a212faee3ee9a7533a6049292c9243caa7a704a22f0cadb02b8d70d"
+    assert CODE in (Path(__file__).parents[4] / "chain" / "FORMATS.md").read_text()
 
 
 def issue(bank: Bank, **change: Any) -> Accepted:
