@@ -136,7 +136,8 @@ def test_a_burn_waits_for_the_window_of_its_appeal(world: World) -> None:
     notice = case(world, "notice", ordered["id"])
     assert (notice["state"], notice["holder"]) == ("published", account("m"))
     early = step("penalty.executed", about=ordered["id"])
-    assert refused(world, early)[0] == "alliance.too_early"
+    until = f"{date_in(14)}T16:00:00.000Z"  # where the business day begins
+    assert refused(world, early) == ("alliance.too_early", {"step": "penalty.executed", "until": until})
     assert wait(world, 14) == []
     assert balance(world, "m") == 30_000
     assert wait(world, 1) == ["penalty.executed"]
@@ -145,6 +146,14 @@ def test_a_burn_waits_for_the_window_of_its_appeal(world: World) -> None:
     assert case(world, "penalty", ordered["id"])["state"] == "executed"
     late = step("penalty.appealed", about=ordered["id"], reason="mistaken")
     assert refused(world, late)[1] == {"field": "public.about", "state": "executed", "wanted": "ordered"}
+
+
+def test_an_appeal_against_a_penalty_comes_too_late(world: World) -> None:
+    ordered = taken(world, penalty("burn"))
+    world.clock.milliseconds += 15 * 86_400_000
+    late = step("penalty.appealed", about=ordered["id"], reason="mistaken")
+    until = f"{date_in(14)}T16:00:00.000Z"
+    assert refused(world, late) == ("alliance.too_late", {"step": "penalty.appealed", "until": until})
 
 
 def test_an_appeal_stays_the_burn_and_lifts_it_when_upheld(world: World) -> None:
