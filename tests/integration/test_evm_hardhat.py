@@ -13,7 +13,8 @@ from chain.evidence.tries_build import Trie
 from chain.evm.blocks import encode_receipt
 from chain.evm.client import EvmClient
 from chain.evm.deploy import DeploymentPlan, PolicyPlan, RoleGrant, check_deployment, deploy
-from chain.evm.local import CHAIN_ID, HardhatChain
+from chain.evm.hardhat import HardhatChain
+from chain.evm.local import CHAIN_ID
 from chain.evm.roles import REVERSE_POLICY, RoleKind
 from chain.evm.signers.base import LocalKey
 

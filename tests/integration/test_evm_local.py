@@ -16,7 +16,8 @@ import pytest
 from chain.errors import ChainError
 from chain.evm.client import EvmClient
 from chain.evm.errors import LocalChainError
-from chain.evm.local import CHAIN_ID, LocalChain, NodeProcess
+from chain.evm.local import CHAIN_ID, LocalChain
+from chain.evm.node_process import NodeProcess
 from chain.evm.signers.base import LocalKey
 from chain.evm.transactions import TransactionFields, contract_address
 from chain.types import Address, Digest
