@@ -39,7 +39,7 @@ def plan(keys: KeyFolder) -> DeploymentPlan:
     return build_plan(keys, keys.log_identity("example.org/log"), NodeHash(bytes(range(32))))
 
 
-def test_no_key_holds_two_powers(plan: DeploymentPlan, keys: KeyFolder) -> None:
+def test_rule_28_no_key_holds_two_powers(plan: DeploymentPlan, keys: KeyFolder) -> None:
     holders: dict[RoleKind, set[Address]] = defaultdict(set)
     for grant in plan.grants:
         holders[grant.kind].add(grant.account)
