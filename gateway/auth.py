@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from gateway.auth_tables import api_keys
 from gateway.db import Database
@@ -156,19 +157,43 @@ class Keyring:
         if not rate.hit(key):
             raise Refusal("rate.limited", limit=rate.limit, retry_after_s=1)
 
-    def create(self, name: str, scopes: frozenset[Scope], chapter: str | None = None) -> tuple[str, str]:
-        """Store a new key and return its id and the secret, which cannot be read again."""
-        secret = new_secret()
-        return self.store(secret, name, scopes, chapter), secret
+    def create(
+        self,
+        name: str,
+        scopes: frozenset[Scope],
+        chapter: str | None = None,
+        *,
+        request: bytes | None = None,
+    ) -> tuple[str, str]:
+        """Store a new key and return its id and the secret, which cannot be read again.
 
-    def store(self, secret: str, name: str, scopes: frozenset[Scope], chapter: str | None) -> str:
-        """Store a given secret's digest and return the new key's id."""
+        ``request`` (:func:`request_digest`) makes one key at most. Raises Refusal ``key.made_already`` on a
+        repeat, ``idempotency.key_reused`` where it asked for another key then.
+        """
+        secret = new_secret()
+        try:
+            return self.store(secret, name, scopes, chapter, request), secret
+        except IntegrityError:
+            # Not asked before: of two repeats at once, only the database knows which came first.
+            self._refuse_repeat(request, (name, _joined(scopes), chapter))
+            raise
+
+    def store(
+        self,
+        secret: str,
+        name: str,
+        scopes: frozenset[Scope],
+        chapter: str | None,
+        request: bytes | None = None,
+    ) -> str:
+        """Store a given secret's digest and return the new key's id. Raises IntegrityError on a repeat."""
         key_id = "key_" + secrets.token_hex(8)
         row = {
             "id": key_id,
             "digest": sha256(secret.encode()).digest(),
+            "request": request,
             "name": name,
-            "scopes": " ".join(sorted(scopes)),
+            "scopes": _joined(scopes),
             "chapter": chapter,
             "created_at": _now(),
         }
@@ -176,6 +201,15 @@ class Keyring:
             connection.execute(insert(api_keys), row)
         self._cache.clear()
         return key_id
+
+    def _refuse_repeat(self, request: bytes | None, asked: tuple[str, str, str | None]) -> None:
+        columns = (api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.chapter)
+        with self._database.reader() as connection:
+            row = connection.execute(select(*columns).where(api_keys.c.request == request)).one_or_none()
+        if row is not None:
+            if asked != (row.name, row.scopes, row.chapter):
+                raise Refusal("idempotency.key_reused")
+            raise Refusal("key.made_already", key=row.id)
 
     def revoke(self, key_id: str, chapter: str | None = None) -> bool:
         """End a key, one of ``chapter`` where given; return whether there was one to end."""
@@ -189,7 +223,7 @@ class Keyring:
 
     def list_keys(self) -> list[dict[str, str | None]]:
         """Return what is kept of every key; no secret is among it."""
-        columns = [c for c in api_keys.c if c.name != "digest"]
+        columns = [c for c in api_keys.c if c.name not in ("digest", "request")]
         with self._database.reader() as connection:
             rows = connection.execute(select(*columns).order_by(api_keys.c.created_at, api_keys.c.id))
             return [dict(row._mapping) for row in rows]
@@ -227,6 +261,15 @@ class Keyring:
 def new_secret() -> str:
     """Return a fresh API key."""
     return KEY_PREFIX + base64.b32encode(secrets.token_bytes(20)).decode().lower()
+
+
+def request_digest(principal: Principal, idempotency_key: str) -> bytes:
+    """Return the digest under which a request for a key is known, 32 bytes."""
+    return sha256(f"{principal.id}\n{idempotency_key}".encode()).digest()
+
+
+def _joined(scopes: frozenset[Scope]) -> str:
+    return " ".join(sorted(scopes))
 
 
 def _write_secret(path: Path, secret: str) -> None:

@@ -11,10 +11,12 @@ api_keys = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("request", LargeBinary(32), nullable=True, unique=True),
     Column("name", String(64), nullable=False),
     Column("scopes", String(512), nullable=False),
     Column("chapter", String(9), nullable=True),
     Column("created_at", String(24), nullable=False),
     Column("revoked_at", String(24), nullable=True),
 )
-"""One row a key: ``scopes`` are joined by spaces, ``chapter`` NULL means every chapter."""
+"""One row a key: ``scopes`` are joined by spaces, ``chapter`` NULL means all. ``request`` is the digest
+of who asked for it under which idempotency key (NULL: made on first start), so that none is made twice."""

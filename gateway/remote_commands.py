@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,9 @@ class Remote:
             follow_redirects=False,
         )
 
-    def _ask(self, method: str, path: str, body: object = None) -> httpx2.Response:
-        response = self._http.request(method, path, json=body) if body else self._http.request(method, path)
+    def _ask(self, method: str, path: str, body: object = None, key: str | None = None) -> httpx2.Response:
+        headers = {} if key is None else {"idempotency-key": f'"{key}"'}
+        response = self._http.request(method, path, json=body, headers=headers)
         if response.status_code >= 400:
             problem = response.json()
             raise GatewayRefused(response.status_code, str(problem["code"]), str(problem["detail"]))
@@ -45,7 +47,7 @@ class Remote:
         body: dict[str, object] = {"name": name, "scopes": list(scopes)}
         if chapter is not None:
             body["chapter"] = chapter
-        made: dict[str, str] = self._ask("POST", "/v1/keys", body).json()
+        made: dict[str, str] = self._ask("POST", "/v1/keys", body, secrets.token_hex(16)).json()
         return made
 
     def list_keys(self) -> list[dict[str, str | None]]:

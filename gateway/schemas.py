@@ -49,10 +49,8 @@ class Body(BaseModel):
     idempotencyKey: str | None = None
 
 
-class KeyIn(BaseModel):
+class KeyIn(Body):
     """Make an API key; without a chapter it acts for all."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     name: Code
     # Not strict: JSON has only text for them.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.api.context import Administrator, Shared
+from gateway.api.context import Administrator, Shared, body_of
+from gateway.api.instruction import choose_key
+from gateway.auth import request_digest
 from gateway.errors import Refusal
 from gateway.response_schemas.accounts import KeyList, KeyMade
 from gateway.response_schemas.publish import answers
@@ -23,13 +25,21 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"])
     status_code=201,
     responses=answers(KeyMade, 201, entry=False),
 )
-async def create_key(body: KeyIn, principal: Administrator, services: Shared) -> dict[str, str]:
-    """Make a key with scopes, for one chapter or all. A key of one chapter makes keys of that one alone."""
+async def create_key(
+    request: Request, body: KeyIn, principal: Administrator, services: Shared
+) -> dict[str, str]:
+    """Make a key with scopes, for one chapter or all. A key of one chapter makes keys of that one alone.
+
+    A repeat under the same Idempotency-Key makes no second key: since the secret is shown once, it is
+    refused with the id of the key that was made.
+    """
     chapter = body.chapter if principal.chapter is None else principal.chapter
     if not principal.may_see(body.chapter) and body.chapter is not None:
         raise Refusal("chapter.forbidden")
-    scopes = frozenset(body.scopes)
-    key_id, secret = await asyncio.to_thread(services.keyring.create, body.name, scopes, chapter)
+    asked = request_digest(principal, choose_key(request.headers.get("idempotency-key"), body_of(request)))
+    key_id, secret = await asyncio.to_thread(
+        services.keyring.create, body.name, frozenset(body.scopes), chapter, request=asked
+    )
     return {"id": key_id, "secret": secret}
 
 

@@ -80,13 +80,14 @@ REQUEST_CODES: dict[str, CodeRule] = {
         "This Idempotency-Key was used before with another request body.",
         "此 Idempotency-Key 已用于内容不同的请求。",
     ),
-    "idempotency.in_progress": CodeRule(
+    "key.made_already": CodeRule(
         409,
-        "First request still running",
-        "首个请求仍在处理",
-        "A request with this Idempotency-Key is still running.",
-        "使用此 Idempotency-Key 的请求仍在处理中。",
-        retry_after_s=1,
+        "Key made already",
+        "密钥已经生成",
+        "This Idempotency-Key has made the key {key}, whose secret was shown then and cannot be shown again. "
+        "If you do not hold it, revoke that key and ask under another Idempotency-Key.",
+        "此 Idempotency-Key 已生成密钥 {key}，其内容仅在当时显示，无法再次显示。"
+        "如未保存，请撤销该密钥，并使用另一个 Idempotency-Key 重新申请。",
     ),
     # --- who is asking -----------------------------------------------------------------------------------
     "auth.missing": CodeRule(

@@ -124,7 +124,7 @@ def test_reads_of_another_chapter_are_empty_and_need_a_chapter(serving: Serving)
     alliance.seat("m")
     key = {"name": "other", "scopes": ["entries:read"], "chapter": "3101-0008"}
     serving.made("/v1/chapters", {"code": "3101-0008"})
-    other = serving.new_client(serving.client.post("/v1/keys", json=key).json()["secret"])
+    other = serving.new_client(serving.post("/v1/keys", key).json()["secret"])
     with other:
         for path, name in (("seats", "seats"), ("notices", "notices"), ("complaints/overdue", "overdue")):
             found = other.get(f"/v1/{path}", params={"chapter": CHAPTER})

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import pytest
 
 from chain.checkpoint import open_checkpoint
 from chain.hashing import hash_leaf
@@ -50,9 +51,15 @@ BODIES: dict[str, object] = {
 }
 
 
+@pytest.fixture(scope="session")
+def serving(serving_on_both: Serving) -> Serving:
+    """Every test here holds on both databases."""
+    return serving_on_both
+
+
 def new_key(serving: Serving, scopes: list[str], chapter: str | None = None) -> str:
     body = {"name": "test", "scopes": scopes, **({} if chapter is None else {"chapter": chapter})}
-    response = serving.client.post("/v1/keys", json=body)
+    response = serving.post("/v1/keys", body)
     assert response.status_code == 201, response.text
     return str(response.json()["secret"])
 
@@ -137,18 +144,50 @@ def test_a_chapters_own_administrator_manages_its_keys_alone(
     serving: Serving, new_chapter: Callable[[], str]
 ) -> None:
     mine, theirs = new_chapter(), new_chapter()
-    other = serving.client.post(
-        "/v1/keys", json={"name": "o", "scopes": ["entries:read"], "chapter": theirs}
-    ).json()
+    other = serving.post("/v1/keys", {"name": "o", "scopes": ["entries:read"], "chapter": theirs}).json()
     with serving.new_client(new_key(serving, ["admin"], mine)) as client:
-        made = client.post("/v1/keys", json={"name": "m", "scopes": ["entries:read"]}).json()
+        made = serving.post("/v1/keys", {"name": "m", "scopes": ["entries:read"]}, client=client).json()
         assert {key["chapter"] for key in client.get("/v1/keys").json()["keys"]} == {mine}
-        refused = client.post("/v1/keys", json={"name": "x", "scopes": ["admin"], "chapter": theirs})
+        asked = {"name": "x", "scopes": ["admin"], "chapter": theirs}
+        refused = serving.post("/v1/keys", asked, client=client)
         assert refused.json()["code"] == "chapter.forbidden"
         assert client.delete(f"/v1/keys/{other['id']}").status_code == 404
         assert client.delete(f"/v1/keys/{made['id']}").status_code == 204
     with serving.new_client(made["secret"]) as ended:
         assert ended.get("/v1/entries").json()["code"] == "auth.invalid"
+
+
+def test_a_repeated_request_for_a_key_makes_no_second_one(serving: Serving) -> None:
+    body, key = {"name": "twice", "scopes": ["entries:read"]}, serving.fresh_key()
+    made = serving.post("/v1/keys", body, key=key)
+    assert made.status_code == 201
+    with ThreadPoolExecutor(8) as pool:
+        again = list(pool.map(lambda _: serving.post("/v1/keys", body, key=key), range(8)))
+    named = {(one.status_code, one.json()["code"], one.json()["key"]) for one in again}
+    assert named == {(409, "key.made_already", made.json()["id"])}
+    assert made.json()["id"] in again[0].json()["detail_zh"]
+    assert all(made.json()["secret"] not in one.text for one in again)
+    other = serving.post("/v1/keys", {**body, "name": "other"}, key=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency.key_reused")
+    listed = serving.client.get("/v1/keys").json()["keys"]
+    assert [one["id"] for one in listed if one["name"] in ("twice", "other")] == [made.json()["id"]]
+    with serving.new_client(made.json()["secret"]) as reader:
+        assert reader.get("/v1/entries").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"), [({}, "idempotency.missing"), ({"idempotency-key": "bare"}, "idempotency.malformed")]
+)
+def test_a_key_is_not_made_without_a_wellformed_idempotency_key(
+    serving: Serving, headers: dict[str, str], code: str
+) -> None:
+    body = {"name": f"keyless{len(headers)}", "scopes": ["entries:read"]}
+    refused = serving.client.post("/v1/keys", json=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (400, code)
+    assert body["name"] not in serving.client.get("/v1/keys").text
+    alias = serving.client.post("/v1/keys", json={**body, "name": "a", "idempotencyKey": serving.fresh_key()})
+    assert alias.status_code == 201
+    serving.client.delete(f"/v1/keys/{alias.json()['id']}")
 
 
 def test_who_asks_too_often_waits(serving: Serving) -> None:

@@ -53,7 +53,7 @@ def give(serving: Serving, chapter: str, pool: str, count: int) -> list[str]:
 
 def reader_key(serving: Serving, chapter: str | None = None) -> dict[str, str]:
     body = {"name": "reader", "scopes": ["events:read"], **({"chapter": chapter} if chapter else {})}
-    made: dict[str, str] = serving.client.post("/v1/keys", json=body).json()
+    made: dict[str, str] = serving.post("/v1/keys", body).json()
     return made
 
 

@@ -195,9 +195,7 @@ def test_what_cannot_be_recorded_is_not_proposed(town: Town) -> None:
 def test_another_chapter_sees_no_difference_to_nothing(town: Town) -> None:
     _, operands = locked(town)
     _, proposal = ask(town, "cancel/proposals", operands)
-    made = town.serving.client.post(
-        "/v1/keys", json={"name": "other", "scopes": ["credits:write"], "chapter": OTHER}
-    )
+    made = town.serving.post("/v1/keys", {"name": "other", "scopes": ["credits:write"], "chapter": OTHER})
     with town.serving.new_client(made.json()["secret"]) as other:
         answers = [
             other.get(f"/v1/credits/proposals/{name}").json()
@@ -212,12 +210,10 @@ def test_another_chapter_sees_no_difference_to_nothing(town: Town) -> None:
         ]
         assert [use.json()["code"] for use in uses] == ["proposal.unknown", "chapter.forbidden"] * 2
         assert [use.status_code for use in uses] == [404, 403] * 2
-    made = town.serving.client.post("/v1/keys", json={"name": "reads", "scopes": ["entries:read"]})
+    made = town.serving.post("/v1/keys", {"name": "reads", "scopes": ["entries:read"]})
     with town.serving.new_client(made.json()["secret"]) as reader:
         answer = reader.get(f"/v1/credits/proposals/{proposal['id']}")
         assert (answer.status_code, answer.json()["code"]) == (403, "auth.scope")
-    made = town.serving.client.post(
-        "/v1/keys", json={"name": "officer", "scopes": ["credits:approve"], "chapter": CODE}
-    )
+    made = town.serving.post("/v1/keys", {"name": "officer", "scopes": ["credits:approve"], "chapter": CODE})
     with town.serving.new_client(made.json()["secret"]) as officer:
         assert officer.get(f"/v1/credits/proposals/{proposal['id']}").json() == proposal

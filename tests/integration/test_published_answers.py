@@ -137,7 +137,7 @@ def read_everything(serving: Serving, published: Published, chapter: str, member
         "log_tile": "/log/tile/entries/000.p/1",
     }.items():
         assert published.hold(name, client.get(path)), name
-    made = published.hold("keys_create", client.post("/v1/keys", json={"name": "k", "scopes": ["admin"]}))
+    made = published.hold("keys_create", serving.post("/v1/keys", {"name": "k", "scopes": ["admin"]}))
     published.hold("cases_due", client.post("/v1/cases/due", json={}))
     published.hold("keys_list", client.get("/v1/keys"))
     published.hold("keys_revoke", client.delete(f"/v1/keys/{made['id']}"))

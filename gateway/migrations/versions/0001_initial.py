@@ -75,6 +75,7 @@ def upgrade() -> None:
         "api_keys",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("request", sa.LargeBinary(length=32), nullable=True),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("scopes", sa.String(length=512), nullable=False),
         sa.Column("chapter", sa.String(length=9), nullable=True),
@@ -82,6 +83,7 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.String(length=24), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+        sa.UniqueConstraint("request", name=op.f("uq_api_keys_request")),
     )
     op.create_table(
         "authorizations",
