@@ -34,7 +34,6 @@ class AllianceTerms:
     appeal: Clock = Clock("president", 15)
     claim: Clock = Clock("platform", 60)
     refund: Clock = Clock("platform", 15)
-    compensation: Clock = Clock("treasurer", 3)
 
 
 ALLIANCE_TERMS = ship("alliance_terms", AllianceTerms(), "no paper sets them")

@@ -168,7 +168,7 @@ class Alliance:
                 "complaint.filed",
                 {
                     "merchant": merchant,
-                    "complainant": rng.choice(town.members),
+                    "complainant": rng.choice(town.members[5:]),  # officers decide, so they do not complain
                     "amount": str(amount),
                     "reason": "quality",
                 },
