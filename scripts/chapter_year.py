@@ -17,6 +17,7 @@ from pathlib import Path
 
 from chain.checkpoint import open_checkpoint
 from chain.evm.client import EvmClient
+from gateway.rules.awards import AwardKind
 from scripts.retail.client import Client
 from scripts.retail.service import Addresses, Service
 from scripts.year.alliance import Alliance
@@ -24,13 +25,15 @@ from scripts.year.membership import Memberships
 from scripts.year.report import print_months, summary
 from scripts.year.services import Services
 from scripts.year.shopping import Bought, Shopping, give
-from scripts.year.stage import Stage, days_of
+from scripts.year.stage import Stage, days_of, line
 from scripts.year.town import Town, fund_month, open_town
 from scripts.year.vouchers import Vouchers
 
 START = date(2027, 1, 1)
 ORIGIN = "tongyi.example/chapter-year"
 DAYS = 365
+AWARDS = tuple((kind, 3 if kind is AwardKind.REFERRAL else 1) for kind in AwardKind)
+"""Each month's awards and their places."""
 
 
 def settings(seed: str) -> dict[str, str]:
@@ -51,6 +54,17 @@ def quarter_before(day: date) -> str:
     """The quarter that ended the day before the first of a month, as YYYY-Qn."""
     last = day - timedelta(1)
     return f"{last.year}-Q{(last.month + 2) // 3}"
+
+
+def grant_awards(stage: Stage, month: str) -> None:
+    """Grant the past month's awards, as the rules compute them; places nobody won are refused."""
+    lines = [
+        line("award.granted", {"award": kind.value, "month": month, "rank": rank})
+        for kind, ranks in AWARDS
+        for rank in range(1, ranks + 1)
+    ]
+    granted = stage.record(lines, may_fail=True)
+    stage.count("awards", sum(entry is not None for entry in granted))
 
 
 def play(stage: Stage, options: argparse.Namespace) -> Town:
@@ -80,6 +94,8 @@ def play(stage: Stage, options: argparse.Namespace) -> Town:
             month = f"{day:%Y-%m}"
             stage.open_day(day, 7)
             fund_month(stage, town)
+            if day > START:
+                grant_awards(stage, f"{day - timedelta(1):%Y-%m}")
             if day > START and day.month % 3 == 1:
                 alliance.close_quarter(stage, quarter_before(day))
             services.fund(stage, town, options.sales * 10_000)
