@@ -29,6 +29,12 @@ from tests.integration.serving import Serving
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
+@pytest.fixture(scope="session")
+def serving(serving_on_both: Serving) -> Serving:
+    """Every test here holds on both databases."""
+    return serving_on_both
+
+
 @dataclass(slots=True)
 class World:
     """A chapter with a pool, a member who holds 5,000, a frozen one, and a self-custody one with its key."""

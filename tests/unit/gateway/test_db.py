@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from alembic import command
@@ -124,6 +126,39 @@ def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(DatabaseError) as caught:
         Database(url)
     assert caught.value.setting == "database url"
+
+
+@pytest.mark.parametrize("major", [9, 13, 14])
+def test_old_postgres_is_refused(major: int) -> None:
+    asked: list[str] = []
+
+    class Cursor:
+        def execute(self, statement: str) -> None:
+            asked.append(statement)
+
+        def fetchone(self) -> tuple[int]:
+            return (major,)
+
+    connection = cast(Any, SimpleNamespace(cursor=Cursor))
+    with pytest.raises(DatabaseError) as caught:
+        db._check_postgres(connection, cast(Any, None))
+    assert (caught.value.setting, caught.value.got, caught.value.want) == (
+        "postgresql version",
+        major,
+        "15 or later",
+    )
+    # It is the server's number that is asked, before anything else.
+    assert asked == ["SELECT current_setting('server_version_num')::int / 10000"]
+
+
+def test_postgres_is_asked_on_each_new_connection(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "POSTGRES_MINIMUM", 10_000)
+    database = Database(postgres_url)
+    with pytest.raises(DatabaseError) as caught, database.reader():
+        pass
+    assert (caught.value.setting, caught.value.want) == ("postgresql version", "10000 or later")
+    assert isinstance(caught.value.got, int) and 15 <= caught.value.got < 100
+    database.close()
 
 
 def test_postgres_that_acknowledges_early_is_refused(postgres_url: str) -> None:
