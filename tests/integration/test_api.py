@@ -57,12 +57,6 @@ def serving(serving_on_both: Serving) -> Serving:
     return serving_on_both
 
 
-@pytest.fixture(scope="session")
-def serving(serving_on_both: Serving) -> Serving:
-    """Every test here holds on both databases."""
-    return serving_on_both
-
-
 def new_key(serving: Serving, scopes: list[str], chapter: str | None = None) -> str:
     body = {"name": "test", "scopes": scopes, **({} if chapter is None else {"chapter": chapter})}
     response = serving.post("/v1/keys", body)
