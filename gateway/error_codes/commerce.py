@@ -96,5 +96,12 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "The merchant's deposit is below its floor; until it is topped up it takes no coins and no vouchers.",
         "该商家的保证金低于最低额度，补足之前不得收取积分或代金券。",
     ),
+    "gates.households": CodeRule(
+        409,
+        "More households than there are",
+        "户数参数过小",
+        "Members come from {have} households; the chapter's parameter says there are {households}.",
+        "会员来自 {have} 户，而分会参数所设的总户数为 {households}。",
+    ),
 }
 """Every code, by name."""

@@ -79,6 +79,7 @@ PARAMETERS: dict[str, ParameterRule] = {
     "guarded_below": ParameterRule(NUMBER, 18, "Beijing: under 18 with guardian"),
     "gold_team": ParameterRule(NUMBER, 30, "[C] gold: team of 30", unset=False),
     "diamond_teams": ParameterRule(NUMBER, 2, "[C] diamond: two gold teams", unset=False),
+    "households": ParameterRule(NUMBER, None, "[B] 15% of households; how many there are is counted"),
 }
 """Every parameter a chapter may set."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.rules.calendar import business_month
+from gateway.rules.calendar import business_month, format_month
 from tests.integration.serving import Serving
 from tests.published import faults
 
@@ -109,6 +109,10 @@ def send_batch(serving: Serving, lines: list[dict[str, Any]]) -> httpx2.Response
 def read_everything(serving: Serving, published: Published, chapter: str, member: str, entry: str) -> None:
     """Use every route that reads, with what `write_everything` left."""
     client = serving.client
+    month = format_month(business_month(int(time.time())))
+    capital = {"amount": "1", "receipt": "ca" * 32}
+    body = {"type": "capital.recorded", "chapter": chapter, "subjects": [member], "public": capital}
+    serving.made("/v1/entries", body)
     for name, path in {
         "entries_list": "/v1/entries?limit=200",
         "entries_get": f"/v1/entries/{entry}",
@@ -124,6 +128,10 @@ def read_everything(serving: Serving, published: Published, chapter: str, member
         "services_matches": f"/v1/services/matches?chapter={chapter}",
         "seats_list": f"/v1/seats?chapter={chapter}",
         "notices_list": f"/v1/notices?chapter={chapter}",
+        "figures_get": f"/v1/figures?chapter={chapter}&month={month}",
+        "awards_list": f"/v1/awards?chapter={chapter}&month={month}",
+        "equity_get": f"/v1/equity?chapter={chapter}&month={month}",
+        "gates_get": f"/v1/gates?chapter={chapter}",
         "complaints_overdue": f"/v1/complaints/overdue?chapter={chapter}",
         "status_get": "/v1/status",
         "trust_root_get": "/v1/trust-root",

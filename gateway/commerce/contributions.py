@@ -1,0 +1,153 @@
+"""Equity contributions and a chapter's gates: figures of a statement, computed from entries and memberships.
+
+Requirement T2: a contribution is a number in a document. There is nothing here that could be transferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from sqlalchemy import Connection
+
+from chain.canonical import JsonValue
+from chain.operation import account_id, chapter_code
+from chain.types import Address
+from gateway.cases.history import Past, find_index, log_size, read_history
+from gateway.cases.world import SELECT_CASES, read_case
+from gateway.commerce.awards import read_referrers
+from gateway.commerce.facts import buyer_of, void_of
+from gateway.commerce.months import last_day, month_span
+from gateway.db import Database, fetch_all
+from gateway.errors import Refusal
+from gateway.ledger.drafts import AccountKind
+from gateway.members.parameters import PARAMETER, parameter_key, pick_version
+from gateway.members.register import ACTIVE, MEMBERSHIP, text_or_none
+from gateway.rules.calendar import business_date, format_month
+from gateway.rules.equity import EQUITY_TERMS, Contribution, EquityPool, compute_equity
+from gateway.rules.fees import pick_fee
+from gateway.rules.penetration import GATE_TERMS, ChapterCounts, judge_gates
+from gateway.rules.refusals import RuleRefusal
+from gateway.rules.split_tables import REFERRING_SHOP
+from gateway.rules.versions import pick_table
+
+CAPITAL, SALE, REFUND = "capital.recorded", "sale.recorded", "sale.refunded"
+HOUSEHOLDS = "households"
+
+
+def read_equity(database: Database, chapter: int, period: int) -> dict[str, JsonValue]:
+    """Return who contributed which part of a chapter until the end of a month (yyyymm).
+
+    The parts of all rows sum to the whole. Raises Refusal ``equity.nothing`` where nobody has contributed.
+    """
+    with database.reader() as connection:
+        size = min(find_index(connection, month_span(period)[1]), log_size(connection))
+        past = read_history(connection, chapter, {CAPITAL, SALE, REFUND}, 0, size)
+        contributions = contributions_of(past, read_referrers(connection, chapter))
+        kinds = _kinds(connection, chapter)
+    terms = pick_table(EQUITY_TERMS, "equity_terms", last_day(period))
+    accounts = [row.account for row in contributions]
+    pools = {
+        EquityPool.CORE: [one for one in accounts if kinds.get(one) == AccountKind.MERCHANT],
+        EquityPool.MEMBERS: [one for one in accounts if kinds.get(one) == AccountKind.MEMBER],
+    }
+    try:
+        figures = compute_equity(contributions, pools, terms.value)
+    except RuleRefusal as refusal:
+        raise Refusal(refusal.code, **refusal.fields) from None
+    return {
+        "chapter": chapter_code(chapter),
+        "month": format_month(period),
+        "size": size,
+        "version": terms.version,
+        "whole": figures.whole,
+        "rows": [
+            {"pool": row.pool.value, "account": row.account, "parts": row.parts} for row in figures.rows
+        ],
+        "contributions": [
+            {
+                "account": row.account,
+                "capital": str(row.capital_fen),
+                "referred": row.referred,
+                "split": str(row.split_fen),
+            }
+            for row in contributions
+        ],
+    }
+
+
+def contributions_of(past: Iterable[Past], referrers: Mapping[str, str]) -> list[Contribution]:
+    """Return what each account brought: capital, referred members who have bought, its part of cross sales.
+
+    A member whose every order was refunded has not been brought; a refund takes its part of the share back.
+    """
+    entries = list(past)
+    void = void_of(entry for entry in entries if entry.type == REFUND)
+    capital: dict[str, int] = {}
+    share: dict[str, int] = {}
+    brought: dict[str, set[str]] = {}
+    shops: dict[str, str] = {}
+    for entry in entries:
+        if entry.type == CAPITAL:
+            owner = entry.subjects[0]
+            capital[owner] = capital.get(owner, 0) + entry.sum("amount")
+        elif entry.type == SALE:
+            shops[entry.id] = entry.text("referring_shop")
+            referrer = referrers.get(buyer_of(entry))
+            if referrer and entry.id not in void:
+                brought.setdefault(referrer, set()).add(buyer_of(entry))
+        sale, sign = (entry.id, 1) if entry.type == SALE else (entry.text("about"), -1)
+        for role, _, amount in entry.legs():
+            if role == REFERRING_SHOP and shops.get(sale):
+                share[shops[sale]] = share.get(shops[sale], 0) + sign * amount
+    return [
+        Contribution(one, capital.get(one, 0), len(brought.get(one, ())), share.get(one, 0))
+        for one in sorted(capital.keys() | brought.keys() | share.keys())
+    ]
+
+
+def read_gates(database: Database, chapter: int, now: int) -> dict[str, JsonValue]:
+    """Return the gates a chapter passes before it grows or raises money, by its memberships in force.
+
+    How many households there are is the chapter's parameter; not set, nothing is passed by them.
+    Raises Refusal ``gates.households`` where more of them have members than there are.
+    """
+    day = business_date(now // 1000)
+    with database.reader() as connection:
+        sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ? AND state = ?"
+        members = [read_case(row) for row in fetch_all(connection, sql, chapter, MEMBERSHIP, ACTIVE)]
+        sql = f"{SELECT_CASES} WHERE kind = ? AND key = ?"
+        rows = fetch_all(connection, sql, PARAMETER, parameter_key(chapter, HOUSEHOLDS))
+    parameter = pick_version(read_case(rows[0]) if rows else None, HOUSEHOLDS, day)
+    known = {text_or_none(case, "household") for case in members} - {None}
+    households = cast("int | None", parameter.value)
+    if households is not None and len(known) > households:
+        raise Refusal("gates.households", have=len(known), households=households)
+    paying = [case for case in members if case.number("fee") > 0]
+    merchants = sum(1 for case in paying if pick_fee(case.text("kind"), day).merchant)
+    counts = ChapterCounts(
+        households=households or 0,
+        member_households=0 if households is None else len(known),
+        paying_members=len(paying) - merchants,
+        paying_merchants=merchants,
+    )
+    terms = pick_table(GATE_TERMS, "gate_terms", day)
+    report = judge_gates(counts, terms.value)
+    return {
+        "chapter": chapter_code(chapter),
+        "day": day.isoformat(),
+        "version": terms.version,
+        "households": households,
+        "member_households": len(known),
+        "gates": [
+            {"name": gate.name, "have": gate.have, "need": gate.need, "passed": gate.passed}
+            for gate in report.gates
+        ],
+        "may_grow": report.may_grow,
+        "may_raise": report.may_raise,
+    }
+
+
+def _kinds(connection: Connection, chapter: int) -> dict[str, int]:
+    rows = fetch_all(connection, "SELECT account, kind FROM accounts WHERE chapter = ?", chapter)
+    return {account_id(Address(bytes(cast("bytes", raw)))): cast("int", kind) for raw, kind in rows}
