@@ -52,19 +52,14 @@ def request_service(world: World) -> Draft:
     if not member.may_send:
         raise Refusal("member.frozen", field="subjects")
     item = find_item(world, read_text(draft, "service"), "public.service")
-    starts_at, rest = divmod(parse_timestamp(read_text(draft, "starts_at")), 60_000)
-    starts_at *= 60
-    now = world.now // 1000
-    if rest or starts_at > now + LONGEST_AHEAD:
-        reason = "not a whole minute" if rest else "more than a year ahead"
-        raise Refusal("entry.bad_field", field="public.starts_at", reason=reason)
+    starts_at = _read_start(world)
     quote = quote_service(
         item,
         cast("int", draft.public["minutes"]),
         elder=is_elder(world, member.account),
         terms=value_on(SERVICE_TERMS, today(world)),
     )
-    booking = open_booking(world.entry_id, member.account, quote, starts_at, now)
+    booking = open_booking(world.entry_id, member.account, quote, starts_at, world.now // 1000)
     document: dict[str, JsonValue] = {
         **write_booking(booking),
         "compound": read_text(draft, "compound"),
@@ -85,6 +80,16 @@ def request_service(world: World) -> Draft:
         remainder=quote.coins.remainder,
         funding=quote.funding.value,
     )
+
+
+def _read_start(world: World) -> int:
+    """Return the wished start in Unix seconds. Raises Refusal ``entry.bad_field``."""
+    minutes, rest = divmod(parse_timestamp(read_text(world.draft, "starts_at")), 60_000)
+    starts_at = minutes * 60
+    if rest or starts_at > world.now // 1000 + LONGEST_AHEAD:
+        reason = "not a whole minute" if rest else "more than a year ahead"
+        raise Refusal("entry.bad_field", field="public.starts_at", reason=reason)
+    return starts_at
 
 
 def dispatch_request(world: World) -> Draft:
