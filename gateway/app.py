@@ -27,6 +27,7 @@ from gateway.api import (
     keys,
     log_files,
     members,
+    memberships,
     problem_pages,
     proposals,
     simulation,
@@ -37,8 +38,8 @@ from gateway.api import (
 from gateway.api.problems import problem_response
 from gateway.errors import Refusal
 from gateway.guard import BodyRule, Guard
-from gateway.services import Services
 from gateway.reason_words.validation import NOT_ACCEPTED, validation_reason
+from gateway.services import Services
 from gateway.settings import Settings
 
 TITLE = "Tongyi Notary"
@@ -49,6 +50,7 @@ _ROUTERS = (
     event_stream.router,
     chapters.router,
     members.router,
+    memberships.router,
     proposals.router,
     cases.router,
     commerce.router,
@@ -180,9 +182,9 @@ def validation_refusal(error: Exception) -> Refusal:
     field = ".".join(place[1:]) or place[0]
     shown = field if CODE_PATTERN.match(field) else place[0]
     kind = str(fault["type"])
+    reason = validation_reason(kind, fault.get("ctx") or {})
     if place[0] in ("query", "path", "header"):
         return Refusal("query.invalid", field=shown, reason=reason)
-    reason = validation_reason(kind, fault.get("ctx") or {})
     if kind == "extra_forbidden":
         return Refusal("entry.unknown_field", field=shown)
     if kind in ("amount.malformed", "amount.negative", "amount.too_large"):

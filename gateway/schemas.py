@@ -153,3 +153,24 @@ class CreditIn(ProposalIn):
     approvers: Annotated[list[Literal["president", "secretary"]], Field(max_length=2)] = Field(
         default_factory=list
     )
+
+
+class CorePayIn(Body):
+    """A purchase in fen with coins towards it, one hundredth of a coin for one fen."""
+
+    chapter: ChapterName
+    buyer: Account
+    merchant: Account
+    amount: Amount
+    coins: AmountOrZero = "0"
+    rebate: bool = True
+    order_id: Code | None = None
+    receipt: Hex32 | None = None
+
+
+class CoreReferralIn(Body):
+    """Reward the referrer of a completed order's buyer out of its margin (fen)."""
+
+    chapter: ChapterName
+    sale: EntryName
+    margin: AmountOrZero

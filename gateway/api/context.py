@@ -47,6 +47,7 @@ class Requires:
         return caller.require(self.scope)
 
 
+EntryWriter = Annotated[Principal, Depends(Requires(Scope.ENTRIES_WRITE))]
 EntryReader = Annotated[Principal, Depends(Requires(Scope.ENTRIES_READ))]
 MemberReader = Annotated[Principal, Depends(Requires(Scope.MEMBERS_READ))]
 MemberWriter = Annotated[Principal, Depends(Requires(Scope.MEMBERS_WRITE))]
@@ -56,5 +57,6 @@ CreditWriter = Annotated[Principal, Depends(Requires(Scope.CREDITS_WRITE))]
 ProposalReader = Annotated[Principal, Depends(Requires(Scope.CREDITS_APPROVE, Scope.CREDITS_WRITE))]
 AccountReader = Annotated[Principal, Depends(Requires(Scope.ACCOUNTS_READ))]
 EventReader = Annotated[Principal, Depends(Requires(Scope.EVENTS_READ))]
+Regulator = Annotated[Principal, Depends(Requires(Scope.REGULATOR_READ))]
 Administrator = Annotated[Principal, Depends(Requires(Scope.ADMIN))]
 Shared = Annotated[Services, Depends(services_of)]

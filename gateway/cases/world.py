@@ -64,6 +64,20 @@ _UNMOVED = frozenset({OperationKind.LOCK, OperationKind.RELEASE})
 """Operations after which the sender still holds what it held, free or locked."""
 
 
+def load_movements(connection: Connection, account: str) -> tuple[Movement, ...]:
+    """Return what accepted operations moved in or out of an account, in order; locks move nothing."""
+    address = bytes(account_address(AccountId(account)))
+    found: list[Movement] = []
+    for at, name, kind, sender, receiver, moved in cast(
+        "list[tuple[str, str, int, bytes, bytes, int]]", fetch_all(connection, _SELECT_MOVEMENTS, address)
+    ):
+        change = moved if bytes(receiver) == address and kind not in _OWN else 0
+        change -= moved if bytes(sender) == address and kind not in _UNMOVED else 0
+        if change:
+            found.append(Movement(parse_timestamp(at), name, change))
+    return tuple(found)
+
+
 class World:
     """One step's view.
 
@@ -189,18 +203,7 @@ class World:
 
     def movements(self, account: str) -> tuple[Movement, ...]:
         """Return what accepted operations of earlier transactions moved in or out of an account, in order."""
-        address = bytes(account_address(AccountId(account)))
-        rows = fetch_all(self._connection, _SELECT_MOVEMENTS, address)
-        found: list[Movement] = []
-        for at, name, kind, sender, receiver, moved in cast(
-            "list[tuple[str, str, int, bytes, bytes, int]]", rows
-        ):
-            change = (moved if bytes(receiver) == address and kind not in _OWN else 0) - (
-                moved if bytes(sender) == address and kind not in _UNMOVED else 0
-            )
-            if change:
-                found.append(Movement(parse_timestamp(at), name, change))
-        return tuple(found)
+        return load_movements(self._connection, account)
 
     def ask(self, read: Callable[[Connection], T]) -> T:
         """Return what a reader finds in the step's transaction: rows that no step of it changes."""

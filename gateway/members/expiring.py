@@ -6,6 +6,9 @@ first; what expired and is not burned yet is spent last.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import date
+
 from chain.operation import OperationKind
 from gateway.cases.filling import fill, only_subject, order
 from gateway.cases.world import Movement, World
@@ -14,7 +17,7 @@ from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members.parameters import expiry_on
 from gateway.members.register import today
 from gateway.rules.calendar import business_date
-from gateway.rules.expiry import Lot, expiry_due, spend_lots, total_value
+from gateway.rules.expiry import ExpiryTerms, Lot, expiry_due, spend_lots, total_value
 
 EXPIRED = "credits.expired"
 
@@ -28,30 +31,38 @@ def expire_credits(world: World) -> Draft:
     version, terms = expiry_on(world, day)
     if terms is None:
         raise Refusal("expiry.not_set")
-    movements = world.movements(standing.account)
     held = standing.available + standing.locked
+    expired = sum_expired(
+        world.movements(standing.account), held, day, lambda past: expiry_on(world, past)[1]
+    )
     # What earlier steps of the same transaction moved is not among the movements yet.
-    if sum(one.change for one in movements) != held:
+    if expired is None:
         raise Refusal("expiry.unsettled")
-    lots = _lots(world, movements)
-    due = min(expiry_due(held, lots, day, terms), standing.available)
+    due = min(expired, standing.available)
     if due <= 0:
         raise Refusal("expiry.nothing_due")
     draft = fill(world.draft, amount=str(due), version=version)
     return order(draft, OperationKind.BURN, standing.account, None, due)
 
 
-def _lots(world: World, movements: tuple[Movement, ...]) -> tuple[Lot, ...]:
-    """Return the lots that are left after all movements, each spent by the terms of its day."""
+def sum_expired(
+    movements: Sequence[Movement], held: int, day: date, terms_on: Callable[[date], ExpiryTerms | None]
+) -> int | None:
+    """Return what of ``held`` hundredths has expired by a date, None where the movements do not sum to it.
+
+    Each spending takes lots by the terms of its own day.
+    """
+    if sum(one.change for one in movements) != held:
+        return None
     lots: tuple[Lot, ...] = ()
     for one in movements:
-        day = business_date(one.at // 1000)
+        past = business_date(one.at // 1000)
         if one.change > 0:
-            lots = (*lots, Lot(day, one.change))
+            lots = (*lots, Lot(past, one.change))
         elif one.type != EXPIRED:
-            _, terms = expiry_on(world, day)
-            lots = spend_lots(lots, min(-one.change, total_value(lots, day, terms)), day, terms)
-    return lots
+            terms = terms_on(past)
+            lots = spend_lots(lots, min(-one.change, total_value(lots, past, terms)), past, terms)
+    return expiry_due(held, lots, day, terms_on(day))
 
 
 EXPIRY_RULES = {EXPIRED: expire_credits}

@@ -172,7 +172,12 @@ def closing_terms(world: World) -> ClosingTerms:
 
 def expiry_on(world: World, day: date) -> tuple[int, ExpiryTerms | None]:
     """Return version and terms of expiry in force on a business date."""
-    found = pick_version(world.find(PARAMETER, parameter_key(world.chapter, "expiry")), "expiry", day)
+    return expiry_of(world.find(PARAMETER, parameter_key(world.chapter, "expiry")), day)
+
+
+def expiry_of(case: Case | None, day: date) -> tuple[int, ExpiryTerms | None]:
+    """Return version and terms of expiry that a chapter's case (None: never set) has on a business date."""
+    found = pick_version(case, "expiry", day)
     return found.version, _bands(found.value)
 
 

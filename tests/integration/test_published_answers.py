@@ -94,9 +94,22 @@ def write_everything(serving: Serving, published: Published, chapter: str) -> tu
     proposed = published.hold("proposals_create", serving.post("/v1/credits/reverse/proposals", back))
     found = serving.client.get(f"/v1/credits/proposals/{proposed['id']}")
     assert published.hold("proposals_get", found) == proposed
+    use_core(serving, published, chapter)
     lost = {"order": "cd" * 32}
     published.hold("members_recover", serving.post(f"/v1/members/{other}/recovery", lost))
     return member, made["id"]
+
+
+def use_core(serving: Serving, published: Published, chapter: str) -> None:
+    """Use the core functions that write: a first order of a referred member, and its reward."""
+    buyer, merchant = serving.join(chapter), serving.join(chapter, "merchant")
+    referral = {"referrer": serving.join(chapter)}
+    body = {"type": "referral.declared", "chapter": chapter, "subjects": [buyer], "public": referral}
+    serving.made("/v1/entries", body)
+    order = {"chapter": chapter, "buyer": buyer, "merchant": merchant, "amount": "30000", "rebate": False}
+    paid = published.hold("core_pay", serving.post("/v1/core/pay", order))
+    reward = {"chapter": chapter, "sale": paid["id"], "margin": "9000"}
+    published.hold("core_referral", serving.post("/v1/core/referral", reward))
 
 
 def send_batch(serving: Serving, lines: list[dict[str, Any]]) -> httpx2.Response:
@@ -125,6 +138,10 @@ def read_everything(serving: Serving, published: Published, chapter: str, member
         "accounts_balance": f"/v1/accounts/{member}/balance",
         "accounts_statement": f"/v1/accounts/{member}/statement?limit=1",
         "cases_list": "/v1/cases?kind=booking",
+        "parameters_list": f"/v1/parameters?chapter={chapter}",
+        "referrals_meter": f"/v1/referrals/meter?chapter={chapter}",
+        "referrals_tree": f"/v1/referrals/tree?chapter={chapter}",
+        "core_credits": f"/v1/core/credits/{member}",
         "services_matches": f"/v1/services/matches?chapter={chapter}",
         "seats_list": f"/v1/seats?chapter={chapter}",
         "notices_list": f"/v1/notices?chapter={chapter}",
