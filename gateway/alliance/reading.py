@@ -88,10 +88,17 @@ def _on_chain(connection: Connection, chain_id: int, case: Case, seat: Seat, now
 
 
 def read_notices(database: Database, chapter: int, after: str, limit: int) -> list[Document]:
-    """Return a chapter's notices after the key ``after``, oldest first, withdrawn and ended ones as such."""
+    """Return a chapter's notices after that of the entry ``after``, oldest first, in the order of the log.
+
+    Withdrawn and ended ones are among them, as such; an entry without a notice is before all.
+    """
     with database.reader() as connection:
-        sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ? AND key > ? ORDER BY key LIMIT ?"
-        found = [read_case(row) for row in fetch_all(connection, sql, chapter, NOTICE, after, limit)]
+        known = fetch_all(
+            connection, "SELECT opened_index FROM cases WHERE kind = ? AND key = ?", NOTICE, after
+        )
+        sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ? AND opened_index > ? ORDER BY opened_index LIMIT ?"
+        rows = fetch_all(connection, sql, chapter, NOTICE, known[0][0] if known else -1, limit)
+        found = [read_case(row) for row in rows]
     return [
         {
             "entry": case.key,
