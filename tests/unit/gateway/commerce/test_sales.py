@@ -12,7 +12,17 @@ from chain.operation import Operation, OperationKind, account_id
 from gateway.cases.reading import CaseReader
 from gateway.db import Database
 from gateway.ledger.drafts import Draft
-from tests.unit.gateway.commerce.kit import POOL, balance, entry, market, operation, public, sale, step
+from tests.unit.gateway.commerce.kit import (
+    POOL,
+    balance,
+    entry,
+    market,
+    named,
+    operation,
+    public,
+    sale,
+    step,
+)
 from tests.unit.gateway.ledger.worlds import World, address, recorded
 
 
@@ -107,6 +117,20 @@ def test_rule_10_a_refund_reverses_every_leg_coins_and_rebate_in_proportion(worl
     assert world.refuse(step("sale.coins_returned", bought)).code == "sale.nothing_due"
     refusal = world.refuse(step("sale.refunded", bought, amount="1"))
     assert (refusal.code, refusal.fields["state"]) == ("case.wrong_state", "refunded")
+
+
+def test_rule_30_legs_sum_to_every_amount_whatever_the_order_of_entries(world: World) -> None:
+    """At the buyer's own shop and across shops: the same amount always has the same legs, to the fen."""
+    world.accept(step("referral.declared", None, "b", referrer=named("n")))
+    amounts = [1, 2, 3, 7, 99, 101, 9_999, 10_001]
+    found: dict[tuple[str, int], object] = {}
+    for buyer, order in (("a", amounts), ("b", amounts), ("b", amounts[::-1]), ("a", amounts[::-1])):
+        for amount in order:
+            legs = public(world, world.accept(sale(amount, buyer)))["legs"]
+            assert isinstance(legs, list)
+            assert sum(int(str(leg["amount"])) for leg in legs if isinstance(leg, dict)) == amount
+            assert found.setdefault((buyer, amount), legs) == legs
+    assert found["a", 10_001] != found["b", 10_001]
 
 
 def test_rule_11_refunds_never_exceed_the_original(world: World) -> None:
