@@ -91,8 +91,12 @@ def test_an_old_backup_against_a_newer_chain_is_read_only(serving: Serving, tmp_
     )
     assert (refused.status_code, refused.json()["code"]) == (503, "ledger.read_only")
     assert refused.json()["reason"] == reason
+    assert refused.json()["detail_zh"] == (
+        f"账本目前不接受写入：日志落后于链上锚定(此处 {here}、链上 {anchored})。"
+    )
     ready = serving.client.get("/readyz")
-    assert (ready.status_code, ready.json()["checks"]) == (503, "ledger")
+    assert (ready.status_code, ready.json()["code"], ready.json()["checks"]) == (503, "not_ready", "ledger")
+    assert ready.json()["detail_zh"] == "以下检查未通过：ledger。" and ready.headers["retry-after"] == "2"
     # Reads go on, from what is there; nothing more is signed or anchored.
     assert serving.client.get(f"/v1/entries/{first['id']}").status_code == 200
     assert serving.client.get(f"/v1/entries/{later['id']}").status_code == 404
@@ -202,7 +206,9 @@ def test_without_its_node_a_gateway_starts_read_only_until_it_answers(
         body = {"chapter": CHAPTER, "from": pool, "to": member, "amount": "1"}
         refused = serving.post("/v1/credits/transfer", body)
         assert (refused.status_code, refused.json()["reason"]) == (503, "chain.unanswered")
-        assert serving.client.get("/readyz").json()["checks"] == "chain, mirror, ledger"
+        ready = serving.client.get("/readyz")
+        assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+        assert ready.json()["checks"] == "chain, mirror, ledger"
         assert checkpoint_size(serving) == size
         gate.open()
         deadline = time.monotonic() + 30

@@ -47,9 +47,14 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def ask(
-    keyring: Keyring, path: str = "/", headers: tuple[Any, ...] = (JSON,), parts: tuple[bytes, ...] = (b"{}",)
+    keyring: Keyring,
+    path: str = "/",
+    headers: tuple[Any, ...] = (JSON,),
+    parts: tuple[bytes, ...] = (b"{}",),
+    *,
+    stalls: bool = False,
 ) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Send one POST through a guard and return status, headers and body."""
+    """Send one POST through a guard and return status, headers and body; ``stalls``: more never comes."""
     guard = Guard(
         echo,
         keyring=keyring,
@@ -58,12 +63,14 @@ def ask(
         rules={"/stream": BodyRule(200, ("application/x-ndjson",), streamed=True)},
     )
     incoming = [
-        {"type": "http.request", "body": part, "more_body": number < len(parts) - 1}
+        {"type": "http.request", "body": part, "more_body": stalls or number < len(parts) - 1}
         for number, part in enumerate(parts)
     ]
     sent: list[Any] = []
 
     async def receive() -> Any:
+        if stalls and not incoming:
+            await asyncio.Event().wait()
         return incoming.pop(0) if incoming else {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
@@ -110,6 +117,19 @@ def test_a_bad_request_is_a_problem_with_its_code(
     assert (got, document["code"], document["status"]) == (status, code, status)
     assert found["content-type"] == "application/problem+json"
     assert document["trace_id"] == found["x-trace-id"]
+
+
+def test_a_body_that_does_not_arrive_in_time_is_given_up(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.guard.BODY_SECONDS", 0.05)
+    status, found, document = ask(keyring, parts=(b'{"a":',), stalls=True)
+    assert (status, document["code"], document["retryable"]) == (408, "body.timeout", False)
+    assert found["content-type"] == "application/problem+json"
+    assert (document["detail"], document["detail_zh"]) == (
+        "The body did not arrive in time.",
+        "请求体未在时限内到达。",
+    )
 
 
 def test_a_good_body_arrives_parsed(keyring: Keyring) -> None:

@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import OperationalError
 
 from chain.disclosure import verify_disclosures
@@ -326,6 +329,54 @@ def test_database_that_stays_away_is_told_and_then_forgotten(
         assert world.refuse(recorded("a"), key="k") == Refusal("ledger.busy")
     assert stored(world.database) == before
     assert not world.accept(recorded("a"), key="k").replayed
+    check_log(world.database)
+
+
+@contextmanager
+def full_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the database grow no more: SQLite by its limit of pages, PostgreSQL by what its driver raises."""
+    if not world.database.is_sqlite:
+
+        @contextmanager
+        def writer() -> Iterator[Connection]:
+            raise OperationalError(
+                "COPY", {}, psycopg.errors.DiskFull("could not extend file: No space left")
+            )
+            yield
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.database, "writer", writer)
+            yield
+        return
+    engine = world.database.engine
+    with world.database.reader() as connection:
+        pages = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+
+    def limit(connection: Any, *_: object, most: int = pages) -> None:
+        connection.execute(f"PRAGMA max_page_count = {most}")
+
+    event.listen(engine, "checkout", limit)
+    yield
+    event.remove(engine, "checkout", limit)
+    event.listen(engine, "checkout", partial(limit, most=2**31))
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stored(world.database)
+    large = recorded("a", private={f"note{number}": "x" * 1_000 for number in range(32)})
+    with full_disk(world, monkeypatch):
+        # A page may have room left for some; then there is none.
+        answers = [world.answer(large, key=f"full-{number}") for number in range(8)]
+        assert answers[-1] == Refusal("storage.full")
+        assert (answers[-1].status, answers[-1].retry_after_s) == (507, 60)
+    kept = sum(isinstance(answer, Accepted) for answer in answers)
+    assert len(stored(world.database)) == len(before) + kept
+    # Room again: the same key records what was refused, once.
+    assert not world.accept(large, key="full-7").replayed
+    assert world.accept(large, key="full-7").replayed
+    assert len(stored(world.database)) == len(before) + kept + 1
     check_log(world.database)
 
 
