@@ -96,8 +96,9 @@ def read_notices(database: Database, chapter: int, after: str, limit: int) -> li
         known = fetch_all(
             connection, "SELECT opened_index FROM cases WHERE kind = ? AND key = ?", NOTICE, after
         )
-        sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ? AND opened_index > ? ORDER BY opened_index LIMIT ?"
-        rows = fetch_all(connection, sql, chapter, NOTICE, known[0][0] if known else -1, limit)
+        start = known[0][0] if known else -1
+        sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ? AND opened_index > ?"
+        rows = fetch_all(connection, f"{sql} ORDER BY opened_index LIMIT ?", chapter, NOTICE, start, limit)
         found = [read_case(row) for row in rows]
     return [
         {
