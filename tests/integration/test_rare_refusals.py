@@ -19,7 +19,6 @@ from gateway.guard import BODY_SECONDS
 from tests.integration.serving import Serving
 from tests.integration.test_bad_input import JSON, check_problem, lines
 
-
 PLAIN = set("type title title_zh status detail detail_zh instance code trace_id retryable".split())
 """Members of a problem that repeats nothing of what was asked."""
 
