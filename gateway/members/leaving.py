@@ -193,6 +193,9 @@ def close_account(world: World) -> Draft:
     standing = world.own(only_subject(world.draft), "subjects")
     account = standing.account
     case = world.require(CLOSING, account, "subjects", EMPTYING)
+    membership = find_membership(world, account)
+    if membership is not None and membership.number("parked"):
+        raise Refusal("closing.not_empty", what="parked")
     holding = Holding(
         max(0, standing.available),
         AccountState.CLOSING,
@@ -202,7 +205,6 @@ def close_account(world: World) -> Draft:
     close = ClosingEvent(ClosingStep.CLOSE, ClosingActor.CHAPTER)
     advance_account(holding, close, closing_terms(world), kin_terms(world))
     world.put(replace(case, state=ACCOUNT_CLOSED, due_at=None))
-    membership = find_membership(world, account)
     if membership is not None:
         world.put(replace(membership, state=CLOSED, due_at=None))
     for office in world.list(STEWARD, state=APPOINTED, holder=account):

@@ -90,6 +90,15 @@ def test_gifts_go_to_any_member_until_the_chapter_says_otherwise(members: World)
     world.accept(gift("a", "d", 100))
 
 
+def test_a_relation_is_what_the_receiver_is_to_the_sender(members: World) -> None:
+    world = members
+    world.accept(kin("a", "c", "child"))
+    world.accept(kin("c", "a", "parent"))
+    world.accept(step("parameter.set", parameter="kin_transfer", codes=["child"]))
+    world.accept(gift("a", "c", 100))
+    assert world.refuse(gift("c", "a", 100)).code == "member.kin_not_allowed"
+
+
 def test_a_ward_pays_within_limits_and_the_guardian_beyond(members: World) -> None:
     world = members
     world.accept(guardian("a", "b", once="500", daily="800"))

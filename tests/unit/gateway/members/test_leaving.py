@@ -167,6 +167,15 @@ def test_what_comes_in_between_is_not_lost(world: World) -> None:
     assert balance(world, POOL) == 1_000_107
 
 
+def test_what_was_parked_in_between_is_not_lost_either(world: World) -> None:
+    world.accept(opening("a"))
+    world.accept(closing("a", "burn"))
+    world.accept(issued("a", 7))
+    world.accept(suspended("a"))
+    refusal = world.refuse(step("account.closed", "a"))
+    assert (refusal.code, refusal.fields) == ("closing.not_empty", {"what": "parked"})
+
+
 @pytest.mark.parametrize(
     ("draft", "code", "fields"),
     [
