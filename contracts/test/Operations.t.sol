@@ -414,6 +414,12 @@ contract OperationsTest is Fixture {
         bytes memory high =
             abi.encodePacked(r, bytes32(SECP256K1_N - uint256(s)), v == 27 ? uint8(28) : uint8(27));
         assertEq(_run(op, abi.encode(bytes32("n1"), high)).reason, Reason.BAD_AUTHORIZATION, "high s");
+        _expectBad(op, abi.encodePacked(bytes32(0), s, v), "r of 0");
+        _expectBad(op, abi.encodePacked(r, bytes32(0), v), "s of 0");
+        _expectBad(op, abi.encodePacked(bytes32(SECP256K1_N), s, v), "r of N");
+        _expectBad(op, abi.encodePacked(r, bytes32(SECP256K1_N), v), "s of N");
+        _expectBad(op, abi.encodePacked(r, bytes32(SECP256K1_N + 1), v), "s beyond N");
+        _expectBad(op, abi.encodePacked(r, bytes32(type(uint256).max), v), "the largest s");
         bytes memory short = abi.encodePacked(r, s);
         assertEq(_run(_again(op), abi.encode(bytes32("n1"), short)).reason, Reason.BAD_AUTHORIZATION, "short");
         bytes memory zero = abi.encodePacked(r, s, v - 27);
@@ -423,6 +429,12 @@ contract OperationsTest is Fixture {
             _run(_again(op), abi.encode(bytes32("n2"), signature)).reason, Reason.BAD_AUTHORIZATION, "nonce"
         );
         assertEq(_run(_again(op), good).moved, 1, "the right one");
+    }
+
+    function _expectBad(Operation memory op, bytes memory signature, string memory what) private {
+        bytes memory evidence = abi.encode(bytes32("n1"), signature);
+        assertEq(_run(_again(op), evidence).reason, Reason.BAD_AUTHORIZATION, what);
+        assertTrue(!credit.isNonceUsed(holder, "n1"), what);
     }
 
     /// @dev The same operands and reference in a new leaf.
