@@ -47,7 +47,9 @@ _MEMBERSHIP = (
     ),
     entry_row("membership.renewed", {**_FEE, **_YEAR, "waived": BOOL, "referrals": COUNT}),
     entry_row(
-        "membership.upgraded", {**_FEE, **_YEAR, "from": CODE, "free_services": COUNT}, needs=("kind", "receipt")
+        "membership.upgraded",
+        {**_FEE, **_YEAR, "from": CODE, "free_services": COUNT},
+        needs=("kind", "receipt"),
     ),
     entry_row(
         "membership.fee_split",
@@ -66,7 +68,9 @@ _MEMBERSHIP = (
         {"compound": CODE, "building": CODE, **_EVIDENCE},
         needs=("compound", "building", "evidence"),
     ),
-    entry_row("steward.ended", {"compound": CODE, "building": CODE}, needs=("compound", "building", "reason")),
+    entry_row(
+        "steward.ended", {"compound": CODE, "building": CODE}, needs=("compound", "building", "reason")
+    ),
     entry_row(
         "tier.set", {"tier": CODE, "was": CODE, "team": COUNT, "gold_teams": COUNT, "version": COUNT}
     ),
@@ -101,7 +105,9 @@ _PARAMETERS = (
         },
         needs=("parameter",),
     ),
-    entry_row("parameter.in_force", {"parameter": CODE, "amount": SUM, "version": COUNT}, needs=("parameter",)),
+    entry_row(
+        "parameter.in_force", {"parameter": CODE, "amount": SUM, "version": COUNT}, needs=("parameter",)
+    ),
     entry_row("credits.expired", {"amount": SUM, "version": COUNT}, may=(_K.BURN,)),
 )  # fmt: skip
 

@@ -24,6 +24,9 @@ Rule = Callable[[World], Draft]
 DueRule = Callable[[Case], Draft | None]
 """Returns the draft of the step that follows when a case's time has come, None where somebody is late."""
 
+POOL = "pool"
+"""Kind of the case that gives a pool its account, which is its holder."""
+
 CLOSING, CLOSED = "closing", "closed"
 """Kind and last state of the case, keyed by the account, by which an account is closed for ever."""
 
@@ -99,6 +102,17 @@ class Session:
             case = read_case(rows[0]) if rows else None
         if case is not None and case.state == CLOSED:
             raise Refusal("member.closed", field=field)
+
+    def check_pool(self, account: str, field: str) -> None:
+        """Refuse what no rule of cases orders from a named pool: its coins are for its purpose alone.
+
+        Raises:
+            Refusal: ``pool.reserved``.
+        """
+        kept = any(case.kind == POOL and case.holder == account for case in self._kept.values())
+        sql = "SELECT 1 FROM cases WHERE holder = ? AND kind = ?"
+        if kept or fetch_all(self._connection, sql, account, POOL):
+            raise Refusal("pool.reserved", field=field)
 
     def complete(self, step: Step) -> Draft:
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from chain.canonical import JsonValue
 from chain.operation import OperationKind, account_address, account_id
 from chain.types import AccountId, Address
-from gateway.cases.pools import POOL
+from gateway.cases.book import POOL
 from gateway.cases.world import SELECT_CASES, read_case
 from gateway.db import fetch_all
 from gateway.ledger.drafts import AccountKind

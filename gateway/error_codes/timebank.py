@@ -12,6 +12,13 @@ TIMEBANK_CODES: dict[str, CodeRule] = {
         "The chapter has not opened its pool {name} yet.",
         "本分会尚未开立 {name} 池。",
     ),
+    "pool.reserved": CodeRule(
+        409,
+        "Pool with a purpose",
+        "专用池",
+        "{field} is a named pool: its coins move by the rules of its purpose alone.",
+        "{field} 为专用池，其积分只能按其用途规则划转。",
+    ),
     "pool.account_taken": CodeRule(
         409,
         "Account serves another pool",

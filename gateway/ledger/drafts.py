@@ -93,7 +93,7 @@ class SetCaps:
 
 @dataclass(frozen=True, slots=True)
 class GrantSeat:
-    """The merchant holds the seat of an industry (a code) before ``until``, Unix seconds; see SeatRegistry."""
+    """The merchant holds an industry's seat (a code) before ``until``, Unix seconds; see SeatRegistry."""
 
     chapter: int
     industry: str

@@ -21,6 +21,7 @@ from chain.operation import (
     ZERO_REF,
     FieldError,
     Operation,
+    OperationKind,
     account_address,
     account_id,
     chapter_number,
@@ -30,7 +31,7 @@ from gateway.errors import Refusal
 from gateway.ledger.acceptance import Acceptance, Moment, Movement
 from gateway.ledger.append import Batch
 from gateway.ledger.authorization import CreditDomain, verify_authorization
-from gateway.ledger.drafts import ApproveOperation, Draft, OpenChapter, Submission, ToldEffect
+from gateway.ledger.drafts import AccountKind, ApproveOperation, Draft, OpenChapter, Submission, ToldEffect
 from gateway.ledger.effects import accounts_named, apply_effects, check_effects
 from gateway.ledger.movements import apply_movement
 from gateway.ledger.proposals import ApprovalSource, ProposalUse
@@ -43,6 +44,10 @@ from gateway.outbox.queue import enqueue_rows
 _SELECT_KEYS = """
 SELECT k.digest, k.fingerprint, e.entry_id, e.log_index, e.leaf_data, e.at
 FROM idempotency_keys k JOIN entries e ON e.log_index = k.log_index WHERE k.digest IN (@)"""
+
+
+_FREE = frozenset({OperationKind.TRANSFER, OperationKind.REDEEM, OperationKind.BURN, OperationKind.LOCK})
+"""Operations that need nobody else's approval."""
 
 
 class ChainPlanner(Protocol):
@@ -184,6 +189,7 @@ class Group:
             if ref not in self._refs:
                 raise Refusal("refs.unknown")
         operation, movement, evidence = self._operation(draft, number)
+        self._check_pool(submission.draft, movement)
         recorded = self._record(draft, entry_id, number, subjects, new, operation, movement, evidence)
         if self._cases is not None and draft.type in self._judged:
             self._cases.keep(recorded.index)
@@ -250,6 +256,14 @@ class Group:
             raise Refusal("entry.bad_field", field="op.ref", reason="is not the authorization's digest")
         self._check_nonce(operation.sender, draft.authorization.nonce)
         return replace(operation, ref=digest), movement, evidence
+
+    def _check_pool(self, asked: Draft, movement: Movement | None) -> None:
+        """What a named pool holds is for its purpose: what a caller orders himself cannot move it."""
+        sender = None if movement is None else movement.sender
+        if self._cases is None or sender is None or sender.kind != AccountKind.POOL:
+            return
+        if asked.operation is not None and asked.operation.kind in _FREE:
+            self._cases.check_pool(sender.id, "op.from")
 
     def _check_nonce(self, signer: bytes, nonce: bytes) -> None:
         sql = "SELECT log_index FROM authorizations WHERE account = ? AND nonce = ?"

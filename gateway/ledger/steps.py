@@ -37,6 +37,10 @@ class CaseSession(Protocol):
         """Raise a closer Refusal where an account lacks a right because its holder closed it."""
         ...
 
+    def check_pool(self, account: str, field: str) -> None:
+        """Raise Refusal ``pool.reserved`` where an account is a named pool of its chapter."""
+        ...
+
     def keep(self, index: int) -> None:
         """The step completed last is the entry at ``index``: its changes hold for the steps after it."""
         ...

@@ -1,4 +1,4 @@
-"""The year of one chapter: played twice from one seed it is the same ledger, from another seed another one."""
+"""The year of one chapter: from one seed the same ledger twice, from another seed another one."""
 
 from __future__ import annotations
 

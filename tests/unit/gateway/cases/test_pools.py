@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.operation import account_id
+from chain.operation import ZERO_ADDRESS, OperationKind, account_id
 from gateway.case_rules import CASE_BOOK
 from gateway.cases.pools import HOLDING, POOL_NAMES, find_pool, pool_account
 from gateway.cases.reading import CaseReader
@@ -26,6 +26,7 @@ from tests.unit.gateway.ledger.worlds import (
     address,
     joined,
     opened,
+    operated,
     recorded,
     running,
 )
@@ -97,3 +98,19 @@ def test_names_and_accounts_that_are_not_there(world: World) -> None:
     )
     stranger = world.refuse(pool_draft(HOLDING, "one", OTHER_CHAPTER))
     assert (stranger.code, stranger.fields) == ("member.unknown", {"field": "public.account"})
+
+
+def test_what_a_named_pool_holds_moves_by_its_rules_alone(world: World) -> None:
+    """An operator's plain transfer or burn cannot empty it; the chapter's own pool and others still pay."""
+    world.accept(pool_draft(HOLDING, "one"))
+    for name in ("one", "two"):
+        world.accept(operated(OperationKind.ISSUE, receiver=address(name), amount=500))
+    for draft in (
+        operated(OperationKind.TRANSFER, address("one"), address("member"), 100),
+        operated(OperationKind.BURN, address("one"), ZERO_ADDRESS, 100),
+        operated(OperationKind.LOCK, address("one"), address("one"), 100),
+    ):
+        refusal = world.refuse(draft)
+        assert (refusal.code, refusal.fields) == ("pool.reserved", {"field": "op.from"})
+    world.accept(operated(OperationKind.TRANSFER, address("two"), address("member"), 100))
+    world.accept(operated(OperationKind.TRANSFER, address("member"), address("one"), 50))
