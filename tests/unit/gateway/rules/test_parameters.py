@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from gateway.rules.refusals import RuleRefusal
-from gateway.rules.versions import table_bytes, table_digest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.errors import FormatError
 from gateway.rules.parameters import SINCE_EVER, Parameter, amend, check_share, ship, value_on
+from gateway.rules.refusals import RuleRefusal
 from gateway.rules.service import PRICE_LIST, SERVICE_TERMS, ServiceTerms
+from gateway.rules.versions import table_bytes, table_digest
 
 NEW_YEAR = date(2027, 1, 1)
 

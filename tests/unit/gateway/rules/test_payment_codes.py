@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from gateway.rules.refusals import RuleRefusal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from gateway.rules.payment_codes import (
     open_code,
     use_code,
 )
+from gateway.rules.refusals import RuleRefusal
 
 TOKEN = bytes(range(32))
 NOW = 1_800_000_000

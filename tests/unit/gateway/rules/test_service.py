@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from gateway.rules.refusals import RuleRefusal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.errors import FormatError
 from gateway.rules.parameters import value_on
+from gateway.rules.refusals import RuleRefusal
 from gateway.rules.service import (
     PRICE_LIST,
     SERVICE_TERMS,
