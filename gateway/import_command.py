@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from chain.canonical import JsonValue
 from chain.errors import FormatError
 from gateway.import_mapping import RoundingRule, format_dust
+from gateway.import_roster import Roster, RosterSender
 from gateway.import_source import FORMATS, Record, Source, load_mapping
 from gateway.import_state import (
     EXIT_CANNOT,
@@ -135,6 +136,8 @@ def format_result(record: Record, answer: Mapping[str, JsonValue] | None) -> dic
     if answer is not None and "id" in answer:
         status = "replayed" if answer.get("replayed") else "accepted"
         result.update(status=status, id=answer["id"], index=answer["index"])
+        if "account" in answer:
+            result["account"] = answer["account"]
     elif answer is not None:
         result.update(status="refused", code=answer.get("code"), detail=answer.get("detail"))
     else:
@@ -165,7 +168,7 @@ def count_result(state: State, result: Mapping[str, JsonValue], dust: int) -> St
 def run_import(
     source: Source,
     state: State,
-    sender: Sender | None,
+    sender: Sender | RosterSender | None,
     on_progress: Callable[[State], None],
 ) -> State:
     """Import what ``state`` has not done yet; without a sender nothing is sent or written (dry run)."""
@@ -245,6 +248,9 @@ def import_file(
         bool, typer.Option("--dry-run", help="read and map all records, send nothing")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on where an earlier run stopped")] = False,
+    roster: Annotated[
+        bool, typer.Option("--roster", help="rows are members and merchants to register, not entries")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the totals as JSON")] = False,
 ) -> None:
     """Import a file. Exit 0: all recorded, 1: some records refused, 2: usage, 4: cannot go on."""
@@ -253,7 +259,7 @@ def import_file(
         if chosen not in FORMATS:
             raise ImportFailure(f"say --format csv or --format ndjson, not {chosen!r}", EXIT_USAGE)
         template = load_mapping(mapping) if mapping is not None else None
-        source = Source(file, chosen, template, rounding)
+        source = (Roster if roster else Source)(file, chosen, template, rounding)
         state = _import(source, gateway, key_file, dry_run, resume)
     except FormatError as error:
         typer.echo(f"✗ {error}", err=True)
@@ -284,7 +290,8 @@ def _import(source: Source, gateway: str, key_file: Path | None, dry_run: bool, 
             raise ImportFailure("--key-file is needed to send", EXIT_USAGE)
         key = key_file.read_text().strip()
         with httpx2.Client(base_url=gateway, timeout=60.0, follow_redirects=False) as client:
-            state = run_import(source, state, Sender(client, key, time.sleep), show)
+            kind = RosterSender if isinstance(source, Roster) else Sender
+            state = run_import(source, state, kind(client, key, time.sleep), show)
         save_state(state_path(source.path), state)
         return state
 

@@ -6,11 +6,13 @@ The hot routes (entries, batch) are read by hand in ``gateway/api/instruction.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
+from chain.errors import FormatError
 from chain.operation import FieldError, parse_amount
 from gateway.auth import Scope
 
@@ -89,6 +91,16 @@ class MemberIn(Body):
     industry: Code | None = None
     tier: Code | None = None
     private: Private = Field(default_factory=dict)
+
+
+def check_member(body: Mapping[str, object]) -> None:
+    """Check the form of a registration. Raises FormatError naming the member, never its value."""
+    try:
+        MemberIn.model_validate(dict(body))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "row"
+        raise FormatError(where, "is not what a registration takes") from None
 
 
 class ClockIn(Body):
