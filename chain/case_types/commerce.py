@@ -135,9 +135,18 @@ AWARD_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
 )
 
+TABLE_TYPES: tuple[tuple[str, EntryType], ...] = (
+    entry_row(
+        "rule.published",
+        {"table": CODE, "version": COUNT, "since": DATE, "digest": HEX32},
+        needs=("table", "version", "since"),
+    ),
+)
+
 COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (
     *SALE_TYPES,
     *VOUCHER_TYPES,
     *GRANT_TYPES,
     *AWARD_TYPES,
+    *TABLE_TYPES,
 )

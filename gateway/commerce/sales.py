@@ -15,6 +15,7 @@ from chain.operation import OperationKind
 from gateway.cases.case import Case
 from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text
 from gateway.cases.world import World
+from gateway.commerce.rule_tables import table_in_force
 from gateway.commerce.sale_case import (
     COMPLETED,
     PARTLY,
@@ -36,7 +37,7 @@ from gateway.members.rewards import mark_refunded
 from gateway.rules.calendar import business_date
 from gateway.rules.pools import REBATE_TERMS
 from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
-from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP, pick_split
+from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP
 from gateway.rules.splits import claw_back, refund, split
 from gateway.rules.versions import pick_table
 
@@ -49,9 +50,7 @@ def record_sale(world: World) -> Draft:
     amount = read_sum(draft, "amount", least=1)
     shop = _referring_shop(world, buyer.account)
     is_cross = shop is not None and shop != merchant.account
-    table = pick_split(
-        "cross_store_purchase" if is_cross else "own_store_purchase", business_date(world.now // 1000)
-    )
+    table = table_in_force(world, "cross_store_purchase" if is_cross else "own_store_purchase")
     legs = split(amount, table)
     accounts = {SERVING_SHOP: merchant.account, **({REFERRING_SHOP: shop} if is_cross and shop else {})}
     document: dict[str, JsonValue] = {

@@ -6,6 +6,7 @@ from gateway.cases.book import DueRule, Rule
 from gateway.commerce.awards import AWARD_DECISIONS, AWARD_RULES
 from gateway.commerce.exits import EXIT_RULES
 from gateway.commerce.grants import GRANT_DECISIONS, GRANT_RULES
+from gateway.commerce.rule_tables import TABLE_DECISIONS, TABLE_RULES
 from gateway.commerce.sales import SALE_RULES
 from gateway.commerce.vouchers import VOUCHER_DUE, VOUCHER_RULES
 
@@ -15,9 +16,10 @@ RULES: dict[str, Rule] = {
     **GRANT_RULES,
     **EXIT_RULES,
     **AWARD_RULES,
+    **TABLE_RULES,
 }
 
-DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS
+DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS | TABLE_DECISIONS
 """Types that need the scope ``cases:decide``."""
 
 DUE: dict[str, DueRule] = {**VOUCHER_DUE}

@@ -5,6 +5,20 @@ from __future__ import annotations
 from gateway.error_codes.rule import CodeRule
 
 COMMERCE_CODES: dict[str, CodeRule] = {
+    "rule.unknown_table": CodeRule(
+        422,
+        "No such table",
+        "没有此规则表",
+        "There is no such version of {table}.",
+        "不存在 {table} 的该版本。",
+    ),
+    "rule.not_ahead": CodeRule(
+        422,
+        "Not a day ahead",
+        "生效日不符合要求",
+        "A version takes effect on a day after {day}, within 1,000 days.",
+        "新版本须在 {day} 之后、1000 天之内的某日生效。",
+    ),
     "sale.voucher_given": CodeRule(
         409,
         "Voucher given already",

@@ -123,6 +123,22 @@ class ReleaseSeat:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishTable:
+    """A chapter uses a version of a split table from ``effective_from`` (Unix seconds) on; see RuleBook.
+
+    ``lines`` are (role code, 1 for basis points or 2 for fen, value), ``digest`` SHA-256 of the table's text.
+    """
+
+    chapter: int
+    table: str
+    kind: int
+    effective_from: int
+    lines: tuple[tuple[str, int, int], ...]
+    residual: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveOperation:
     """Officers approve one operation on chain: ``digest`` is its operation digest, ``chapter`` its sender's.
 
@@ -138,7 +154,16 @@ class ApproveOperation:
 SeatEffect = GrantSeat | RenewSeat | ReleaseSeat
 """What the chain is told of seats; the registers know nothing of them."""
 
-Effect = RegisterAccount | OpenChapter | SetRights | RecoverAccount | SetQuota | SetCaps | SeatEffect
+Effect = (
+    RegisterAccount
+    | OpenChapter
+    | SetRights
+    | RecoverAccount
+    | SetQuota
+    | SetCaps
+    | SeatEffect
+    | PublishTable
+)
 """A change of the registers that commits with its entry and is told to the chain by the outbox."""
 
 ToldEffect = Effect | ApproveOperation

@@ -19,10 +19,13 @@ from chain.evm.calldata import (
     encode_set_quota,
     encode_set_rights,
 )
+from chain.evm.rule_calls import encode_publish_table
+from chain.rule_kinds import RuleLine, encode_code, sorted_lines
 from gateway.ledger.drafts import (
     ApproveOperation,
     GrantSeat,
     OpenChapter,
+    PublishTable,
     RecoverAccount,
     RegisterAccount,
     ReleaseSeat,
@@ -45,6 +48,10 @@ BASE_GAS = 150_000
 
 ACCOUNT_GAS = 150_000
 """Gas of one registration at most, with the first account of a chapter's home log."""
+
+
+LINE_GAS = 60_000
+"""Gas of one line of a published table at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +101,22 @@ class RegisterPlanner:
         return waiting[0][0], ChainCall("register", "Membership", data, gas, "operator")
 
 
+def _plan_table(effect: PublishTable) -> ChainCall:
+    lines = tuple(RuleLine(encode_code(role), kind, value) for role, kind, value in effect.lines)
+    data = encode_publish_table(
+        encode_code(effect.table), effect.chapter, effect.kind, effect.effective_from,
+        sorted_lines(lines), encode_code(effect.residual), effect.digest,
+    )  # fmt: skip
+    return ChainCall("publish", "RuleBook", data, BASE_GAS + LINE_GAS * (len(lines) + 4), "hq")
+
+
 def _calls(
-    effect: SetRights | RecoverAccount | SetQuota | SetCaps | SeatEffect | ApproveOperation,
+    effect: SetRights | RecoverAccount | SetQuota | SetCaps | SeatEffect | PublishTable | ApproveOperation,
 ) -> list[ChainCall]:
     if isinstance(effect, GrantSeat | RenewSeat | ReleaseSeat):
         return [plan_seat(effect)]
+    if isinstance(effect, PublishTable):
+        return [_plan_table(effect)]
     if isinstance(effect, ApproveOperation):
         data = encode_approve(POLICIES[effect.kind], effect.chapter, effect.digest)
         return [ChainCall("approve", "CoSignature", data, BASE_GAS, role) for role in effect.approvers]

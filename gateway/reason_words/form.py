@@ -21,6 +21,7 @@ FORM_WORDS: dict[str, str] = {
     # --- types -------------------------------------------------------------------------------------------
     "missing": "缺失",
     "not accepted": "不被接受",
+    "is not what a registration takes": "不是登记所接受的内容",
     "not a list": "不是列表",
     "not a text": "不是文本",
     "not an object": "不是对象",

@@ -4,12 +4,21 @@ figures and awards, on a rehearsal's clock.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from chain.rule_kinds import encode_code
+from gateway.db import Database, sqlite_url
+from gateway.mirror.rule_tables import mirror_rule_tables
+from gateway.rules.fees import day_start
+from gateway.rules.split_tables import pick_split
+from gateway.rules.versions import table_digest
 from tests.integration.serving import Serving
 
 CHAPTER, ELSEWHERE = "3101-0007", "3101-0008"
@@ -142,6 +151,28 @@ def test_a_month_of_a_market(serving: Serving, market: Market) -> None:
 
 def bought_again(market: Market) -> str:
     return market.take("sale.recorded", "buyer", merchant=market.of["m"], amount="1000")
+
+
+def test_a_published_table_stands_on_chain(serving: Serving, market: Market) -> None:
+    """The version a chapter uses is in RuleBook with the digest of its text, before it takes effect."""
+    table = pick_split("renewal_fee", date(2027, 6, 1))
+    market.take("rule.published", table=table.id, version=table.version, since="2027-12-01")
+    database = Database(sqlite_url(serving.data / "gateway.sqlite3"))
+    query = select(mirror_rule_tables).where(mirror_rule_tables.c.table_id == encode_code(table.id))
+    deadline = time.monotonic() + 30
+    try:
+        while True:
+            with database.reader() as connection:
+                rows = connection.execute(query).all()
+            if rows or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+    finally:
+        database.close()
+    (row,) = rows
+    assert (row.chapter, row.version, row.kind) == (31_010_007, 1, 1)
+    assert row.table_hash == table_digest(table)
+    assert row.effective_from == day_start(date(2027, 12, 1)) // 1000
 
 
 def test_gates_and_contributions(market: Market) -> None:

@@ -1,0 +1,101 @@
+"""Which version of a split table a chapter uses, from a day on: said in the log and on chain by its digest.
+
+The tables themselves ship with the product or are published as text; `RuleBook` holds their lines and the
+digest of the canonical text, so that nobody can show another table for the same name afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import cast
+
+from chain.canonical import JsonValue
+from gateway.cases.book import Rule
+from gateway.cases.case import Case
+from gateway.cases.filling import fill, read_text
+from gateway.cases.world import World
+from gateway.errors import Refusal
+from gateway.ledger.drafts import Draft, PublishTable
+from gateway.rules.calendar import business_date
+from gateway.rules.fees import day_start
+from gateway.rules.split_tables import PURCHASE_TABLES, SPLIT_TABLES, check_purchase_table, pick_split
+from gateway.rules.splits import SplitTable
+from gateway.rules.versions import table_digest
+
+RULE_TABLE = "rule_table"
+FEE, PURCHASE, REFERRAL = 1, 2, 3
+"""Kinds of tables in `RuleBook`."""
+LONGEST_AHEAD = timedelta(days=1_000)
+
+
+def publish_table(world: World) -> Draft:
+    """Use a version of a table from a later day on, in this chapter.
+
+    Raises:
+        Refusal: ``rule.unknown_table``; ``rule.not_ahead`` for a day that is not after today and after the
+            version before, or too far ahead; ``split.no_public_benefit``.
+    """
+    draft = world.draft
+    name = read_text(draft, "table")
+    version = cast("int", draft.public["version"])
+    table = next((one for one in SPLIT_TABLES if (one.id, one.version) == (name, version)), None)
+    if table is None:
+        raise Refusal("rule.unknown_table", table=name)
+    if name in PURCHASE_TABLES:
+        check_purchase_table(table)
+    today = business_date(world.now // 1000)
+    since = date.fromisoformat(read_text(draft, "since"))
+    before = world.find(RULE_TABLE, table_key(world.chapter_text, name))
+    earliest = max(today, date.fromisoformat(before.text("since")) if before is not None else today)
+    if not earliest < since <= today + LONGEST_AHEAD:
+        raise Refusal("rule.not_ahead", day=earliest.isoformat())
+    versions = dict(cast("dict[str, int]", before.document["versions"])) if before is not None else {}
+    document: dict[str, JsonValue] = {
+        "since": since.isoformat(),
+        "versions": cast("JsonValue", {**versions, since.isoformat(): version}),
+    }
+    key = table_key(world.chapter_text, name)
+    case = before or Case(RULE_TABLE, key, world.chapter, "published")
+    world.put(replace(case, document=document))
+    digest = table_digest(table)
+    effect = PublishTable(
+        world.chapter,
+        name,
+        _kind(name),
+        day_start(since) // 1000,
+        tuple((line.role, 1, line.basis_points) for line in table.lines)
+        + tuple((line.role, 2, line.amount) for line in table.fixed),
+        table.residual,
+        bytes(digest),
+    )
+    completed = fill(draft, digest=digest.hex())
+    return replace(completed, effects=(*completed.effects, effect), rule=f"{name}:{version}")
+
+
+def table_key(chapter: str, table: str) -> str:
+    """Return the key of a chapter's table."""
+    return f"{chapter}:{table}"
+
+
+def table_in_force(world: World, name: str) -> SplitTable:
+    """Return the version the chapter published for today, else the one that ships for it."""
+    today = business_date(world.now // 1000)
+    case = world.find(RULE_TABLE, table_key(world.chapter_text, name))
+    if case is not None:
+        versions = cast("dict[str, int]", case.document["versions"])
+        begun = [since for since in versions if date.fromisoformat(since) <= today]
+        if begun:
+            chosen = versions[max(begun)]
+            return next(one for one in SPLIT_TABLES if (one.id, one.version) == (name, chosen))
+    return pick_split(name, today)
+
+
+def _kind(name: str) -> int:
+    if name in PURCHASE_TABLES:
+        return PURCHASE
+    return FEE if name.endswith(("_fee", "_fee_fixed")) else REFERRAL
+
+
+TABLE_RULES: dict[str, Rule] = {"rule.published": publish_table}
+TABLE_DECISIONS = frozenset(TABLE_RULES)
