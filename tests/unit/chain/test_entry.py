@@ -59,6 +59,12 @@ BY_RULE: dict[str, st.SearchStrategy[Any]] = {
     "vkey": st.just("log.example/1+00c0ffee+" + "A" * 44),
     "count": st.integers(0, 2**53 - 1),
     "basis_points": st.integers(0, 10_000),
+    "date": st.dates().map(str),
+    "month": st.dates().map(lambda day: f"{day.year:04d}-{day.month:02d}"),
+    "codes": st.lists(CODES, max_size=3),
+    "legs": st.lists(
+        st.fixed_dictionaries({"role": CODES, "amount": SUMS}, optional={"account": ACCOUNTS}), max_size=3
+    ),
     "items": st.lists(st.fixed_dictionaries({}, optional={"product": CODES, "amount": SUMS}), max_size=3),
 }
 
