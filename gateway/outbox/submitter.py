@@ -187,10 +187,14 @@ class Submitter:
         return last is None or now - last > self._settings.resend_after
 
     def _send_rows(self, rows: Sequence[Sent], now: float) -> int:
-        size = self._settings.batch_bytes
-        for deliveries in send_rows(self._client, self._bytes_of(rows), batch_bytes=size):
+        """Send in batches; note what came of all of them at once: the mirror may long hold the database."""
+        size, answered = self._settings.batch_bytes, list[Delivery]()
+        try:
+            for deliveries in send_rows(self._client, self._bytes_of(rows), batch_bytes=size):
+                answered += deliveries
+        finally:
             # If we crash here, the node has the bytes and the rows still say signed: they are sent again.
-            self._note(deliveries, now)
+            self._note(answered, now)
         return len(rows)
 
     def _bytes_of(self, rows: Sequence[Sent]) -> Iterator[Signed]:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from chain.tiles import entries_path
 from gateway.rules.calendar import business_month, format_month
 from tests.integration.serving import Serving
 from tests.published import faults
@@ -171,8 +172,8 @@ def read_everything(serving: Serving, published: Published, chapter: str, member
 def newest_bundle(serving: Serving) -> str:
     """Return the path of the entry bundle that the newest checkpoint ends in."""
     size = int(serving.client.get("/log/checkpoint").text.splitlines()[1])
-    assert size < 256
-    return f"/log/tile/entries/000.p/{size}"
+    index, width = divmod(size, 256)
+    return "/log/" + (entries_path(index, width) if width else entries_path(index - 1, 256))
 
 
 def test_every_route_answers_what_is_published(
