@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chain.canonical import JsonValue
-from gateway.alliance.forms import choice, deadline, holder, show_clock, terms
-from gateway.cases.case import Case
+from gateway.alliance.forms import choice, deadline, show_clock, terms
+from gateway.cases.case import Case, holder_of
 from gateway.cases.filling import read_text
 from gateway.cases.world import World
 
@@ -23,7 +23,7 @@ def open_appeal(world: World, against: Case) -> dict[str, JsonValue]:
     clock = terms(world).appeal
     due = deadline(world, clock)
     document: dict[str, JsonValue] = {"kind": against.kind, "key": against.key, "owner": clock.owner}
-    case = Case(APPEAL, "", world.chapter, OPEN, holder(against), due, document)
+    case = Case(APPEAL, "", world.chapter, OPEN, holder_of(against), due, document)
     world.open(APPEAL, world.entry_id, case)
     return show_clock(clock, due)
 

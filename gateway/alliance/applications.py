@@ -16,26 +16,24 @@ from gateway.alliance.forms import (
     after_days,
     choice,
     complete,
-    day_start,
     due_draft,
-    holder,
     in_force,
     officer,
     own_merchant,
     show_clock,
     terms,
-    today,
 )
 from gateway.alliance.lists import standing_entries
 from gateway.alliance.records import pack, unpack
 from gateway.alliance.seats import check_industry, grant_seat
 from gateway.alliance.standing import DEPOSIT, SEAT, seat_held, seat_key
 from gateway.cases.book import DueRule, Rule
-from gateway.cases.case import Case
+from gateway.cases.case import Case, holder_of
 from gateway.cases.filling import read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
+from gateway.rules.calendar import day_start
 from gateway.rules.deposits import DepositState
 from gateway.rules.listings import Colour
 from gateway.rules.seat_life import SeatState
@@ -112,7 +110,7 @@ def review(world: World) -> Draft:
     else:
         shown["appeal_until"] = after.text("appeal_by")
     industry = case.text("industry")
-    return complete(world, [holder(case)], case, merchant=holder(case), industry=industry, **shown)
+    return complete(world, [holder_of(case)], case, merchant=holder_of(case), industry=industry, **shown)
 
 
 def grant(world: World) -> Draft:
@@ -123,7 +121,7 @@ def grant(world: World) -> Draft:
             ``seat.no_deposit``.
     """
     case = world.about(APPLICATION)
-    merchant, industry = holder(case), case.text("industry")
+    merchant, industry = holder_of(case), case.text("industry")
     after = _advance(world, case, ApplicationStep.GRANT, SeatActor.PRESIDENT, officer(world))
     _check_free(world, merchant, industry)
     deposit = world.find(DEPOSIT, merchant)
@@ -136,8 +134,8 @@ def grant(world: World) -> Draft:
 def appeal(world: World) -> Draft:
     """Appeal against a rejection, once and in time."""
     case = world.about(APPLICATION)
-    _advance(world, case, ApplicationStep.APPEAL, SeatActor.MERCHANT, acting(world, holder(case)))
-    return complete(world, [holder(case)], case, merchant=holder(case), **open_appeal(world, case))
+    _advance(world, case, ApplicationStep.APPEAL, SeatActor.MERCHANT, acting(world, holder_of(case)))
+    return complete(world, [holder_of(case)], case, merchant=holder_of(case), **open_appeal(world, case))
 
 
 def decide(world: World) -> Draft:
@@ -147,14 +145,14 @@ def decide(world: World) -> Draft:
     step = ApplicationStep.OVERTURN if upheld else ApplicationStep.UPHOLD
     after = _advance(world, case, step, SeatActor.PRESIDENT, officer(world))
     close_appeal(world, case, UPHELD if upheld else DISMISSED)
-    return complete(world, [holder(case)], case, merchant=holder(case), state=after.state)
+    return complete(world, [holder_of(case)], case, merchant=holder_of(case), state=after.state)
 
 
 def withdraw(world: World) -> Draft:
     """Withdraw an application that was not decided."""
     case = world.about(APPLICATION)
-    _advance(world, case, ApplicationStep.WITHDRAW, SeatActor.MERCHANT, acting(world, holder(case)))
-    return complete(world, [holder(case)], case, merchant=holder(case))
+    _advance(world, case, ApplicationStep.WITHDRAW, SeatActor.MERCHANT, acting(world, holder_of(case)))
+    return complete(world, [holder_of(case)], case, merchant=holder_of(case))
 
 
 def lapse(world: World) -> Draft:
@@ -162,12 +160,12 @@ def lapse(world: World) -> Draft:
     case = world.about(APPLICATION)
     _advance(world, case, ApplicationStep.LAPSE, SeatActor.CLOCK, "")
     close_appeal(world, case, LAPSED)
-    return complete(world, [holder(case)], case, merchant=holder(case))
+    return complete(world, [holder_of(case)], case, merchant=holder_of(case))
 
 
 def _advance(world: World, case: Case, step: ApplicationStep, actor: SeatActor, person: str) -> Case:
     reason = world.draft.public.get("reason")
-    event = ApplicationEvent(step, actor, person, today(world), reason if isinstance(reason, str) else None)
+    event = ApplicationEvent(step, actor, person, world.today, reason if isinstance(reason, str) else None)
     after = advance_application(unpack(Application, case), event, in_force(world, SEAT_TERMS))
     appeal: JsonValue = world.entry_id if step is ApplicationStep.APPEAL else case.document.get("appeal")
     changed = _case(world, after, case.opened_index, appeal)

@@ -9,7 +9,7 @@ from typing import cast
 
 from chain.canonical import JsonValue
 from chain.types import AccountId
-from gateway.alliance.forms import after_days, show_clock, terms, today
+from gateway.alliance.forms import after_days, show_clock, terms
 from gateway.alliance.standing import DEPOSIT
 from gateway.cases.case import Case
 from gateway.cases.world import World
@@ -35,7 +35,7 @@ def terms_on(day: date, version: int | None = None) -> DepositTerms:
 def load_bond(world: World, merchant: str) -> Deposit:
     """Return a merchant's bond; one of the terms in force that nothing was lodged for, where it has none."""
     case = world.find(DEPOSIT, merchant)
-    return Deposit(terms_on(today(world))) if case is None else read_bond(case)
+    return Deposit(terms_on(world.today)) if case is None else read_bond(case)
 
 
 def read_bond(case: Case) -> Deposit:
@@ -100,7 +100,7 @@ def leave_bond(world: World, merchant: str, *, is_forfeited: bool) -> dict[str, 
     if is_forfeited and bond.state in (DepositState.ACTIVE, DepositState.SUSPENDED):
         bond, record = forfeit(bond, world.entry_id)
         lost = record.amount
-    put_bond(world, merchant, bond, today(world).isoformat())
+    put_bond(world, merchant, bond, world.today.isoformat())
     clock = terms(world).refund
     shown: dict[str, JsonValue] = {"forfeited": str(lost), "refund": str(bond.balance)}
     return shown | show_clock(clock, after_days(world, clock.days))

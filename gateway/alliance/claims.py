@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from chain.canonical import JsonValue
 from chain.types import AccountId
-from gateway.alliance.forms import complete, deadline, holder, in_force, officer, show_clock, terms, today
+from gateway.alliance.forms import complete, deadline, in_force, officer, show_clock, terms
 from gateway.alliance.records import unpack
 from gateway.alliance.standing import SEAT, seat_key
 from gateway.cases.book import Rule
-from gateway.cases.case import Case
+from gateway.cases.case import Case, holder_of
 from gateway.cases.filling import read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
@@ -33,7 +33,7 @@ def record_claim(world: World) -> Draft:
     decider = officer(world)
     if decider == seat.merchant:
         raise Refusal("claim.own_decision")
-    claim = claim_exclusivity(seat, today(world), in_force(world, SEAT_TERMS))
+    claim = claim_exclusivity(seat, world.today, in_force(world, SEAT_TERMS))
     clock = terms(world).claim
     due = deadline(world, clock)
     document: dict[str, JsonValue] = {
@@ -60,14 +60,14 @@ def settle_claim(world: World) -> Draft:
     """Record that a claim was paid, by the receipt's hash."""
     case = world.about(CLAIM, RECORDED)
     world.put(replace(case, state=SETTLED, due_at=None))
-    return complete(world, [holder(case)], case, amount=str(case.number("amount")))
+    return complete(world, [holder_of(case)], case, amount=str(case.number("amount")))
 
 
 def withdraw_claim(world: World) -> Draft:
     """Withdraw a claim, with a reason."""
     case = world.about(CLAIM, RECORDED)
     world.put(replace(case, state=WITHDRAWN, due_at=None))
-    return complete(world, [holder(case)], case)
+    return complete(world, [holder_of(case)], case)
 
 
 CLAIM_RULES: dict[str, Rule] = {

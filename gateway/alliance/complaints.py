@@ -13,19 +13,10 @@ from chain.canonical import JsonValue
 from chain.types import AccountId
 from gateway.alliance.appeals import is_upheld
 from gateway.alliance.bonds import load_bond, show_bond, store_bond, terms_on
-from gateway.alliance.forms import (
-    acting,
-    complete,
-    due_draft,
-    holder,
-    in_force,
-    officer,
-    own_merchant,
-    today,
-)
+from gateway.alliance.forms import acting, complete, due_draft, in_force, officer, own_merchant
 from gateway.alliance.records import pack, unpack
 from gateway.cases.book import DueRule, Rule
-from gateway.cases.case import Case
+from gateway.cases.case import Case, holder_of
 from gateway.cases.filling import read_sum, read_text
 from gateway.cases.world import World
 from gateway.ledger.drafts import Draft
@@ -136,7 +127,7 @@ def compensate(world: World) -> Draft:
     ``reserve`` is what the custodian's statement leaves the reserve for this, in fen; left out, nothing.
     """
     case = world.about(COMPLAINT)
-    merchant = holder(case)
+    merchant = holder_of(case)
     at = world.now // 1000
     reserve = read_sum(world.draft, "reserve") if "reserve" in world.draft.public else 0
     bond, _, paid = pay_claim(_bond(world, merchant), case.key, reserve, MAX_AMOUNT, at)
@@ -164,7 +155,7 @@ def appeal(world: World) -> Draft:
     case = world.about(COMPLAINT)
     paid = case.state == ComplaintState.COMPENSATED
     party, actor = (
-        (holder(case), ComplaintActor.MERCHANT)
+        (holder_of(case), ComplaintActor.MERCHANT)
         if paid
         else (case.text("complainant"), ComplaintActor.COMPLAINANT)
     )
@@ -209,13 +200,13 @@ def _step(
     after = _advance(world, case, step, actor, person, owner=owner, amount=amount)
     shown = _clock(after)
     if bond is not None:
-        changed = bond(_bond(world, holder(case)))
-        store_bond(world, holder(case), changed)
+        changed = bond(_bond(world, holder_of(case)))
+        store_bond(world, holder_of(case), changed)
         shown |= {"held": str(changed.claims[case.key].held if case.key in changed.claims else 0)}
     if after.number("owed_back_fen"):
         shown["owed_back"] = str(after.number("owed_back_fen"))
-    parties = [case.text("complainant"), holder(case)]
-    return complete(world, parties, case, merchant=holder(case), state=after.state, **shown)
+    parties = [case.text("complainant"), holder_of(case)]
+    return complete(world, parties, case, merchant=holder_of(case), state=after.state, **shown)
 
 
 def _advance(
@@ -240,7 +231,7 @@ def _advance(
 def _bond(world: World, merchant: str) -> Deposit:
     """Return the bond claims are on: an empty one, once a merchant that left was refunded."""
     bond = load_bond(world, merchant)
-    return Deposit(terms_on(today(world))) if bond.state is DepositState.CLOSED else bond
+    return Deposit(terms_on(world.today)) if bond.state is DepositState.CLOSED else bond
 
 
 def _case(world: World, complaint: Complaint, asked: int) -> Case:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from gateway.alliance.bonds import load_bond, show_bond, store_bond, terms_on
-from gateway.alliance.forms import complete, officer, own_merchant, today
+from gateway.alliance.forms import complete, officer, own_merchant
 from gateway.alliance.standing import DEPOSIT
 from gateway.cases.book import Rule
 from gateway.cases.filling import read_sum, read_text
@@ -37,7 +37,7 @@ def lodge(world: World) -> Draft:
     version = given if isinstance(given, int) else None
     known = world.find(DEPOSIT, merchant)
     if known is None or known.state == DepositState.CLOSED:
-        bond = Deposit(terms_on(today(world), version))
+        bond = Deposit(terms_on(world.today, version))
     else:
         bond = load_bond(world, merchant)
         if version not in (None, bond.terms.version):
@@ -80,7 +80,7 @@ def refund(world: World) -> Draft:
     left = case.document.get("left_on")
     left_on = date.fromisoformat(left) if isinstance(left, str) else None
     bond = load_bond(world, merchant)
-    after, record = refund_deposit(bond, left_on, today(world), read_text(world.draft, "receipt"))
+    after, record = refund_deposit(bond, left_on, world.today, read_text(world.draft, "receipt"))
     store_bond(world, merchant, after)
     return complete(world, [merchant], amount=str(record.amount), balance=str(record.balance))
 

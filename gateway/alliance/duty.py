@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.alliance.forms import complete, in_force, officer, today
+from gateway.alliance.forms import complete, in_force, officer
 from gateway.alliance.records import unpack
 from gateway.alliance.seats import propose_release, show_appeal_by
 from gateway.alliance.standing import SEAT, seat_key
@@ -38,7 +38,7 @@ def check_duty(world: World) -> Draft:
     seat = unpack(Seat, case)
     month = parse_month(read_text(world.draft, "month"))
     first = seat.granted_on.year * 100 + seat.granted_on.month
-    day = today(world)
+    day = world.today
     if not first < month < day.year * 100 + day.month:
         raise Refusal("duty.month_not_held", month=format_month(month))
     referred = _count(world, seat.merchant, format_month(month))

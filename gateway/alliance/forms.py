@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from typing import TypeVar
 
 from chain.canonical import JsonValue
@@ -16,32 +15,23 @@ from gateway.cases.world import Standing, World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.alliance_terms import ALLIANCE_TERMS, AllianceTerms, Clock
-from gateway.rules.calendar import business_date, format_timestamp
+from gateway.rules.calendar import format_timestamp
 from gateway.rules.parameters import Parameter, value_on
 
 DAY = 86_400_000
 """Milliseconds of a day."""
-
-EPOCH = date(1970, 1, 1)
-OFFSET = 8 * 3600
-"""Seconds by which the business day is ahead of UTC."""
 
 Value = TypeVar("Value")
 
 
 def in_force(world: World, versions: tuple[Parameter[Value], ...]) -> Value:
     """Return the value of a parameter on the step's business date. Raises RuleRefusal."""
-    return value_on(versions, today(world))
+    return value_on(versions, world.today)
 
 
 def terms(world: World) -> AllianceTerms:
     """Return the clocks in force."""
     return in_force(world, ALLIANCE_TERMS)
-
-
-def today(world: World) -> date:
-    """Return the step's business date."""
-    return business_date(world.now // 1000)
 
 
 def choice(world: World, name: str, *allowed: str) -> str:
@@ -90,18 +80,6 @@ def due_draft(case: Case, type_name: str, **public: JsonValue) -> Draft:
     return Draft(type_name, chapter_code(case.chapter), None, (), public=public)
 
 
-def holder(case: Case) -> AccountId:
-    """Return whose case it is. Raises TypeError for a case of nobody."""
-    if case.holder is None:
-        raise TypeError(f"{case.kind} has no holder")
-    return case.holder
-
-
-def changed(case: Case, **members: JsonValue) -> Case:
-    """Return the case with other members in its document."""
-    return replace(case, document={**case.document, **members})
-
-
 def after_days(world: World, days: int) -> int:
     """Return the moment ``days`` days after the step, Unix milliseconds."""
     return world.now + days * DAY
@@ -131,11 +109,6 @@ def officer(world: World) -> AccountId:
 def acting(world: World, party: str) -> str:
     """Return who acts for a party: the entry's actor, and the party itself where it names none."""
     return world.draft.actor or party
-
-
-def day_start(day: date) -> int:
-    """Return when a business date begins, Unix milliseconds."""
-    return ((day - EPOCH).days * 86_400 - OFFSET) * 1000
 
 
 def require_past(world: World, moment: int) -> None:

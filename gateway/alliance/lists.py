@@ -9,26 +9,17 @@ from __future__ import annotations
 from chain.canonical import JsonValue
 from chain.types import AccountId
 from gateway.alliance.appeals import DISMISSED, LAPSED, UPHELD, close_appeal, is_upheld, open_appeal
-from gateway.alliance.forms import (
-    acting,
-    complete,
-    day_start,
-    due_draft,
-    holder,
-    in_force,
-    officer,
-    own_merchant,
-    today,
-)
+from gateway.alliance.forms import acting, complete, due_draft, in_force, officer, own_merchant
 from gateway.alliance.notices import ENDED, WITHDRAWN, close_notice, publish
 from gateway.alliance.records import pack, unpack
 from gateway.cases.book import DueRule, Rule
-from gateway.cases.case import Case
+from gateway.cases.case import Case, holder_of
 from gateway.cases.filling import read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.rules.alliance_terms import LISTINGS
+from gateway.rules.calendar import day_start
 from gateway.rules.listings import (
     Colour,
     Listing,
@@ -50,7 +41,7 @@ def enter_list(world: World) -> Draft:
     merchant = own_merchant(world).account
     reason = read_text(world.draft, "reason")
     entry = list_subject(
-        world.entry_id, merchant, reason, officer(world), today(world), in_force(world, LISTINGS)
+        world.entry_id, merchant, reason, officer(world), world.today, in_force(world, LISTINGS)
     )
     if any(other.reason == reason for other in standing_entries(world, merchant, entry.colour)):
         raise Refusal("list.already", list=entry.colour.value, reason=reason)
@@ -74,8 +65,8 @@ def standing_entries(world: World, merchant: str, colour: Colour) -> list[Listin
 def appeal_listing(world: World) -> Draft:
     """Open the appeal; the entry counts meanwhile, and says that it is appealed."""
     case = world.about(LISTING)
-    _advance(world, case, ListingStep.APPEAL, ListingActor.SUBJECT, acting(world, holder(case)))
-    return complete(world, [holder(case)], case, **open_appeal(world, case))
+    _advance(world, case, ListingStep.APPEAL, ListingActor.SUBJECT, acting(world, holder_of(case)))
+    return complete(world, [holder_of(case)], case, **open_appeal(world, case))
 
 
 def decide_listing(world: World) -> Draft:
@@ -85,14 +76,14 @@ def decide_listing(world: World) -> Draft:
     step = ListingStep.LIFT if upheld else ListingStep.UPHOLD
     _advance(world, case, step, ListingActor.CHAPTER, officer(world))
     close_appeal(world, case, UPHELD if upheld else DISMISSED)
-    return complete(world, [holder(case)], case)
+    return complete(world, [holder_of(case)], case)
 
 
 def lift_listing(world: World) -> Draft:
     """Take an entry back that nobody appealed against, with a reason."""
     case = world.about(LISTING, ListingState.LISTED)
     _advance(world, case, ListingStep.LIFT, ListingActor.CHAPTER, officer(world))
-    return complete(world, [holder(case)], case)
+    return complete(world, [holder_of(case)], case)
 
 
 def expire_listing(world: World) -> Draft:
@@ -100,11 +91,11 @@ def expire_listing(world: World) -> Draft:
     case = world.about(LISTING)
     _advance(world, case, ListingStep.EXPIRE, ListingActor.CLOCK, "")
     close_appeal(world, case, LAPSED)
-    return complete(world, [holder(case)], case)
+    return complete(world, [holder_of(case)], case)
 
 
 def _advance(world: World, case: Case, step: ListingStep, actor: ListingActor, person: str) -> None:
-    after = advance_listing(unpack(Listing, case), ListingEvent(step, actor, person, today(world)))
+    after = advance_listing(unpack(Listing, case), ListingEvent(step, actor, person, world.today))
     appeal: JsonValue = world.entry_id if step is ListingStep.APPEAL else case.document.get("appeal")
     world.put(_case(world.chapter, after, case, appeal))
     if after.state in _NOTICE_STATES:

@@ -11,28 +11,25 @@ from chain.canonical import JsonValue
 from chain.operation import OperationKind
 from gateway.alliance.appeals import DISMISSED, UPHELD, close_appeal, is_upheld, open_appeal
 from gateway.alliance.forms import (
-    changed,
     choice,
     complete,
-    day_start,
     due_draft,
-    holder,
     in_force,
     officer,
     own_merchant,
     require_before,
     require_past,
-    today,
 )
 from gateway.alliance.notices import WITHDRAWN, close_notice, publish
 from gateway.alliance.records import pack, unpack
 from gateway.cases.book import DueRule, Rule
-from gateway.cases.case import Case
+from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import order, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Custody, Draft
 from gateway.rules.alliance_terms import LISTINGS
+from gateway.rules.calendar import day_start
 from gateway.rules.listings import Penalty, burn_penalty, impose_penalty
 
 PENALTY = "penalty"
@@ -51,7 +48,7 @@ def order_penalty(world: World) -> Draft:
     if decider == merchant:
         raise Refusal("penalty.own_decision")
     reason = read_text(world.draft, "reason")
-    penalty = impose_penalty(merchant, reason, today(world), in_force(world, LISTINGS))
+    penalty = impose_penalty(merchant, reason, world.today, in_force(world, LISTINGS))
     if choice(world, "measure", "notice", "burn") == "notice":
         penalty = replace(penalty, coins=0)
     elif penalty.coins == 0:
@@ -75,7 +72,7 @@ def appeal_penalty(world: World) -> Draft:
     if "appeal" in case.document:
         raise Refusal("penalty.appealed_already")
     require_before(world, case.number("executable"))
-    draft = complete(world, [holder(case)], case, **open_appeal(world, case))
+    draft = complete(world, [holder_of(case)], case, **open_appeal(world, case))
     world.put(changed(replace(case, state=APPEALED, due_at=None), appeal=world.entry_id))
     return draft
 
@@ -83,7 +80,7 @@ def appeal_penalty(world: World) -> Draft:
 def decide_penalty(world: World) -> Draft:
     """Lift the penalty and its notice, or let the clock execute it now. Raises ``penalty.own_decision``."""
     case = world.about(PENALTY, APPEALED)
-    if officer(world) in (case.text("decider"), holder(case)):
+    if officer(world) in (case.text("decider"), holder_of(case)):
         raise Refusal("penalty.own_decision")
     if is_upheld(world):
         close_notice(world, case.key, WITHDRAWN)
@@ -92,7 +89,7 @@ def decide_penalty(world: World) -> Draft:
     else:
         close_appeal(world, case, DISMISSED)
         world.put(changed(replace(case, state=ORDERED, due_at=world.now), executable=world.now))
-    return complete(world, [holder(case)], case)
+    return complete(world, [holder_of(case)], case)
 
 
 def execute_penalty(world: World) -> Draft:
@@ -102,7 +99,7 @@ def execute_penalty(world: World) -> Draft:
     """
     case = world.about(PENALTY, ORDERED)
     require_past(world, case.number("executable"))
-    merchant = holder(case)
+    merchant = holder_of(case)
     standing = world.own(merchant, "public.about")
     reachable = max(0, standing.available) if standing.custody == Custody.OPERATOR else 0
     burn = burn_penalty(unpack(Penalty, case), reachable)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chain.canonical import JsonValue
-from gateway.alliance.forms import complete, in_force, own_merchant, today
+from gateway.alliance.forms import complete, in_force, own_merchant
 from gateway.cases.book import Rule
 from gateway.cases.case import Case
 from gateway.cases.filling import read_sum, read_text
@@ -51,7 +51,7 @@ def declare_profit(world: World) -> Draft:
     promise = world.require(PROMISE, merchant, "public.merchant")
     quarter = read_text(world.draft, "quarter")
     ends = quarter_end(quarter)
-    if today(world) < ends:
+    if world.today < ends:
         raise Refusal("profit.quarter_open", quarter=quarter, day=ends.isoformat())
     profit = read_sum(world.draft, "profit")
     pledged = profit * promise.number("pledge") // 10_000

@@ -13,7 +13,6 @@ from gateway.alliance.appeals import APPEAL, OPEN
 from gateway.alliance.applications import APPLICATION
 from gateway.alliance.claims import CLAIM, RECORDED
 from gateway.alliance.complaints import COMPLAINT, WAITING
-from gateway.alliance.forms import day_start
 from gateway.alliance.notices import NOTICE
 from gateway.alliance.records import unpack
 from gateway.alliance.standing import DEPOSIT, SEAT, SUSPENDED
@@ -21,7 +20,7 @@ from gateway.cases.case import Case
 from gateway.cases.world import SELECT_CASES, read_case
 from gateway.db import Database, fetch_all
 from gateway.mirror.rule_reads import load_seat
-from gateway.rules.calendar import format_timestamp
+from gateway.rules.calendar import day_start, format_timestamp
 from gateway.rules.complaints import ComplaintState
 from gateway.rules.deposits import DepositState
 from gateway.rules.seat_life import Seat, SeatState

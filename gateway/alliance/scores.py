@@ -12,12 +12,12 @@ from datetime import date, timedelta
 from typing import cast
 
 from chain.canonical import JsonValue
-from gateway.alliance.forms import changed, complete, holder, in_force, officer, read_count, today
+from gateway.alliance.forms import complete, in_force, officer, read_count
 from gateway.alliance.records import unpack
 from gateway.alliance.seats import propose_release, show_appeal_by
 from gateway.alliance.standing import SEAT, seat_key
 from gateway.cases.book import Rule
-from gateway.cases.case import Case
+from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
@@ -42,7 +42,7 @@ def rate(world: World) -> Draft:
     resident = world.own(read_text(world.draft, "resident"), "public.resident")
     if resident.kind != AccountKind.MEMBER:
         raise Refusal("rating.not_a_resident", field="public.resident")
-    quarter = quarter_of(today(world))
+    quarter = quarter_of(world.today)
     score = read_count(world, "score", TOP_SCORE)
     key = f"{quarter}:{seat.key}"
     world.open(RATING, f"{key}:{resident.account}", Case(RATING, "", world.chapter, "given"))
@@ -50,7 +50,7 @@ def rate(world: World) -> Draft:
     counts = _counts(case)
     counts[str(score)] = counts.get(str(score), 0) + 1
     world.put(changed(case, counts=cast("JsonValue", counts)))
-    return complete(world, [resident.account], merchant=holder(seat), quarter=quarter)
+    return complete(world, [resident.account], merchant=holder_of(seat), quarter=quarter)
 
 
 def recheck(world: World) -> Draft:
@@ -58,18 +58,18 @@ def recheck(world: World) -> Draft:
     industry = read_text(world.draft, "industry")
     seat = world.require(SEAT, seat_key(world, industry), "public.industry", *RELEASABLE)
     quarter = read_text(world.draft, "quarter")
-    day = today(world)
+    day = world.today
     if quarter not in (quarter_of(day), quarter_of(_first_day(quarter_of(day)) - timedelta(days=1))):
         raise Refusal("quarter.not_open", quarter=quarter)
     if world.find(QUARTER, _quarter_key(world, quarter)) is not None:
         raise Refusal("quarter.not_open", quarter=quarter)
-    if officer(world) == holder(seat):
+    if officer(world) == holder_of(seat):
         raise Refusal("rating.own_seat")
     case = _score_case(world, seat, quarter)
     if case.document["recheck"] is not None:
         raise Refusal("case.exists", kind=SCORE)
     world.put(changed(case, recheck=read_count(world, "recheck", TOP_SCORE)))
-    return complete(world, [holder(seat)], merchant=holder(seat), ratings=sum(_counts(case).values()))
+    return complete(world, [holder_of(seat)], merchant=holder_of(seat), ratings=sum(_counts(case).values()))
 
 
 def close_quarter(world: World) -> Draft:
@@ -78,7 +78,7 @@ def close_quarter(world: World) -> Draft:
     Seats that have no re-check or too few ratings are not ranked. Raises ``profit.quarter_open``.
     """
     quarter = read_text(world.draft, "quarter")
-    if today(world) < quarter_end(quarter):
+    if world.today < quarter_end(quarter):
         raise Refusal("quarter.not_over", quarter=quarter, day=quarter_end(quarter).isoformat())
     person = officer(world)
     held = [case for case in world.list(SEAT) if case.state in RELEASABLE]
@@ -130,7 +130,7 @@ def _score_case(world: World, seat: Case, quarter: str) -> Case:
         return case
     document: dict[str, JsonValue] = {"industry": seat.text("industry"), "counts": {}, "recheck": None}
     opened = case.opened_index if case is not None else 0
-    return Case(SCORE, key, world.chapter, "open", holder(seat), None, document, opened)
+    return Case(SCORE, key, world.chapter, "open", holder_of(seat), None, document, opened)
 
 
 def _counts(case: Case) -> dict[str, int]:

@@ -16,26 +16,17 @@ from chain.rule_kinds import encode_code
 from chain.types import AccountId
 from gateway.alliance.appeals import DISMISSED, UPHELD, close_appeal, is_upheld, open_appeal
 from gateway.alliance.bonds import leave_bond
-from gateway.alliance.forms import (
-    acting,
-    choice,
-    complete,
-    day_start,
-    due_draft,
-    holder,
-    in_force,
-    officer,
-    today,
-)
+from gateway.alliance.forms import acting, choice, complete, due_draft, in_force, officer
 from gateway.alliance.notices import publish
 from gateway.alliance.records import pack, unpack
 from gateway.alliance.standing import SEAT, seat_key
 from gateway.cases.book import DueRule, Rule
-from gateway.cases.case import Case
+from gateway.cases.case import Case, holder_of
 from gateway.cases.filling import read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft, Effect, GrantSeat, ReleaseSeat, RenewSeat
+from gateway.rules.calendar import day_start
 from gateway.rules.seat_life import (
     ReleaseReason,
     Seat,
@@ -62,7 +53,7 @@ def grant_seat(world: World, application: Application, case: Case) -> Draft:
         raise TypeError("the application was not granted")
     certificate = read_text(world.draft, "certificate")
     seat = Seat(
-        world.entry_id, world.chapter_text, application.industry, application.merchant, today(world), until
+        world.entry_id, world.chapter_text, application.industry, application.merchant, world.today, until
     )
     key = seat_key(world, application.industry)
     before = world.find(SEAT, key)
@@ -114,7 +105,7 @@ def expire(world: World) -> Draft:
 def give_notice(world: World) -> Draft:
     """Start the 90 days after which a merchant leaves by its own will."""
     case = _named(world)
-    after = advance(world, case, SeatStep.GIVE_NOTICE, SeatActor.MERCHANT, acting(world, holder(case)))
+    after = advance(world, case, SeatStep.GIVE_NOTICE, SeatActor.MERCHANT, acting(world, holder_of(case)))
     _keep(world, case, after)
     until = None if after.leaves_on is None else after.leaves_on.isoformat()
     return complete(world, [after.merchant], merchant=after.merchant, until=until)
@@ -123,7 +114,7 @@ def give_notice(world: World) -> Draft:
 def withdraw_notice(world: World) -> Draft:
     """Stay."""
     case = _named(world)
-    person = acting(world, holder(case))
+    person = acting(world, holder_of(case))
     after = advance(world, case, SeatStep.WITHDRAW_NOTICE, SeatActor.MERCHANT, person)
     _keep(world, case, after)
     return complete(world, [after.merchant], merchant=after.merchant)
@@ -164,7 +155,7 @@ def show_appeal_by(seat: Seat) -> str | None:
 def appeal(world: World) -> Draft:
     """Appeal against a proposed release; it waits for the decision."""
     case = _named(world)
-    after = advance(world, case, SeatStep.APPEAL, SeatActor.MERCHANT, acting(world, holder(case)))
+    after = advance(world, case, SeatStep.APPEAL, SeatActor.MERCHANT, acting(world, holder_of(case)))
     clock = open_appeal(world, case)
     _keep(world, case, after, appeal=world.entry_id)
     return complete(world, [after.merchant], merchant=after.merchant, **clock)
@@ -228,7 +219,7 @@ def advance(
     reason: ReleaseReason | None = None,
 ) -> Seat:
     """Return a seat after a step of this day. Raises RuleRefusal ``seat.*``."""
-    event = SeatEvent(step, actor, person, today(world), reason)
+    event = SeatEvent(step, actor, person, world.today, reason)
     return advance_seat(unpack(Seat, case), event, in_force(world, SEAT_TERMS))
 
 

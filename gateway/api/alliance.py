@@ -8,12 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from chain.canonical import JsonValue
-from chain.operation import CHAPTER_PATTERN, chapter_number
-from chain.types import ChapterCode
+from chain.operation import chapter_number
 from gateway.alliance.reading import read_notices, read_overdue, read_seats
-from gateway.api.context import EntryReader, Shared
+from gateway.api.context import EntryReader, Shared, one_chapter
 from gateway.auth import Principal
-from gateway.errors import Refusal
 from gateway.response_schemas.alliance import NoticePage, OverdueList, SeatMap
 from gateway.response_schemas.publish import answers
 
@@ -71,7 +69,5 @@ async def list_overdue(
 
 def _seen(principal: Principal, chapter: str | None) -> int | None:
     """Return the chapter asked for, None where its things do not exist for this key."""
-    code = chapter or principal.chapter
-    if code is None or not CHAPTER_PATTERN.match(code):
-        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
-    return chapter_number(ChapterCode(code)) if principal.may_see(code) else None
+    code = one_chapter(principal, chapter or None)
+    return chapter_number(code) if principal.may_see(code) else None

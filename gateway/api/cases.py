@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from chain.canonical import JsonValue
 from chain.entry_fields import CODE_PATTERN, is_timestamp
-from chain.operation import ACCOUNT_PATTERN, CHAPTER_PATTERN
-from gateway.api.context import CaseDecider, EntryReader, Shared
-from gateway.auth import Principal
+from chain.operation import ACCOUNT_PATTERN
+from gateway.api.context import CaseDecider, EntryReader, Shared, asked_chapter
 from gateway.case_rules import CASE_BOOK
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted, Submission
 from gateway.response_schemas.cases import CaseDetail, CasePage, DueSteps
 from gateway.response_schemas.publish import answers
+from gateway.rules.calendar import parse_timestamp
 from gateway.services import Services
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -41,7 +40,7 @@ async def list_cases(
     limit: Limit = 50,
 ) -> dict[str, JsonValue]:
     """Return cases of a kind in order of their keys; ``next`` is the cursor of the next page."""
-    seen = _chapter(principal, chapter)
+    seen = asked_chapter(principal, chapter)
     if holder is not None and not ACCOUNT_PATTERN.match(holder):
         raise Refusal("query.invalid", field="holder", reason="not an account")
     if state is not None and not CODE_PATTERN.match(state):
@@ -91,13 +90,7 @@ def run_due(services: Services) -> dict[str, JsonValue]:
     return {"recorded": recorded, "refused": refused, "more": len(steps) == DUE_LIMIT}
 
 
-def _chapter(principal: Principal, chapter: str | None) -> str | None:
-    if chapter is not None and not CHAPTER_PATTERN.match(chapter):
-        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
-    return principal.chapter if chapter is None else chapter
-
-
 def _milliseconds(text: str) -> int:
     if not is_timestamp(text):
         raise Refusal("query.invalid", field="due_before", reason="not RFC 3339 UTC with three decimals")
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
+    return parse_timestamp(text)

@@ -13,9 +13,8 @@ from fastapi import APIRouter, Query
 
 from chain.canonical import JsonValue
 from chain.errors import FormatError
-from chain.operation import CHAPTER_PATTERN, chapter_number
-from chain.types import ChapterCode
-from gateway.api.context import EntryReader, Shared
+from chain.operation import chapter_number
+from gateway.api.context import EntryReader, Shared, one_chapter
 from gateway.auth import Principal
 from gateway.commerce.awards import read_awards
 from gateway.commerce.contributions import read_equity, read_gates
@@ -80,13 +79,11 @@ async def _read(
     Raises:
         Refusal: ``not_found``; ``query.invalid``; what ``read`` refuses.
     """
-    code = chapter or principal.chapter
-    if code is None or not CHAPTER_PATTERN.match(code):
-        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
+    code = one_chapter(principal, chapter or None)
     if not principal.may_see(code) or not await asyncio.to_thread(services.directory.chapters, code):
         raise Refusal("not_found")
     try:
-        return await asyncio.to_thread(read, chapter_number(ChapterCode(code)))
+        return await asyncio.to_thread(read, chapter_number(code))
     except RuleRefusal as refusal:
         raise Refusal(refusal.code, **refusal.fields) from None
 

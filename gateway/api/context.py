@@ -9,7 +9,10 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from chain.canonical import JsonValue
+from chain.operation import CHAPTER_PATTERN
+from chain.types import ChapterCode
 from gateway.auth import Caller, Principal, Scope
+from gateway.errors import Refusal
 from gateway.services import Services
 
 _BEARER = HTTPBearer(auto_error=False, description="API key: ty_live_ and 32 characters")
@@ -28,6 +31,24 @@ def caller_of(request: Request) -> Caller:
 def body_of(request: Request) -> JsonValue:
     """Return the body as the guard parsed it, strictly."""
     return cast(JsonValue, request.state.json)
+
+
+def asked_chapter(principal: Principal, chapter: str | None) -> str | None:
+    """Return the chapter a query names, else the key's own; None asks for every chapter.
+
+    Raises Refusal ``query.invalid``.
+    """
+    if chapter is not None and not CHAPTER_PATTERN.match(chapter):
+        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
+    return principal.chapter if chapter is None else chapter
+
+
+def one_chapter(principal: Principal, chapter: str | None) -> ChapterCode:
+    """Return the one chapter a query is about. Raises Refusal ``query.invalid`` where it names none."""
+    code = asked_chapter(principal, chapter)
+    if code is None:
+        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
+    return ChapterCode(code)
 
 
 class Requires:

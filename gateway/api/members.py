@@ -10,9 +10,17 @@ from starlette.responses import Response
 
 from chain.canonical import JsonValue
 from chain.evidence.bundle import MEDIA_TYPE
-from chain.operation import ACCOUNT_PATTERN, CHAPTER_PATTERN, OperationKind, account_address
+from chain.operation import ACCOUNT_PATTERN, OperationKind, account_address
 from chain.types import AccountId, ChapterCode
-from gateway.api.context import AccountReader, CreditWriter, MemberReader, MemberWriter, Shared, services_of
+from gateway.api.context import (
+    AccountReader,
+    CreditWriter,
+    MemberReader,
+    MemberWriter,
+    Shared,
+    asked_chapter,
+    services_of,
+)
 from gateway.api.drafting import (
     draft_credit,
     draft_member,
@@ -70,9 +78,7 @@ async def list_members(
     limit: Limit = 50,
 ) -> dict[str, JsonValue]:
     """Return accounts in order of joining; ``next`` is the cursor of the next page, null at the end."""
-    if chapter is not None and not CHAPTER_PATTERN.match(chapter):
-        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
-    seen = principal.chapter if chapter is None else chapter
+    seen = asked_chapter(principal, chapter)
     if chapter is not None and not principal.may_see(chapter):
         return {"members": [], "next": None}
     found = await asyncio.to_thread(services.directory.members, seen, after, limit)

@@ -10,11 +10,18 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from chain.canonical import JsonValue
-from chain.operation import ACCOUNT_PATTERN, CHAPTER_PATTERN, chapter_number
+from chain.operation import ACCOUNT_PATTERN, chapter_number
 from chain.types import AccountId, ChapterCode, EntryId
-from gateway.api.context import AccountReader, EntryReader, EntryWriter, Regulator, Shared, services_of
+from gateway.api.context import (
+    AccountReader,
+    EntryReader,
+    EntryWriter,
+    Regulator,
+    Shared,
+    one_chapter,
+    services_of,
+)
 from gateway.api.submitting import created, submit
-from gateway.auth import Principal
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted, Draft
 from gateway.members.reading import export_tree, list_parameters, read_referral_meter, show_credits
@@ -42,7 +49,7 @@ async def get_parameters(
     principal: EntryReader, services: Shared, chapter: Chapter = None
 ) -> dict[str, JsonValue]:
     """Return a chapter's parameters: what is in force today, "not set" included, and every version."""
-    code = _chapter(principal, chapter)
+    code = one_chapter(principal, chapter)
     day = business_date(services.clock() // 1000)
     found: list[dict[str, JsonValue]] = []
     if principal.may_see(code):
@@ -57,7 +64,7 @@ async def get_meter(
     principal: EntryReader, services: Shared, chapter: Chapter = None
 ) -> dict[str, JsonValue]:
     """Return the referral meter: deepest paid chain, people per chain, share of sales, distances left."""
-    code = _chapter(principal, chapter)
+    code = one_chapter(principal, chapter)
     if not principal.may_see(code):
         raise Refusal("not_found")
     day = business_date(services.clock() // 1000)
@@ -69,7 +76,7 @@ async def get_meter(
 )
 async def get_tree(principal: Regulator, services: Shared, chapter: Chapter = None) -> dict[str, JsonValue]:
     """Export who referred whom, for the regulator, by pseudonyms that change with every export."""
-    code = _chapter(principal, chapter)
+    code = one_chapter(principal, chapter)
     found: list[dict[str, JsonValue]] = []
     if principal.may_see(code):
         salt = services.entropy(32)
@@ -166,10 +173,3 @@ async def _said(request: Request, accepted: Accepted) -> dict[str, JsonValue]:
     record = await asyncio.to_thread(services_of(request).records.at, accepted.index)
     public: dict[str, JsonValue] = json.loads(record.body or b'{"public":{}}')["public"]
     return public
-
-
-def _chapter(principal: Principal, chapter: str | None) -> ChapterCode:
-    code = principal.chapter if chapter is None else chapter
-    if code is None or not CHAPTER_PATTERN.match(code):
-        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
-    return ChapterCode(code)

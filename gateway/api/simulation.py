@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 from fastapi import APIRouter
 
@@ -13,7 +12,7 @@ from gateway.api.context import Administrator, Shared
 from gateway.errors import Refusal
 from gateway.response_schemas.cases import ClockTime
 from gateway.response_schemas.publish import answers
-from gateway.rules.calendar import format_timestamp
+from gateway.rules.calendar import format_timestamp, parse_timestamp
 from gateway.schemas import ClockIn
 
 router = APIRouter(prefix="/v1", tags=["simulation"])
@@ -29,7 +28,7 @@ async def move_clock(body: ClockIn, principal: Administrator, services: Shared) 
         raise Refusal("not_found")
     if not is_timestamp(body.to):
         raise Refusal("entry.bad_field", field="to", reason="not RFC 3339 UTC with three decimals")
-    to = round(datetime.fromisoformat(body.to).timestamp() * 1000)
+    to = parse_timestamp(body.to)
     if not clock.advance(to):
         raise Refusal("entry.bad_field", field="to", reason="is in the past of this clock")
     await asyncio.to_thread(services.set_chain_time, to // 1000)

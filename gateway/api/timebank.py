@@ -9,9 +9,8 @@ from fastapi import APIRouter, Query
 
 from chain.canonical import JsonValue
 from chain.entry_fields import CODE_PATTERN
-from chain.operation import CHAPTER_PATTERN, chapter_number
-from chain.types import ChapterCode
-from gateway.api.context import EntryReader, Shared
+from chain.operation import chapter_number
+from gateway.api.context import EntryReader, Shared, one_chapter
 from gateway.errors import Refusal
 from gateway.response_schemas.publish import answers
 from gateway.response_schemas.timebank import MatchList
@@ -29,9 +28,7 @@ async def get_matches(
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
 ) -> dict[str, JsonValue]:
     """Match the open requests of a chapter with its offers in the same compound."""
-    code = chapter or principal.chapter
-    if code is None or not CHAPTER_PATTERN.match(code):
-        raise Refusal("query.invalid", field="chapter", reason="not NNNN-NNNN")
+    code = one_chapter(principal, chapter or None)
     if compound is not None and not CODE_PATTERN.match(compound):
         raise Refusal("query.invalid", field="compound", reason="not a code")
     if not principal.may_see(code):
@@ -39,7 +36,7 @@ async def get_matches(
     found = await asyncio.to_thread(
         lambda: list_matches(
             services.database,
-            chapter_number(ChapterCode(code)),
+            chapter_number(code),
             services.clock(),
             compound=compound,
             limit=limit,

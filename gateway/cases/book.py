@@ -61,8 +61,10 @@ class CaseBook:
         """
         found: list[tuple[str, Draft]] = []
         for case in iter_due(connection, now):
+            if len(found) == limit:
+                break
             rule = self._due.get(case.kind)
-            draft = rule(case) if rule is not None and len(found) < limit else None
+            draft = None if rule is None else rule(case)
             if draft is not None:
                 found.append((f"due:{case.kind}:{case.key}:{case.due_at}", draft))
         return found

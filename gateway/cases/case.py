@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chain.canonical import JsonValue
 from chain.types import AccountId
@@ -41,3 +41,15 @@ class Case:
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"{self.kind} has no number {name}")
         return value
+
+
+def changed(case: Case, **members: JsonValue) -> Case:
+    """Return the case with other members in its document."""
+    return replace(case, document={**case.document, **members})
+
+
+def holder_of(case: Case) -> AccountId:
+    """Return whose case it is. Raises TypeError for a case of nobody."""
+    if case.holder is None:
+        raise TypeError(f"{case.kind} has no holder")
+    return case.holder

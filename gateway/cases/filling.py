@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from chain.canonical import JsonValue
@@ -10,6 +10,7 @@ from chain.operation import ZERO_ADDRESS, ZERO_REF, Operation, OperationKind, ac
 from chain.types import AccountId, Address, EntryId
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
+from gateway.rules.splits import Leg
 
 
 def fill(draft: Draft, **computed: JsonValue) -> Draft:
@@ -81,3 +82,11 @@ def only_subject(draft: Draft) -> AccountId:
     if len(draft.subjects) != 1:
         raise Refusal("entry.bad_field", field="subjects", reason="not exactly one account")
     return draft.subjects[0]
+
+
+def show_legs(legs: Iterable[Leg], accounts: Mapping[str, str]) -> JsonValue:
+    """Return legs as an entry says them, with the account of each role that has one."""
+    return [
+        {"role": role, "amount": str(amount), **({"account": accounts[role]} if role in accounts else {})}
+        for role, amount in legs
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TypeVar, cast
 
 from sqlalchemy import Connection
@@ -21,7 +22,7 @@ from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.ledger.registers import Registers
 from gateway.ledger.steps import Step
-from gateway.rules.calendar import business_day, parse_timestamp
+from gateway.rules.calendar import business_date, business_day, parse_timestamp
 
 SELECT_CASES = (
     "SELECT kind, key, chapter, state, holder, due_at, document, opened_index, changed_index FROM cases"
@@ -218,6 +219,11 @@ class World:
         if self.find(kind, key) is not None:
             raise Refusal("case.exists", kind=kind)
         self.put(replace(case, kind=kind, key=key))
+
+    @property
+    def today(self) -> date:
+        """The step's business date."""
+        return business_date(self.now // 1000)
 
     @property
     def chapter_text(self) -> str:

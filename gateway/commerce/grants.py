@@ -24,7 +24,6 @@ from gateway.cases.pools import (
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
-from gateway.rules.calendar import business_date
 from gateway.rules.pools import GRANT_TERMS, Place, find_move, grant_coins
 from gateway.rules.split_tables import CHAPTER_FUND, PUBLIC_BENEFIT
 from gateway.rules.versions import pick_table
@@ -46,7 +45,7 @@ def book_grant(world: World) -> Draft:
     """
     draft = world.draft
     kind, amount = _choice(draft, "kind", GRANT_KINDS), read_sum(draft, "amount", least=1)
-    terms = pick_table(GRANT_TERMS, "sponsorship", business_date(world.now // 1000))
+    terms = pick_table(GRANT_TERMS, "sponsorship", world.today)
     find_move(Place.CASH, Place(terms.pool), kind)
     pool = pool_account(world, terms.pool)
     _check_receiver(world)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from gateway.rules.fees import day_start
+from gateway.rules.calendar import day_start
 
 
 def month_span(period: int) -> tuple[int, int]:

@@ -11,21 +11,19 @@ from datetime import date, timedelta
 from typing import cast
 
 from chain.canonical import JsonValue
+from chain.rule_kinds import LineKind, TableKind
 from gateway.cases.book import Rule
 from gateway.cases.case import Case
 from gateway.cases.filling import fill, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft, PublishTable
-from gateway.rules.calendar import business_date
-from gateway.rules.fees import day_start
+from gateway.rules.calendar import day_start
 from gateway.rules.split_tables import PURCHASE_TABLES, SPLIT_TABLES, check_purchase_table, pick_split
 from gateway.rules.splits import SplitTable
 from gateway.rules.versions import table_digest
 
 RULE_TABLE = "rule_table"
-FEE, PURCHASE, REFERRAL = 1, 2, 3
-"""Kinds of tables in `RuleBook`."""
 LONGEST_AHEAD = timedelta(days=1_000)
 
 
@@ -44,7 +42,7 @@ def publish_table(world: World) -> Draft:
         raise Refusal("rule.unknown_table", table=name)
     if name in PURCHASE_TABLES:
         check_purchase_table(table)
-    today = business_date(world.now // 1000)
+    today = world.today
     since = date.fromisoformat(read_text(draft, "since"))
     before = world.find(RULE_TABLE, table_key(world.chapter_text, name))
     earliest = max(today, date.fromisoformat(before.text("since")) if before is not None else today)
@@ -62,10 +60,10 @@ def publish_table(world: World) -> Draft:
     effect = PublishTable(
         world.chapter,
         name,
-        _kind(name),
+        int(_kind(name)),
         day_start(since) // 1000,
-        tuple((line.role, 1, line.basis_points) for line in table.lines)
-        + tuple((line.role, 2, line.amount) for line in table.fixed),
+        tuple((line.role, int(LineKind.BASIS_POINTS), line.basis_points) for line in table.lines)
+        + tuple((line.role, int(LineKind.FIXED_AMOUNT), line.amount) for line in table.fixed),
         table.residual,
         bytes(digest),
     )
@@ -80,7 +78,7 @@ def table_key(chapter: str, table: str) -> str:
 
 def table_in_force(world: World, name: str) -> SplitTable:
     """Return the version the chapter published for today, else the one that ships for it."""
-    today = business_date(world.now // 1000)
+    today = world.today
     case = world.find(RULE_TABLE, table_key(world.chapter_text, name))
     if case is not None:
         versions = cast("dict[str, int]", case.document["versions"])
@@ -91,10 +89,10 @@ def table_in_force(world: World, name: str) -> SplitTable:
     return pick_split(name, today)
 
 
-def _kind(name: str) -> int:
+def _kind(name: str) -> TableKind:
     if name in PURCHASE_TABLES:
-        return PURCHASE
-    return FEE if name.endswith(("_fee", "_fee_fixed")) else REFERRAL
+        return TableKind.PURCHASE
+    return TableKind.FEE if name.endswith(("_fee", "_fee_fixed")) else TableKind.REFERRAL
 
 
 TABLE_RULES: dict[str, Rule] = {"rule.published": publish_table}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import cast
 
-from chain.canonical import JsonValue
-from chain.types import AccountId
 from gateway.alliance.standing import SUSPENDED, seat_state
 from gateway.cases.case import Case
 from gateway.cases.world import Standing, World
@@ -17,18 +13,6 @@ from gateway.rules.splits import Leg, claw_back
 
 SALE = "sale"
 COMPLETED, PARTLY, REFUNDED = "completed", "partly_refunded", "refunded"
-
-
-def changed(case: Case, **members: JsonValue) -> Case:
-    """Return the case with other members in its document."""
-    return replace(case, document={**case.document, **members})
-
-
-def holder_of(case: Case) -> AccountId:
-    """Return whose case it is. Raises TypeError for a case of nobody."""
-    if case.holder is None:
-        raise TypeError(f"{case.kind} has no holder")
-    return case.holder
 
 
 def items_of(case: Case, name: str) -> list[Leg]:
@@ -45,14 +29,6 @@ def money_back(sale: Case) -> int:
     """Return the fen of that money given back so far; a voucher covers what is left of the bill last."""
     total, refunded = sale.number("amount"), sale.number("refunded")
     return min(refunded - claw_back(sale.number("paid"), total, 0, refunded), money_of(sale))
-
-
-def show_legs(legs: Iterable[Leg], accounts: Mapping[str, str]) -> JsonValue:
-    """Return legs as an entry says them, with the account of each role that has one."""
-    return [
-        {"role": role, "amount": str(amount), **({"account": accounts[role]} if role in accounts else {})}
-        for role, amount in legs
-    ]
 
 
 def require_not_suspended(world: World, merchant: str) -> None:

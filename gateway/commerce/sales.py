@@ -12,8 +12,8 @@ from typing import cast
 
 from chain.canonical import JsonValue
 from chain.operation import OperationKind
-from gateway.cases.case import Case
-from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text
+from gateway.cases.case import Case, changed, holder_of
+from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text, show_legs
 from gateway.cases.world import World
 from gateway.commerce.rule_tables import table_in_force
 from gateway.commerce.sale_case import (
@@ -21,20 +21,16 @@ from gateway.commerce.sale_case import (
     PARTLY,
     REFUNDED,
     SALE,
-    changed,
-    holder_of,
     items_of,
     money_of,
     own_merchant,
     require_not_suspended,
-    show_legs,
 )
 from gateway.commerce.voucher_case import refund_granting, refund_using
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members.family import check_ward
 from gateway.members.rewards import mark_refunded
-from gateway.rules.calendar import business_date
 from gateway.rules.pools import REBATE_TERMS
 from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
 from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP
@@ -117,7 +113,7 @@ def grant_rebate(world: World) -> Draft:
     if case.document["rebate_given"]:
         raise Refusal("sale.rebated_already")
     base = money_of(case)
-    terms = pick_table(REBATE_TERMS, "consumption_rebate", business_date(world.now // 1000))
+    terms = pick_table(REBATE_TERMS, "consumption_rebate", world.today)
     rebate = compute_rebate(base, terms.basis_points)
     world.put(changed(case, rebate_given=True, rebated=rebate.amount))
     draft = fill(

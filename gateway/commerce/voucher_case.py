@@ -11,10 +11,10 @@ from datetime import date, timedelta
 from typing import cast
 
 from chain.canonical import JsonValue
-from gateway.cases.case import Case
+from gateway.cases.case import Case, changed
 from gateway.cases.world import World
-from gateway.commerce.sale_case import REFUNDED, changed, items_of, money_back, money_of
-from gateway.rules.fees import day_start
+from gateway.commerce.sale_case import REFUNDED, items_of, money_back, money_of
+from gateway.rules.calendar import day_start
 from gateway.rules.vouchers import Voucher, VoucherState, return_issue
 
 VOUCHER = "voucher"

@@ -11,18 +11,15 @@ from dataclasses import replace
 from chain.canonical import JsonValue
 from chain.operation import chapter_code
 from gateway.cases.book import DueRule, Rule
-from gateway.cases.case import Case
-from gateway.cases.filling import concern, fill, read_text
+from gateway.cases.case import Case, changed, holder_of
+from gateway.cases.filling import concern, fill, read_text, show_legs
 from gateway.cases.world import World
 from gateway.commerce.sale_case import (
     COMPLETED,
     SALE,
-    changed,
-    holder_of,
     money_of,
     own_merchant,
     require_not_suspended,
-    show_legs,
 )
 from gateway.commerce.voucher_case import VOUCHER, end_of, keep_voucher, read_voucher, write_voucher
 from gateway.errors import Refusal
@@ -58,7 +55,7 @@ def grant_voucher(world: World) -> Draft:
     )
     if shop.account == issuing:
         raise Refusal("voucher.same_shop")
-    day = business_date(world.now // 1000)
+    day = world.today
     terms = pick_table(VOUCHER_TERMS, TERMS, day)
     table = pick_split(terms.cost_table, day)
     voucher = issue_voucher(holder_of(sale), issuing, issuing, sale.key, money_of(sale), day, terms)
@@ -107,7 +104,7 @@ def spend_voucher(world: World) -> Draft:
         sale.text("merchant"),
         sale.key,
         money_of(sale),
-        business_date(world.now // 1000),
+        world.today,
         table,
     )
     keep_voucher(world, case, used.voucher)
@@ -151,7 +148,7 @@ def return_voucher(world: World) -> Draft:
     sale = world.find(SALE, voucher.used_order) if voucher.used_order else None
     if sale is None:
         raise Refusal("voucher.not_refunded")
-    day = business_date(world.now // 1000)
+    day = world.today
     result = return_use(voucher, sale.key, sale.number("amount"), sale.number("refunded"), day)
     if result.voucher == voucher:
         raise Refusal("voucher.not_refunded")
@@ -169,7 +166,7 @@ def lapse_voucher(world: World) -> Draft:
     """End an open voucher whose last day is over. Raises Refusal ``voucher.not_over``."""
     case = world.about(VOUCHER, VoucherState.OPEN.value)
     voucher = read_voucher(case)
-    after = expire_voucher(voucher, business_date(world.now // 1000))
+    after = expire_voucher(voucher, world.today)
     if after == voucher:
         raise Refusal("voucher.not_over", day=voucher.last_day.isoformat())
     keep_voucher(world, case, after)

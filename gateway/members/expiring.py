@@ -15,7 +15,6 @@ from gateway.cases.world import Movement, World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members.parameters import expiry_on
-from gateway.members.register import today
 from gateway.rules.calendar import business_date
 from gateway.rules.expiry import ExpiryTerms, Lot, expiry_due, spend_lots, total_value
 
@@ -27,7 +26,7 @@ def expire_credits(world: World) -> Draft:
     standing = world.own(only_subject(world.draft), "subjects")
     if standing.kind != AccountKind.MEMBER:
         raise Refusal("membership.wrong_account", wanted="member")
-    day = today(world)
+    day = world.today
     version, terms = expiry_on(world, day)
     if terms is None:
         raise Refusal("expiry.not_set")

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from chain.operation import account_id
 from chain.types import Address
-from gateway.cases.case import Case
+from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, only_subject, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members.parameters import kin_terms
-from gateway.members.register import changed, find_membership, require_active, today
+from gateway.members.register import find_membership, require_active
 from gateway.rules.membership import check_relation
 
 KIN, GUARDIAN = "kin", "guardian"
@@ -92,7 +92,7 @@ def appoint_guardian(world: World) -> Draft:
     if basis == "elder" and (member is None or member.document.get("elder") is not True):
         raise Refusal("guardian.not_an_elder")
     until = world.draft.public.get("until")
-    if isinstance(until, str) and until < today(world).isoformat():
+    if isinstance(until, str) and until < world.today.isoformat():
         raise Refusal("entry.bad_field", field="public.until", reason="has passed")
     before = world.find(GUARDIAN, ward)
     if before is not None and before.state == APPOINTED:
@@ -131,7 +131,7 @@ def check_ward(world: World, account: str, amount: int) -> None:
     case = world.find(GUARDIAN, account)
     if case is None or case.state != APPOINTED or world.draft.actor == case.text("guardian"):
         return
-    day = today(world).isoformat()
+    day = world.today.isoformat()
     until = case.document.get("until")
     if isinstance(until, str) and until < day:
         return

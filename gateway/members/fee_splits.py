@@ -12,12 +12,11 @@ from chain.canonical import JsonValue
 from chain.operation import chapter_code
 from chain.types import EntryId
 from gateway.cases.case import Case
-from gateway.cases.filling import concern, fill
+from gateway.cases.filling import concern, fill, show_legs
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members import switches
-from gateway.members.register import today
 from gateway.rules.fees import FeeTerms
 from gateway.rules.referral import split_fee
 from gateway.rules.split_tables import REFERRING_SHOP, pick_split
@@ -46,7 +45,7 @@ def split_paid_fee(world: World) -> Draft:
         raise Refusal("membership.fee_held")
     case = world.about(FEE, PAID)
     amount, account = case.number("amount"), case.text("account")
-    table = pick_split(case.text("table"), today(world))
+    table = pick_split(case.text("table"), world.today)
     shop = _referring_shop(world, account)
     gates = switches.read_switches(world)
     legs = split_fee(amount, table, shop is not None, gates)
@@ -58,10 +57,7 @@ def split_paid_fee(world: World) -> Draft:
         table=table.id,
         version=table.version,
         referring_shop=accounts.get(REFERRING_SHOP),
-        legs=[
-            {"role": role, "amount": str(part), **({"account": accounts[role]} if role in accounts else {})}
-            for role, part in legs
-        ],
+        legs=show_legs(legs, accounts),
     )
     draft = replace(draft, rule=f"{table.id}:{table.version}")
     return concern(draft, [account, *accounts.values()], [case.key])

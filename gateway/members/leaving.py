@@ -15,7 +15,7 @@ from chain.operation import OperationKind, account_address, chapter_code
 from chain.types import AccountId
 from gateway.cases.book import CLOSED as ACCOUNT_CLOSED
 from gateway.cases.book import CLOSING
-from gateway.cases.case import Case
+from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, only_subject, order, read_text
 from gateway.cases.pools import HOLDING, find_pool
 from gateway.cases.world import World
@@ -31,7 +31,6 @@ from gateway.members.register import (
     MEMBERSHIP,
     MOVED,
     SUSPENDED,
-    changed,
     find_membership,
     require_membership,
     text_or_none,

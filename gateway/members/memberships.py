@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from chain.canonical import JsonValue
 from chain.errors import FormatError
-from gateway.cases.case import Case
+from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, only_subject, read_text
 from gateway.cases.world import Standing, World
 from gateway.errors import Refusal
@@ -27,14 +27,13 @@ from gateway.members.register import (
     MOVED,
     REFUNDED,
     SUSPENDED,
-    changed,
     find_membership,
     is_active,
     require_membership,
     text_or_none,
-    today,
 )
-from gateway.rules.fees import FEE_KINDS, FeeTerms, day_start, pick_fee, year_end
+from gateway.rules.calendar import day_start
+from gateway.rules.fees import FEE_KINDS, FeeTerms, pick_fee, year_end
 from gateway.rules.membership import AgeTerms, BirthMonth, is_elder
 from gateway.rules.referral import waives_year
 from gateway.rules.referral_tables import WAIVER_TERMS
@@ -52,7 +51,7 @@ def open_membership(world: World) -> Draft:
     if earlier is not None and earlier.state != REFUNDED:
         raise Refusal("case.exists", kind=MEMBERSHIP)
     terms = _terms(world, account)
-    since = today(world)
+    since = world.today
     until = year_end(since)
     elder = _judge_elder(world.draft, since, age_terms(world))
     draft = world.draft
@@ -85,7 +84,7 @@ def renew_membership(world: World) -> Draft:
     account = world.own(case.key, "subjects")
     if not account.may_send:
         raise Refusal("member.frozen", field="subjects")
-    day, last = today(world), date.fromisoformat(case.text("until"))
+    day, last = world.today, date.fromisoformat(case.text("until"))
     if case.state == ACTIVE and last > year_end(day):
         raise Refusal("membership.paid_ahead", until=last.isoformat())
     since = last + DAY if case.state == ACTIVE else day
@@ -120,7 +119,7 @@ def upgrade_membership(world: World) -> Draft:
     """Change to a higher kind for the rest of the year, for the difference of the two fees."""
     case = require_membership(world, only_subject(world.draft), ACTIVE)
     account = world.own(case.key, "subjects")
-    was, terms = pick_fee(case.text("kind"), today(world)), _terms(world, account)
+    was, terms = pick_fee(case.text("kind"), world.today), _terms(world, account)
     if not was.rank or terms.rank <= was.rank:
         raise Refusal("membership.not_an_upgrade", kind=was.id)
     difference = terms.amount - case.number("fee")
@@ -150,7 +149,7 @@ def upgrade_membership(world: World) -> Draft:
 def refund_membership(world: World) -> Draft:
     """Give the refundable kind's fee back against the custodian's receipts: the membership ends."""
     case = require_membership(world, only_subject(world.draft), ACTIVE, SUSPENDED, LAPSED)
-    terms = pick_fee(case.text("kind"), today(world))
+    terms = pick_fee(case.text("kind"), world.today)
     if not terms.held:
         raise Refusal("membership.not_refundable")
     world.put(
@@ -173,7 +172,7 @@ def confirm_elder(world: World) -> Draft:
     """Record that a member has reached the elders' age since, on the platform's word with its evidence."""
     case = require_membership(world, only_subject(world.draft), ACTIVE, SUSPENDED)
     draft = fill(world.draft, elder=True)
-    _judge_elder(draft, today(world), age_terms(world))
+    _judge_elder(draft, world.today, age_terms(world))
     world.put(changed(case, elder=True))
     return draft
 
@@ -184,7 +183,7 @@ def _terms(world: World, account: Standing, kind: str | None = None) -> FeeTerms
     if kind not in FEE_KINDS:
         raise Refusal("membership.unknown_kind", known=", ".join(FEE_KINDS))
     version = world.draft.public.get("version")
-    terms = pick_fee(kind, today(world), version if isinstance(version, int) else None)
+    terms = pick_fee(kind, world.today, version if isinstance(version, int) else None)
     wanted = AccountKind.MERCHANT if terms.merchant else AccountKind.MEMBER
     if account.kind != wanted:
         raise Refusal("membership.wrong_account", wanted=wanted.name.lower())
@@ -215,7 +214,7 @@ def _judge_elder(draft: Draft, day: date, terms: AgeTerms) -> bool:
 def _check_waiver(world: World, case: Case) -> int:
     """Return the year's referrals that waive the fee. Raises Refusal ``membership.waiver_*``."""
     gates = switches.read_switches(world)
-    terms = pick_table(WAIVER_TERMS, "referral_waiver", today(world))
+    terms = pick_table(WAIVER_TERMS, "referral_waiver", world.today)
     since = case.text("since")
     have = sum(
         1

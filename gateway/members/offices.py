@@ -14,7 +14,7 @@ from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.members.parameters import PARAMETER, parameter_key, pick_version, tier_terms
-from gateway.members.register import is_active, require_active, text_or_none, today
+from gateway.members.register import is_active, require_active, text_or_none
 from gateway.rules.membership import judge_tier
 
 STEWARD, TIER = "steward", "tier"
@@ -65,7 +65,7 @@ def set_tier(world: World) -> Draft:
     if case.state == tier:
         raise Refusal("tier.unchanged", tier=tier)
     version = pick_version(
-        world.find(PARAMETER, parameter_key(world.chapter, "gold_team")), "gold_team", today(world)
+        world.find(PARAMETER, parameter_key(world.chapter, "gold_team")), "gold_team", world.today
     ).version
     document = {"team": len(team), "gold_teams": golden}
     world.put(replace(case, state=tier, document={**case.document, **document}))

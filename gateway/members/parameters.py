@@ -19,11 +19,10 @@ from gateway.cases.filling import fill, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft, SetCaps
-from gateway.members.register import today
+from gateway.rules.calendar import day_start
 from gateway.rules.caps import Caps
 from gateway.rules.closing import ClosingTerms, Destination
 from gateway.rules.expiry import AgeBand, ExpiryTerms
-from gateway.rules.fees import day_start
 from gateway.rules.membership import AgeTerms, KinTerms, TierTerms
 
 PARAMETER = "parameter"
@@ -132,7 +131,7 @@ def _loaded(value: JsonValue) -> Value:
 
 def value_of(world: World, name: str) -> Value:
     """Return a parameter of the step's chapter as it is in force for the step, None: not set."""
-    return pick_version(world.find(PARAMETER, parameter_key(world.chapter, name)), name, today(world)).value
+    return pick_version(world.find(PARAMETER, parameter_key(world.chapter, name)), name, world.today).value
 
 
 def amount_of(world: World, name: str) -> int | None:
@@ -210,7 +209,7 @@ def put_in_force(world: World) -> Draft:
     name = _name(world)
     case = world.require(PARAMETER, parameter_key(world.chapter, name), "public.parameter")
     waiting = [row for row in versions_of(case) if row.version > case.number("applied")]
-    if not waiting or waiting[0].effective_from > today(world).isoformat():
+    if not waiting or waiting[0].effective_from > world.today.isoformat():
         raise Refusal("parameter.not_due")
     row = waiting[0]
     world.put(_with_clock(replace(case, document={**case.document, "applied": row.version})))
@@ -262,7 +261,7 @@ def _read_value(draft: Draft, name: str) -> Value:
 
 def _effective(world: World, last: str | None) -> str:
     """Return the day a version takes effect: not past, and after the version before."""
-    day = today(world).isoformat()
+    day = world.today.isoformat()
     wanted = str(world.draft.public.get("effective_from", day))
     if wanted < day:
         raise Refusal("parameter.in_past", day=day)

@@ -14,7 +14,7 @@ from gateway.cases.filling import concern, fill, only_subject, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
-from gateway.members.register import MOVED, find_membership, text_or_none, today
+from gateway.members.register import MOVED, find_membership, text_or_none
 from gateway.rules.referral import Ties, check_referrer
 
 REFERRAL = "referral"
@@ -34,7 +34,7 @@ def declare_referral(world: World) -> Draft:
     if was == referrer.account:
         raise Refusal("case.exists", kind=REFERRAL)
     document: dict[str, JsonValue] = {
-        "referrer": referrer.account, "entry": world.entry_id, "day": today(world).isoformat()
+        "referrer": referrer.account, "entry": world.entry_id, "day": world.today.isoformat()
     }  # fmt: skip
     fresh = Case(REFERRAL, member.account, world.chapter, DECLARED, referrer.account, None, document)
     if before is None:

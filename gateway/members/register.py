@@ -6,25 +6,15 @@ last day named.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date
-
-from chain.canonical import JsonValue
 from gateway.cases.case import Case
 from gateway.cases.world import World
 from gateway.errors import Refusal
-from gateway.rules.calendar import business_date
 
 MEMBERSHIP = "membership"
 ACTIVE, SUSPENDED, LAPSED, REFUNDED = "active", "suspended", "lapsed", "refunded"
 CLOSED = "closed"
 MOVED = "moved"
 """State of a case whose account was recovered: it goes on under the key of the new one."""
-
-
-def today(world: World) -> date:
-    """Return the business date of the step."""
-    return business_date(world.now // 1000)
 
 
 def find_membership(world: World, account: str) -> Case | None:
@@ -58,8 +48,3 @@ def text_or_none(case: Case, name: str) -> str | None:
     """Return a member of the document that is text, None where it is not there."""
     value = case.document.get(name)
     return value if isinstance(value, str) else None
-
-
-def changed(case: Case, **members: JsonValue) -> Case:
-    """Return the case with other members in its document."""
-    return replace(case, document={**case.document, **members})

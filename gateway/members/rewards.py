@@ -14,14 +14,13 @@ from typing import cast
 from chain.canonical import JsonValue
 from chain.operation import chapter_code
 from chain.types import AccountId, EntryId
-from gateway.cases.case import Case
+from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, read_sum
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.members import switches
 from gateway.members.referrals import DECLARED, PAID, REFERRAL, SALE, read_ties
-from gateway.members.register import changed, today
 from gateway.rules.calendar import business_month, format_month
 from gateway.rules.referral import (
     Decision,
@@ -99,7 +98,7 @@ def reward_sale(world: World) -> Draft:
 
 
 def _offer(world: World, sale: Case, margin: int) -> _Offer:
-    day, buyer = today(world), str(sale.holder)
+    day, buyer = world.today, str(sale.holder)
     rules = RewardRules(
         pick_table(REWARD_TERMS, TERMS, day), pick_table(METER_LIMITS, "referral_meter", day),
         switches.read_switches(world),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from chain.errors import FormatError
-from gateway.rules.calendar import SHANGHAI, business_date
+from gateway.rules.calendar import business_date, day_start_seconds
 from gateway.rules.matching import Span
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -45,7 +45,7 @@ def free_spans(codes: Iterable[str], day: date) -> tuple[Span, ...]:
 
     Raises FormatError for a code that is none.
     """
-    midnight = day_start(day)
+    midnight = day_start_seconds(day)
     names = ("daily", WEEKDAYS[day.weekday()], day.isoformat())
     found = sorted((begin, end) for when, begin, end in map(parse_availability, codes) if when in names)
     merged: list[tuple[int, int]] = []
@@ -55,11 +55,6 @@ def free_spans(codes: Iterable[str], day: date) -> tuple[Span, ...]:
         else:
             merged.append((begin, end))
     return tuple(Span(midnight + begin, midnight + end) for begin, end in merged)
-
-
-def day_start(day: date) -> int:
-    """Return the first second of a business date, Unix time."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).timestamp())
 
 
 def week_of(unix_seconds: int) -> date:

@@ -15,6 +15,7 @@ SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 _OFFSET = 8 * 3600
 _DAY = 86_400
+_EPOCH = date(1970, 1, 1)
 
 
 def business_day(unix_seconds: int) -> int:
@@ -25,6 +26,16 @@ def business_day(unix_seconds: int) -> int:
 def business_date(unix_seconds: int) -> date:
     """Return the business date that contains the second."""
     return datetime.fromtimestamp(unix_seconds, SHANGHAI).date()
+
+
+def day_start(day: date) -> int:
+    """Return when a business date begins, Unix milliseconds."""
+    return ((day - _EPOCH).days * _DAY - _OFFSET) * 1000
+
+
+def day_start_seconds(day: date) -> int:
+    """Return the first second of a business date, Unix time."""
+    return day_start(day) // 1000
 
 
 def business_month(unix_seconds: int) -> int:

@@ -65,9 +65,3 @@ def year_end(since: date) -> date:
         return since.replace(year=since.year + 1) - timedelta(days=1)
     except ValueError:
         return date(since.year + 1, 2, 28)
-
-
-def day_start(day: date) -> int:
-    """Return the Unix milliseconds at which a business date begins."""
-    # 00:00 in UTC+8 is 16:00 UTC of the day before.
-    return ((day - date(1970, 1, 1)).days * 86_400 - 8 * 3_600) * 1_000

@@ -19,8 +19,8 @@ from gateway.cases.pools import MERCHANT_SUBSIDY, SUBSIDY, find_pool
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
-from gateway.rules.availability import day_start, week_of
-from gateway.rules.calendar import business_date, format_timestamp
+from gateway.rules.availability import week_of
+from gateway.rules.calendar import day_start_seconds, format_timestamp
 from gateway.rules.parameters import value_on
 from gateway.rules.service import SERVICE_TERMS, CapacityWarning, ServiceKind, judge_capacity
 from gateway.timebank.records import concerning
@@ -75,7 +75,7 @@ def count_cancelled(world: World, service: str, starts_at: int) -> None:
 
 
 def _warning(world: World, case: Case) -> CapacityWarning | None:
-    terms = value_on(SERVICE_TERMS, business_date(world.now // 1000))
+    terms = value_on(SERVICE_TERMS, world.today)
     return judge_capacity(case.text("service"), case.number("requests"), case.number("capacity"), terms)
 
 
@@ -93,7 +93,7 @@ def warn_capacity(world: World) -> Draft:
     if warning is None:
         raise TypeError("demand over capacity without a warning")
     world.put(replace(case, state=WARNED, due_at=None))
-    until = day_start(week + timedelta(days=7)) * 1000
+    until = day_start_seconds(week + timedelta(days=7)) * 1000
     opens = case.text("kind") == ServiceKind.VALUE_ADDED and world.now < until
     pool = MERCHANT_SUBSIDY if find_pool(world, MERCHANT_SUBSIDY) is not None else SUBSIDY
     if opens:

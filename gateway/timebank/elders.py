@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.cases.world import World
 from gateway.members.family import APPOINTED, GUARDIAN
-from gateway.members.register import find_membership, is_active, today
+from gateway.members.register import find_membership, is_active
 
 
 def is_elder(world: World, account: str) -> bool:
@@ -19,4 +19,4 @@ def is_guardian(world: World, actor: str, ward: str) -> bool:
     if case is None or case.state != APPOINTED or case.text("guardian") != actor:
         return False
     until = case.document.get("until")
-    return not isinstance(until, str) or today(world).isoformat() <= until
+    return not isinstance(until, str) or world.today.isoformat() <= until

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from typing import cast
 
 from chain.canonical import JsonValue
@@ -13,7 +12,6 @@ from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.availability import parse_availability
-from gateway.rules.calendar import business_date
 from gateway.rules.parameters import value_on
 from gateway.rules.service import PRICE_LIST, ServiceItem, ServiceKind
 from gateway.timebank.capacity import change_supply
@@ -25,11 +23,6 @@ OPEN, WITHDRAWN = "open", "withdrawn"
 MOST_A_WEEK = 100
 """Bookings a week that one offer may promise."""
 LONGEST_UNIT = 1_440
-
-
-def today(world: World) -> date:
-    """Return the step's business date."""
-    return business_date(world.now // 1000)
 
 
 def item_key(chapter: str, service: str) -> str:
@@ -47,7 +40,7 @@ def find_item(world: World, service: str, field: str) -> ServiceItem:
     if case is not None:
         price = cast("int | None", case.document["price"])
         return ServiceItem(service, ServiceKind(case.text("kind")), case.number("minutes"), price)
-    for item in value_on(PRICE_LIST, today(world)):
+    for item in value_on(PRICE_LIST, world.today):
         if item.code == service:
             return item
     raise Refusal("service.unknown", field=field)

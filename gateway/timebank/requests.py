@@ -21,7 +21,7 @@ from gateway.rules.service import SERVICE_TERMS, Funding, quote_service
 from gateway.timebank.agenda import Taken, agenda_of, bookings_in_week, free, take
 from gateway.timebank.capacity import count_request
 from gateway.timebank.elders import is_elder
-from gateway.timebank.offers import OFFER, OPEN, find_item, today
+from gateway.timebank.offers import OFFER, OPEN, find_item
 from gateway.timebank.payout import settle
 from gateway.timebank.records import (
     BOOKING,
@@ -57,13 +57,13 @@ def request_service(world: World) -> Draft:
         item,
         cast("int", draft.public["minutes"]),
         elder=is_elder(world, member.account),
-        terms=value_on(SERVICE_TERMS, today(world)),
+        terms=value_on(SERVICE_TERMS, world.today),
     )
     booking = open_booking(world.entry_id, member.account, quote, starts_at, world.now // 1000)
     document: dict[str, JsonValue] = {
         **write_booking(booking),
         "compound": read_text(draft, "compound"),
-        "agreed": today(world).isoformat(),
+        "agreed": world.today.isoformat(),
         "offer": None,
         "parts": [],
         "legs": [],

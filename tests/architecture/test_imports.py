@@ -130,7 +130,7 @@ TABLE = (
     ),
     row("gateway.chain_commands gateway.verify_command gateway.import_source", "chain gateway"),
     row("gateway.mirror_commands", "chain gateway"),
-    row("gateway.import_roster", "chain gateway", "httpx2"),
+    row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
     row("gateway.fsck_command", "chain gateway", "sqlalchemy"),
     row("gateway.remote_commands", "chain gateway", "httpx2"),
     row("gateway.import_mapping gateway.import_state", "chain gateway.rules"),

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from chain.rule_kinds import encode_code
 from gateway.db import Database, sqlite_url
 from gateway.mirror.rule_tables import mirror_rule_tables
-from gateway.rules.fees import day_start
+from gateway.rules.calendar import day_start
 from gateway.rules.split_tables import pick_split
 from gateway.rules.versions import table_digest
 from tests.integration.serving import Serving

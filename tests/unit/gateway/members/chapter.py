@@ -17,7 +17,7 @@ from gateway.case_rules import CASE_BOOK
 from gateway.cases.reading import CaseReader
 from gateway.db import Database, fetch_all
 from gateway.ledger.drafts import Accepted, AccountKind, Custody, Draft, RecoverAccount, SetRights
-from gateway.rules.fees import day_start
+from gateway.rules.calendar import day_start
 from tests.unit.gateway.ledger.worlds import World, address, joined, opened, operated, recorded, running
 
 POOL = "pool-31010007"

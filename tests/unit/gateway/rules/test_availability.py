@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from chain.errors import FormatError
-from gateway.rules.availability import day_start, free_spans, parse_availability, week_of
+from gateway.rules.availability import free_spans, parse_availability, week_of
+from gateway.rules.calendar import day_start_seconds
 from gateway.rules.matching import Span
 
 SUNDAY = date(2026, 11, 22)
@@ -49,7 +50,7 @@ def test_what_is_no_code(code: str, reason: str) -> None:
 
 
 def test_free_times_of_a_day_are_those_of_shanghai() -> None:
-    assert day_start(SUNDAY) == MIDNIGHT
+    assert day_start_seconds(SUNDAY) == MIDNIGHT
     codes = ("sun.09:00-12:00", "sat.09:00-12:00", "2026-11-22.11:00-14:00", "daily.20:00-24:00")
     assert free_spans(codes, SUNDAY) == (
         Span(MIDNIGHT + 9 * HOUR, MIDNIGHT + 14 * HOUR),

@@ -7,8 +7,8 @@ from datetime import date, datetime
 import pytest
 
 from chain.errors import FormatError
-from gateway.rules.calendar import SHANGHAI, business_date
-from gateway.rules.fees import FEE_KINDS, FeeTerms, day_start, pick_fee, year_end
+from gateway.rules.calendar import SHANGHAI, business_date, day_start
+from gateway.rules.fees import FEE_KINDS, FeeTerms, pick_fee, year_end
 from gateway.rules.refusals import RuleRefusal
 
 DAY = date(2026, 11, 18)

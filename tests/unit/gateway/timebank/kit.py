@@ -22,8 +22,7 @@ from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted, AccountKind, Draft
 from gateway.members.family import APPOINTED
-from gateway.rules.availability import day_start
-from gateway.rules.calendar import format_timestamp
+from gateway.rules.calendar import day_start_seconds, format_timestamp
 from gateway.timebank import steps
 from tests.unit.gateway.ledger.worlds import (
     CHAPTER,
@@ -36,7 +35,7 @@ from tests.unit.gateway.ledger.worlds import (
     running,
 )
 
-MORNING = day_start(date(2026, 11, 19)) + 9 * 3_600
+MORNING = day_start_seconds(date(2026, 11, 19)) + 9 * 3_600
 """Thursday 2026-11-19 09:00 in Shanghai, Unix seconds: where the tests' clock starts."""
 HOUR, MINUTE = 3_600, 60
 START = MORNING + 24 * HOUR

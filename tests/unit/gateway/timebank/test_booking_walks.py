@@ -15,9 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from chain.operation import OperationKind, account_id
 from gateway.cases.case import Case
-from gateway.rules.availability import day_start
 from gateway.rules.booking_table import FINAL, BookingTerms, CancellationBand
-from gateway.rules.calendar import business_date, format_timestamp
+from gateway.rules.calendar import business_date, day_start_seconds, format_timestamp
 from gateway.rules.parameters import ship
 from gateway.rules.payment_codes import digest_token
 from gateway.timebank import records
@@ -111,7 +110,7 @@ class Walk(RuleBasedStateMachine):
 
     def ask(self, member: str, skill: str, times: int, hour: int, stages: int) -> None:
         """Request a service for tomorrow, and take the booking some stages on."""
-        tomorrow = day_start(business_date(self.ledger.now // 1000) + timedelta(days=1))
+        tomorrow = day_start_seconds(business_date(self.ledger.now // 1000) + timedelta(days=1))
         at = format_timestamp((tomorrow + (8 + hour) * HOUR) * 1000)
         fields = {"service": skill, "compound": "c1", "minutes": SKILLS[skill] * times, "starts_at": at}
         booking = self.ledger.take(step("service.requested", (member,), **fields))

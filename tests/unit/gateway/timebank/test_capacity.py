@@ -7,12 +7,11 @@ from typing import cast
 
 from chain.operation import OperationKind
 from gateway.db import fetch_all
-from gateway.rules.availability import day_start
-from gateway.rules.calendar import format_timestamp
+from gateway.rules.calendar import day_start_seconds, format_timestamp
 from tests.unit.gateway.ledger.worlds import address, operated
 from tests.unit.gateway.timebank.kit import HOUR, START, Bank, account
 
-SUNDAY_NIGHT = day_start(date(2026, 11, 23))
+SUNDAY_NIGHT = day_start_seconds(date(2026, 11, 23))
 KEY = "3101-0007:appliance_cleaning:2026-11-16"
 
 
