@@ -25,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from chain.canonical import JsonValue
 from chain.errors import FormatError
 from gateway.import_mapping import RoundingRule, format_dust
+from gateway.import_posting import code_of, post_patiently
 from gateway.import_roster import Roster, RosterSender
 from gateway.import_source import FORMATS, Record, Source, load_mapping
 from gateway.import_state import (
@@ -44,7 +45,6 @@ BATCH_BYTES = 4 * 1024 * 1024
 BATCH_RECORDS = 1000
 LINE_BYTES = 128 * 1024
 """Bytes of one line at most; the gateway stops reading at a longer one."""
-ATTEMPTS = 6
 NDJSON = "application/x-ndjson"
 
 
@@ -89,42 +89,21 @@ class Sender:
         """Return one answer per line, in order. Raises ImportFailure when the gateway refuses the whole."""
         if not lines:
             return []
-        problem = "no answer"
-        for attempt in range(ATTEMPTS):
-            try:
-                response = self._client.post(
-                    "/v1/entries/batch", content=b"".join(lines), headers=self._headers
-                )
-            except httpx2.TransportError as error:
-                problem = type(error).__name__
-                self._sleep(min(2.0**attempt, 15.0))
-                continue
-            if response.status_code in (429, 503):
-                problem = _code_of(response)
-                self._sleep(_wait_of(response, attempt))
-                continue
+
+        def lacks(response: httpx2.Response) -> str | None:
             if response.status_code >= 400:
-                raise ImportFailure(f"the gateway refuses the batch: {_code_of(response)}", EXIT_CANNOT)
-            answers = [json.loads(line) for line in response.content.splitlines() if line]
-            if len(answers) == len(lines):
-                return answers
-            problem = f"{len(answers)} answers to {len(lines)} lines"
-            self._sleep(min(2.0**attempt, 15.0))
-        raise ImportFailure(
-            f"gave up after {ATTEMPTS} attempts: {problem}; continue with --resume", EXIT_CANNOT
-        )
+                raise ImportFailure(f"the gateway refuses the batch: {code_of(response)}", EXIT_CANNOT)
+            got = len(_answers(response))
+            return None if got == len(lines) else f"{got} answers to {len(lines)} lines"
+
+        def post() -> httpx2.Response:
+            return self._client.post("/v1/entries/batch", content=b"".join(lines), headers=self._headers)
+
+        return _answers(post_patiently(post, self._sleep, lacks))
 
 
-def _code_of(response: httpx2.Response) -> str:
-    try:
-        return str(response.json()["code"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP status {response.status_code}"
-
-
-def _wait_of(response: httpx2.Response, attempt: int) -> float:
-    told = response.headers.get("retry-after", "")
-    return float(told) if told.isdigit() else min(2.0**attempt, 15.0)
+def _answers(response: httpx2.Response) -> list[dict[str, JsonValue]]:
+    return [json.loads(line) for line in response.content.splitlines() if line]
 
 
 def format_result(record: Record, answer: Mapping[str, JsonValue] | None) -> dict[str, JsonValue]:

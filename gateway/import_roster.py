@@ -18,11 +18,11 @@ import httpx2
 from chain.canonical import JsonValue
 from chain.entry_types import check_draft
 from chain.errors import FormatError
+from gateway.import_posting import post_patiently
 from gateway.import_source import Record, Source
 from gateway.import_state import EXIT_CANNOT, ImportFailure
 from gateway.schemas import check_member
 
-ATTEMPTS = 6
 OPENED = "membership.opened"
 _BOOLS = {"true": True, "false": False}
 
@@ -95,22 +95,11 @@ class RosterSender:
 
     def _post(self, path: str, body: Mapping[str, JsonValue], key: str) -> dict[str, JsonValue]:
         headers = {"authorization": f"Bearer {self._key}", "idempotency-key": f'"{key}"'}
-        problem = "no answer"
-        for attempt in range(ATTEMPTS):
-            try:
-                response = self._client.post(path, json=dict(body), headers=headers)
-            except httpx2.TransportError as error:
-                problem = type(error).__name__
-                self._sleep(min(2.0**attempt, 15.0))
-                continue
-            answer = cast("dict[str, JsonValue]", response.json())
-            if response.status_code in (401, 403) and str(answer.get("code", "")).startswith("auth."):
-                raise ImportFailure(f"the gateway refuses the key: {answer.get('code')}", EXIT_CANNOT)
-            if response.status_code not in (429, 503):
-                replayed = response.headers.get("idempotency-replayed") == "true"
-                return {**answer, "replayed": True} if replayed else answer
-            problem = str(answer.get("code"))
-            self._sleep(min(2.0**attempt, 15.0))
-        raise ImportFailure(
-            f"gave up after {ATTEMPTS} attempts: {problem}; continue with --resume", EXIT_CANNOT
+        response = post_patiently(
+            lambda: self._client.post(path, json=dict(body), headers=headers), self._sleep
         )
+        answer = cast("dict[str, JsonValue]", response.json())
+        if response.status_code in (401, 403) and str(answer.get("code", "")).startswith("auth."):
+            raise ImportFailure(f"the gateway refuses the key: {answer.get('code')}", EXIT_CANNOT)
+        replayed = response.headers.get("idempotency-replayed") == "true"
+        return {**answer, "replayed": True} if replayed else answer
