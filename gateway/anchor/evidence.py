@@ -101,8 +101,9 @@ class EvidenceKeeper:
         """
         missing = self._missing()
         head = int(self._client.block_number()) if missing else 0
+        busy = bool(missing) and self._is_busy(head)
         for size, block_number, block_hash, tx_hash in missing:
-            if self._waits(block_number, head):
+            if busy and self._may_wait(block_number, head):
                 continue
             try:
                 self._capture(size, block_number, block_hash, tx_hash)
@@ -112,12 +113,14 @@ class EvidenceKeeper:
                 self._lost.add((size, block_hash))
         return self._complete()
 
-    def _waits(self, block_number: int, head: int) -> bool:
-        """Return whether an anchor's block is so full that its evidence waits for a quieter time."""
-        if head - block_number >= _LATEST or self._client.header(block_number).gas_used <= HEAVY_GAS:
-            return False
+    def _is_busy(self, head: int) -> bool:
+        """Return whether one of the newest blocks is full: what takes the node long would hold others up."""
         latest = self._client.headers(max(0, head - QUIET_BLOCKS + 1), head + 1)
         return any(header.gas_used > HEAVY_GAS for header in latest)
+
+    def _may_wait(self, block_number: int, head: int) -> bool:
+        """Return whether an anchor's block is so full that its evidence waits for a quieter time."""
+        return head - block_number < _LATEST and self._client.header(block_number).gas_used > HEAVY_GAS
 
     def _missing(self) -> list[tuple[int, int, bytes, bytes]]:
         """Return the newest anchors that are mined and have no evidence, or that of another block."""
