@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from chain.evm.errors import LocalChainError
 from chain.evm.local import CHAIN_ID, CONTRACTS_DIR
-from chain.evm.node_process import NodeProcess
+from chain.evm.node_process import LocalNode, NodeProcess
 
 
-class HardhatChain:
+class HardhatChain(LocalNode):
     """``hardhat node`` in ``contracts/`` on 127.0.0.1: in memory only, for those who work with Hardhat."""
 
     def __init__(self, *, chain_id: int = CHAIN_ID) -> None:
         """The network's other settings are those of ``contracts/hardhat.config``."""
         self._chain_id = chain_id
-        self._node: NodeProcess | None = None
 
     def start(self) -> str:
         """Start the node and return its address. Raises LocalChainError where Node or Hardhat is missing."""
@@ -30,35 +27,11 @@ class HardhatChain:
         self._node = NodeProcess([str(find_node()), str(hardhat), "node", *place], cwd=CONTRACTS_DIR)
         return self._node.url
 
-    @property
-    def pid(self) -> int:
-        """Process id of the node. Raises LocalChainError where it is not started."""
-        return self._started().process.pid
-
-    @property
-    def url(self) -> str:
-        """Address of the node. Raises LocalChainError where it is not started."""
-        return self._started().url
-
-    def _started(self) -> NodeProcess:
-        if self._node is None:
-            raise LocalChainError("not started")
-        return self._node
-
     def stop(self) -> None:
         """Stop the node; its chain is gone."""
         if self._node is not None:
             self._node.end()
             self._node = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def find_node() -> Path:

@@ -17,11 +17,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from chain.evm.errors import LocalChainError
-from chain.evm.node_process import NodeProcess
+from chain.evm.node_process import LocalNode, NodeProcess
 from chain.evm.transport import Transport
 
 CHAIN_ID: Final = 20261
@@ -50,7 +49,7 @@ def find_anvil() -> Path:
     return path
 
 
-class LocalChain:
+class LocalChain(LocalNode):
     """The embedded chain in ``state_dir``; a context manager, or ``start`` and ``stop``."""
 
     def __init__(
@@ -79,33 +78,8 @@ class LocalChain:
         self._dump_interval = dump_interval
         self._patience = patience
         self._first_time = first_time
-        self._node: NodeProcess | None = None
         self._clock: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
-
-    @property
-    def pid(self) -> int:
-        """Process id of the node. Raises LocalChainError where it is not started."""
-        return self._started().process.pid
-
-    @property
-    def url(self) -> str:
-        """Address of the node. Raises LocalChainError where it is not started."""
-        return self._started().url
-
-    def _started(self) -> NodeProcess:
-        if self._node is None:
-            raise LocalChainError("not started")
-        return self._node
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> str:
         """Start the node from its stored state, if any, and return its address.

@@ -7,7 +7,8 @@ import subprocess
 import threading
 from collections import deque
 from pathlib import Path
-from typing import IO, Final
+from types import TracebackType
+from typing import IO, Final, Self
 
 from chain.evm.errors import LocalChainError
 
@@ -71,3 +72,41 @@ class NodeProcess:
         self._reader.join(5.0)
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+class LocalNode:
+    """A node that is started and stopped here: subclasses do both and keep it in ``_node``."""
+
+    _node: NodeProcess | None = None
+
+    def start(self) -> str:
+        """Start the node and return its address. Raises LocalChainError."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop the node; safe to call twice."""
+        raise NotImplementedError
+
+    @property
+    def pid(self) -> int:
+        """Process id of the node. Raises LocalChainError where it is not started."""
+        return self._started().process.pid
+
+    @property
+    def url(self) -> str:
+        """Address of the node. Raises LocalChainError where it is not started."""
+        return self._started().url
+
+    def _started(self) -> NodeProcess:
+        if self._node is None:
+            raise LocalChainError("not started")
+        return self._node
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
