@@ -8,7 +8,6 @@ starts.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from contextlib import closing
@@ -16,43 +15,30 @@ from datetime import datetime
 from pathlib import Path
 
 from scripts.benches import erc20
-from scripts.benches.http_load import build_request, send_all
+from scripts.benches.batches import record_lines
 from scripts.benches.rows import Row, make_row
 from scripts.benches.running import CHAPTER, Ground, wait_for
-from scripts.benches.writes import BATCH_LINES, Refused
 
 RATIO = 3
 
 
 def record_operations(ground: Ground, operations: int) -> None:
-    """Have transfers from the pool to the members accepted."""
-    url = f"{ground.addresses.gateway}/v1/entries/batch"
-    requests = []
-    for start in range(0, operations, BATCH_LINES):
-        lines = [
-            json.dumps(
-                {
-                    "type": "rebate.granted",
-                    "chapter": CHAPTER,
-                    "op": {
-                        "kind": "transfer",
-                        "from": ground.pool,
-                        "to": ground.members[n % len(ground.members)],
-                        "amount": str(1 + n % 900),
-                    },
-                    "idempotency_key": f"operation-{n}",
-                },
-                separators=(",", ":"),
-            )
-            for n in range(start, min(start + BATCH_LINES, operations))
-        ]
-        body = "\n".join(lines).encode() + b"\n"
-        key = ground.addresses.platform_key
-        requests.append(build_request(url, key, body, None, "application/x-ndjson"))
-    answers, _ = send_all(url, requests, 2)
-    accepted = sum(answer.body.count(b'"state":"accepted"') for answer in answers)
-    if accepted != operations:
-        raise Refused(f"{accepted} of {operations} operations were accepted")
+    """Have transfers from the pool to the members accepted. Raises Refused."""
+    lines = [
+        {
+            "type": "rebate.granted",
+            "chapter": CHAPTER,
+            "op": {
+                "kind": "transfer",
+                "from": ground.pool,
+                "to": ground.members[n % len(ground.members)],
+                "amount": str(1 + n % 900),
+            },
+            "idempotency_key": f"operation-{n}",
+        }
+        for n in range(operations)
+    ]
+    record_lines(ground, lines, 2)
 
 
 def last_transaction(data: Path) -> int:

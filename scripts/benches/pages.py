@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 
-from scripts.benches.http_load import build_request, send_all
+from scripts.benches.batches import record_lines
 from scripts.benches.rows import Reach, Row, make_row, percentile
 from scripts.benches.running import CHAPTER, Ground, wait_for
-from scripts.benches.writes import BATCH_LINES, Refused
 
 ENTRIES = 10_000
 LIMIT_MS = 20.0
@@ -16,28 +14,17 @@ LIMIT_MS = 20.0
 
 def record_entries(ground: Ground, member: str, entries: int) -> None:
     """Have purchases of one member accepted. Raises Refused."""
-    url = f"{ground.addresses.gateway}/v1/entries/batch"
-    requests = []
-    for start in range(0, entries, BATCH_LINES):
-        lines = [
-            json.dumps(
-                {
-                    "type": "purchase.recorded",
-                    "chapter": CHAPTER,
-                    "subjects": [member],
-                    "public": {"amount": str(100 + number), "currency": "CNY"},
-                    "idempotency_key": f"page-{number}",
-                },
-                separators=(",", ":"),
-            )
-            for number in range(start, min(start + BATCH_LINES, entries))
-        ]
-        body = "\n".join(lines).encode() + b"\n"
-        requests.append(build_request(url, ground.addresses.platform_key, body, None, "application/x-ndjson"))
-    answers, _ = send_all(url, requests, 1)
-    accepted = sum(answer.body.count(b'"state":"accepted"') for answer in answers)
-    if accepted != entries:
-        raise Refused(f"{accepted} of {entries} entries were accepted")
+    lines = [
+        {
+            "type": "purchase.recorded",
+            "chapter": CHAPTER,
+            "subjects": [member],
+            "public": {"amount": str(100 + number), "currency": "CNY"},
+            "idempotency_key": f"page-{number}",
+        }
+        for number in range(entries)
+    ]
+    record_lines(ground, lines, 1)
 
 
 def run(ground: Ground, short: bool) -> list[Row]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from scripts.retail.client import Line
 from scripts.year.stage import Stage, line
 from scripts.year.town import Town
 
@@ -23,11 +22,6 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def decided(name: str, public: Mapping[str, object], actor: str) -> Line:
-    """A step that an officer takes."""
-    return {**line(name, public), "actor": actor}
-
-
 @dataclass(slots=True)
 class Alliance:
     """``officers`` decide, each on another stage; ``seats`` are merchants by industry."""
@@ -41,10 +35,10 @@ class Alliance:
         self.officers = town.members[:5]
         stage.record(
             [
-                decided(
+                line(
                     "deposit.lodged",
                     {"merchant": merchant, "amount": str(DEPOSIT), "receipt": digest(f"deposit {merchant}")},
-                    self.officers[4],
+                    actor=self.officers[4],
                 )
                 for merchant in town.merchants
             ]
@@ -73,7 +67,7 @@ class Alliance:
         for number, name in enumerate(STAGES):
             stage.record(
                 [
-                    decided(
+                    line(
                         "seat.reviewed",
                         {
                             "about": entry,
@@ -81,15 +75,17 @@ class Alliance:
                             "result": "passed",
                             "evidence": digest(f"{entry}{name}"),
                         },
-                        self.officers[number],
+                        actor=self.officers[number],
                     )
                     for entry in applications
                 ]
             )
         stage.record(
             [
-                decided(
-                    "seat.granted", {"about": entry, "certificate": digest(f"seat {entry}")}, self.officers[3]
+                line(
+                    "seat.granted",
+                    {"about": entry, "certificate": digest(f"seat {entry}")},
+                    actor=self.officers[3],
                 )
                 for entry in applications
             ]
@@ -112,7 +108,7 @@ class Alliance:
         rng = stage.rng
         stage.record(
             [
-                decided(
+                line(
                     "seat.scored",
                     {
                         "industry": industry,
@@ -120,12 +116,12 @@ class Alliance:
                         "recheck": min(100, max(1, round(rng.gauss(75, 10)))),
                         "evidence": digest(f"{quarter}{industry}"),
                     },
-                    self.officers[1],
+                    actor=self.officers[1],
                 )
                 for industry in self.seats
             ]
         )
-        closed = stage.step_by("seat.quarter_closed", {"quarter": quarter}, self.officers[3])
+        closed = stage.step("seat.quarter_closed", {"quarter": quarter}, actor=self.officers[3])
         answer = stage.client.get(f"/v1/entries/{closed}").require("the quarter")
         public = stage.public_of(answer)
         released = public.get("released")
@@ -143,7 +139,7 @@ class Alliance:
                 ]
             )
             verdict = {"industry": industry, "result": "upheld", "evidence": evidence}
-            stage.record([decided("seat.release_decided", verdict, self.officers[2])])
+            stage.record([line("seat.release_decided", verdict, actor=self.officers[2])])
         stage.count("seats proposed for release", len(leaving))
 
     def drop_released(self, stage: Stage) -> None:
@@ -174,16 +170,16 @@ class Alliance:
                 },
             )
             owner = self.officers[self.number % 5]
-            stage.step_by("complaint.assigned", {"about": entry, "owner": owner}, self.officers[0])
+            stage.step("complaint.assigned", {"about": entry, "owner": owner}, actor=self.officers[0])
             evidence = digest(f"complaint {entry}")
             if rng.random() < 0.5:
                 public = {"about": entry, "reason": "unfounded", "evidence": evidence}
-                stage.step_by("complaint.rejected", public, owner)
+                stage.step("complaint.rejected", public, actor=owner)
                 continue
             public = {"about": entry, "amount": str(amount), "evidence": evidence}
-            stage.step_by("complaint.verified", public, owner)
+            stage.step("complaint.verified", public, actor=owner)
             paid = {"about": entry, "receipt": digest(f"paid {entry}")}
-            stage.step_by("deposit.compensated", paid, self.officers[4])
+            stage.step("deposit.compensated", paid, actor=self.officers[4])
             top_up = {"merchant": merchant, "amount": str(amount), "receipt": digest(f"top-up {entry}")}
-            stage.step_by("deposit.topped_up", top_up, self.officers[4])
+            stage.step("deposit.topped_up", top_up, actor=self.officers[4])
             stage.count("compensated", amount)

@@ -76,15 +76,9 @@ class Stage:
             found.append(None)
         return found
 
-    def step(self, name: str, public: Mapping[str, object], subjects: Iterable[str] = ()) -> str:
+    def step(self, name: str, public: Mapping[str, object], *, actor: str | None = None) -> str:
         """Record one line that must be accepted. Returns its id."""
-        (found,) = self.record([line(name, public, subjects)])
-        assert found is not None  # noqa: S101  a refusal was raised
-        return found
-
-    def step_by(self, name: str, public: Mapping[str, object], actor: str) -> str:
-        """Record one line by an officer that must be accepted. Returns its id."""
-        (found,) = self.record([{**line(name, public), "actor": actor}])
+        (found,) = self.record([line(name, public, actor=actor)])
         assert found is not None  # noqa: S101  a refusal was raised
         return found
 
@@ -110,9 +104,12 @@ class Stage:
         return number
 
 
-def line(name: str, public: Mapping[str, object], subjects: Iterable[str] = ()) -> Line:
-    """One instruction of the year."""
-    return {"type": name, "subjects": list(subjects), "public": dict(public)}
+def line(
+    name: str, public: Mapping[str, object], subjects: Iterable[str] = (), *, actor: str | None = None
+) -> Line:
+    """One instruction of the year; ``actor`` is the officer who takes the step."""
+    found: Line = {"type": name, "subjects": list(subjects), "public": dict(public)}
+    return found if actor is None else {**found, "actor": actor}
 
 
 def days_of(start: date, days: int) -> list[date]:
