@@ -46,7 +46,7 @@ SALE_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
     entry_row(
         "sale.refunded",
-        {"amount": SUM, "receipt": HEX32, "legs": LEGS, "coins": SUM, "rebate": SUM, **_VOIDED},
+        {"amount": SUM, "receipt": HEX32, "coins": SUM, "rebate": SUM, **_TABLE, **_VOIDED},
         needs=("about", "amount"),
     ),
     entry_row("sale.coins_returned", {"amount": SUM}, needs=("about",), may=(_K.TRANSFER,)),
@@ -66,7 +66,7 @@ VOUCHER_TYPES: tuple[tuple[str, EntryType], ...] = (
         {"sale": ENTRY_ID, "discount": SUM, "to_pay": SUM, **_TABLE},
         needs=("about", "sale"),
     ),
-    entry_row("voucher.returned", {"state": CODE, "returned": SUM, "legs": LEGS}, needs=("about",)),
+    entry_row("voucher.returned", {"state": CODE, "returned": SUM, **_TABLE}, needs=("about",)),
     entry_row("voucher.expired", needs=("about",)),
 )
 

@@ -122,7 +122,9 @@ _REFERRALS = (
         needs=("about", "margin"),
     ),
     entry_row(
-        "referral.clawed_back", {"refunded": SUM, "amount": SUM, "legs": LEGS}, needs=("about",)
+        "referral.clawed_back",
+        {"refunded": SUM, "amount": SUM, "table": CODE, "version": COUNT, "legs": LEGS},
+        needs=("about",),
     ),
 )  # fmt: skip
 

@@ -37,9 +37,7 @@ def publish_table(world: World) -> Draft:
     draft = world.draft
     name = read_text(draft, "table")
     version = cast("int", draft.public["version"])
-    table = next((one for one in SPLIT_TABLES if (one.id, one.version) == (name, version)), None)
-    if table is None:
-        raise Refusal("rule.unknown_table", table=name)
+    table = table_version(name, version)
     if name in PURCHASE_TABLES:
         check_purchase_table(table)
     today = world.today
@@ -76,17 +74,30 @@ def table_key(chapter: str, table: str) -> str:
     return f"{chapter}:{table}"
 
 
-def table_in_force(world: World, name: str) -> SplitTable:
-    """Return the version the chapter published for today, else the one that ships for it."""
-    today = world.today
+def table_in_force(world: World, name: str, day: date | None = None) -> SplitTable:
+    """Return the version the chapter published for a business date (today), else the one that ships for it.
+
+    Raises RuleRefusal ``rule.not_in_force``.
+    """
+    at = day or world.today
     case = world.find(RULE_TABLE, table_key(world.chapter_text, name))
     if case is not None:
         versions = cast("dict[str, int]", case.document["versions"])
-        begun = [since for since in versions if date.fromisoformat(since) <= today]
+        begun = [since for since in versions if date.fromisoformat(since) <= at]
         if begun:
-            chosen = versions[max(begun)]
-            return next(one for one in SPLIT_TABLES if (one.id, one.version) == (name, chosen))
-    return pick_split(name, today)
+            return table_version(name, versions[max(begun)])
+    return pick_split(name, at)
+
+
+def table_version(name: str, version: int) -> SplitTable:
+    """Return the version that an entry names, in force or not any more.
+
+    Raises Refusal ``rule.unknown_table``.
+    """
+    found = next((one for one in SPLIT_TABLES if (one.id, one.version) == (name, version)), None)
+    if found is None:
+        raise Refusal("rule.unknown_table", table=name)
+    return found
 
 
 def _kind(name: str) -> TableKind:

@@ -52,6 +52,9 @@ def record_sale(world: World) -> Draft:
     document: dict[str, JsonValue] = {
         "merchant": merchant.account,
         "amount": amount,
+        # A refund goes by the table of the sale, whatever is in force by then.
+        "table": table.id,
+        "version": table.version,
         "legs": dict(legs),
         "refunded": 0,
         "refunded_legs": {},
@@ -157,12 +160,15 @@ def refund_sale(world: World) -> Draft:
     mark_refunded(world, case.key)
     draft = fill(
         world.draft,
+        table=case.text("table"),
+        version=case.number("version"),
         legs=show_legs(given_back, {}),
         coins=str(coins),
         rebate=str(rebate),
         voucher=voucher,
         voucher_owed=None if voucher is None else str(owed),
     )
+    draft = replace(draft, rule=f"{case.text('table')}:{case.number('version')}")
     return concern(draft, [holder_of(case), case.text("merchant")], [case.key])
 
 

@@ -14,6 +14,7 @@ from gateway.cases.book import DueRule, Rule
 from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import concern, fill, read_text, show_legs
 from gateway.cases.world import World
+from gateway.commerce.rule_tables import table_in_force, table_version
 from gateway.commerce.sale_case import (
     COMPLETED,
     SALE,
@@ -24,8 +25,7 @@ from gateway.commerce.sale_case import (
 from gateway.commerce.voucher_case import VOUCHER, end_of, keep_voucher, read_voucher, write_voucher
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
-from gateway.rules.calendar import business_date
-from gateway.rules.split_tables import HONOURING_SHOP, ISSUING_SHOP, pick_split
+from gateway.rules.split_tables import HONOURING_SHOP, ISSUING_SHOP
 from gateway.rules.splits import Legs, SplitTable, split
 from gateway.rules.versions import pick_table
 from gateway.rules.vouchers import (
@@ -57,7 +57,7 @@ def grant_voucher(world: World) -> Draft:
         raise Refusal("voucher.same_shop")
     day = world.today
     terms = pick_table(VOUCHER_TERMS, TERMS, day)
-    table = pick_split(terms.cost_table, day)
+    table = table_in_force(world, terms.cost_table)
     voucher = issue_voucher(holder_of(sale), issuing, issuing, sale.key, money_of(sale), day, terms)
     if voucher is None:
         raise Refusal("voucher.below_threshold", threshold=terms.threshold)
@@ -97,7 +97,7 @@ def spend_voucher(world: World) -> Draft:
     sale = world.require(SALE, read_text(world.draft, "sale"), "public.sale", COMPLETED)
     _check_sale(case, sale)
     require_not_suspended(world, case.text("shop"))
-    table = _cost_table(case)
+    table = _given_table(case)
     used = use_voucher(
         read_voucher(case),
         holder_of(sale),
@@ -157,6 +157,8 @@ def return_voucher(world: World) -> Draft:
         world.draft,
         state=result.voucher.state.value,
         returned=str(result.returned),
+        table=case.text("table"),
+        version=case.number("version"),
         legs=_cost(result.cost, case.text("issuing_shop"), case.text("shop")),
     )
     return concern(draft, _parties(case), [case.key, sale.key])
@@ -179,10 +181,9 @@ def follow_voucher(case: Case) -> Draft:
     return Draft(name, chapter_code(case.chapter), None, (), public={"about": case.key})
 
 
-def _cost_table(case: Case) -> SplitTable:
-    """Return the table that was in force when the voucher was given."""
-    day = business_date(end_of(read_voucher(case).last_day) // 1000)
-    return pick_split(case.text("table"), day, case.number("version"))
+def _given_table(case: Case) -> SplitTable:
+    """Return the table that was in force when the voucher was given: its cost stays that of that day."""
+    return table_version(case.text("table"), case.number("version"))
 
 
 def _cost(legs: Legs, issuing: str, honouring: str) -> JsonValue:

@@ -7,6 +7,7 @@ has a leg only while joining-fee tables are switched on; else its part goes to t
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from chain.canonical import JsonValue
 from chain.operation import chapter_code
@@ -14,12 +15,13 @@ from chain.types import EntryId
 from gateway.cases.case import Case
 from gateway.cases.filling import concern, fill, show_legs
 from gateway.cases.world import World
+from gateway.commerce.rule_tables import table_in_force
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members import switches
 from gateway.rules.fees import FeeTerms
 from gateway.rules.referral import split_fee
-from gateway.rules.split_tables import REFERRING_SHOP, pick_split
+from gateway.rules.split_tables import REFERRING_SHOP
 
 FEE = "fee"
 PAID, SPLIT, HELD = "paid", "split", "held"
@@ -33,19 +35,20 @@ def open_fee(world: World, membership: Case, terms: FeeTerms, table: str) -> Non
         "kind": terms.id,
         "amount": terms.amount,
         "table": table,
+        "paid_on": world.today.isoformat(),
     }
     state, due = (HELD, None) if terms.held else (PAID, world.now)
     world.open(FEE, world.entry_id, Case(FEE, "", world.chapter, state, membership.holder, due, document))
 
 
 def split_paid_fee(world: World) -> Draft:
-    """Say who is due which part of a fee, by the table in force on the day of the step."""
+    """Say who is due which part of a fee, by the table in force on the day it was paid."""
     case = world.about(FEE)
     if case.state == HELD:
         raise Refusal("membership.fee_held")
     case = world.about(FEE, PAID)
     amount, account = case.number("amount"), case.text("account")
-    table = pick_split(case.text("table"), world.today)
+    table = table_in_force(world, case.text("table"), date.fromisoformat(case.text("paid_on")))
     shop = _referring_shop(world, account)
     gates = switches.read_switches(world)
     legs = split_fee(amount, table, shop is not None, gates)

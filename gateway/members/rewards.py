@@ -17,6 +17,7 @@ from chain.types import AccountId, EntryId
 from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, read_sum
 from gateway.cases.world import World
+from gateway.commerce.rule_tables import table_in_force
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.members import switches
@@ -34,7 +35,7 @@ from gateway.rules.referral import (
 )
 from gateway.rules.referral_meter import PaidChains, build_chains
 from gateway.rules.referral_tables import METER_LIMITS, REWARD_TERMS
-from gateway.rules.split_tables import MARGIN_OWNER, REFERRER, SERVING_SHOP, pick_split
+from gateway.rules.split_tables import MARGIN_OWNER, REFERRER, SERVING_SHOP
 from gateway.rules.splits import SplitTable
 from gateway.rules.versions import pick_table
 
@@ -76,7 +77,7 @@ def reward_sale(world: World) -> Draft:
     decision = reward_order(offer.order, offer.amounts, offer.rules, offer.ties, _chains(world, offer), paid)
     if not decision.rewards:
         raise Refusal("referral.withheld", why=decision.withheld[0].reason.value)
-    _keep(world, sale, decision, margin, month)
+    _keep(world, sale, decision, margin, month, offer.table)
     merchant = sale.text("merchant")
     total = sum(reward.amount for reward in decision.rewards)
     figures = decision.chains.figures_of(decision.rewards[0].receiver)
@@ -108,9 +109,7 @@ def _offer(world: World, sale: Case, margin: int) -> _Offer:
         sale.key, OrderKind.PURCHASE, buyer, sale.number("amount"), margin,
         completed=True, refunded=sale.number("refunded"), first=not earlier,
     )  # fmt: skip
-    version = world.draft.public.get("version")
-    table = pick_split("referral_reward", day, version if isinstance(version, int) else None)
-    return _Offer(order, table, rules, read_ties(world, buyer))
+    return _Offer(order, table_in_force(world, "referral_reward"), rules, read_ties(world, buyer))
 
 
 def _chains(world: World, offer: _Offer) -> PaidChains:
@@ -129,7 +128,7 @@ def _chains(world: World, offer: _Offer) -> PaidChains:
     return build_chains(links)
 
 
-def _keep(world: World, sale: Case, decision: Decision, margin: int, month: int) -> None:
+def _keep(world: World, sale: Case, decision: Decision, margin: int, month: int, table: SplitTable) -> None:
     """Keep the reward, what each receiver got this month, and the links that were crossed."""
     rows: list[JsonValue] = [
         {"receiver": one.receiver, "level": one.level, "amount": one.amount} for one in decision.rewards
@@ -137,6 +136,7 @@ def _keep(world: World, sale: Case, decision: Decision, margin: int, month: int)
     document: dict[str, JsonValue] = {
         "buyer": sale.holder, "merchant": sale.text("merchant"), "amount": sale.number("amount"),
         "margin": margin, "month": month, "rewards": rows, "refunded": 0, "returned": 0,
+        "table": table.id, "version": table.version,
     }  # fmt: skip
     world.open(
         REWARD,
@@ -189,8 +189,11 @@ def claw_back_reward(world: World) -> Draft:
         world.draft,
         refunded=str(now - before),
         amount=str(total),
+        table=case.text("table"),
+        version=case.number("version"),
         legs=[*_legs(back), _leg(MARGIN_OWNER, total, merchant)],
     )
+    draft = replace(draft, rule=f"{case.text('table')}:{case.number('version')}")
     return concern(draft, [*(one.receiver for one in rewards), merchant], [sale.key])
 
 

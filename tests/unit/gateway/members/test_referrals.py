@@ -192,10 +192,15 @@ def test_each_level_has_its_leg_under_the_table_of_paper_c(
     world.accept(referred("b", "a"))
     world.accept(referred("c", "b"))
     sold = bought(world, "c")
-    draft = rewarded(sold)
-    draft = replace(draft, public={**draft.public, "version": 1})
     monkeypatch.setattr(switches, "read_switches", lambda _: Switches(depth=2))
-    said = public(world, draft)
+    # No caller chooses the version; the chapter publishes the one it uses.
+    named = replace(rewarded(sold), public={**rewarded(sold).public, "version": 1})
+    refusal = world.refuse(named)
+    assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "public.version"})
+    world.accept(step("rule.published", table="referral_reward", version=1, since="2026-11-19"))
+    go_to(world, "2026-11-19")
+    said = public(world, named)
+    assert (said["table"], said["version"]) == ("referral_reward", 1)
     assert (said["levels"], said["people"]) == (2, 3)
     assert said["legs"] == [
         {"role": "referrer", "amount": "1000", "account": acct("b")},
