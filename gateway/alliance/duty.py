@@ -10,10 +10,11 @@ from gateway.cases.book import Rule
 from gateway.cases.case import Case
 from gateway.cases.filling import read_text
 from gateway.cases.world import World
+from gateway.commerce.months import month_span
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.members import switches
-from gateway.rules.calendar import format_month, parse_month
+from gateway.rules.calendar import business_date, format_month, parse_month
 from gateway.rules.seat_life import ReleaseReason, Seat, SeatState
 from gateway.rules.seat_scores import DUTY_TERMS, judge_duty
 
@@ -28,9 +29,11 @@ def check_duty(world: World) -> Draft:
     checked once each.
 
     Raises:
-        Refusal: ``duty.switched_off``; ``duty.month_not_held`` unless the seat was held all of the month.
+        Refusal: ``duty.switched_off``; ``duty.month_not_held`` unless the seat was held all of the month;
+            ``duty.month_before`` for a month that had begun when the duty was switched on.
     """
-    if not switches.read_switches(world).duty:
+    since = world.ask(switches.load_duty_since)
+    if since is None:
         raise Refusal("duty.switched_off")
     industry = read_text(world.draft, "industry")
     states = (SeatState.HELD, SeatState.LEAVING)
@@ -41,6 +44,9 @@ def check_duty(world: World) -> Draft:
     day = world.today
     if not first < month < day.year * 100 + day.month:
         raise Refusal("duty.month_not_held", month=format_month(month))
+    if month_span(month)[0] < since * 1000:
+        on = business_date(since).isoformat()
+        raise Refusal("duty.month_before", month=format_month(month), day=on)
     referred = _count(world, seat.merchant, format_month(month))
     counted = Case(
         DUTY, "", world.chapter, "checked", case.holder, None, {"month": month, "referred": referred}
@@ -49,7 +55,7 @@ def check_duty(world: World) -> Draft:
     known = {
         one.number("month"): one.number("referred")
         for one in world.list(DUTY, holder=seat.merchant)
-        if one.key.startswith(seat.id)
+        if one.key.startswith(f"{seat.id}:")
     }
     duty = judge_duty(known, known, in_force(world, DUTY_TERMS), switched_on=True)
     until = None

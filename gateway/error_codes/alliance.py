@@ -155,6 +155,13 @@ ALLIANCE_CODES: dict[str, CodeRule] = {
         "{month} is not a past month in which the seat was held from its first day to its last.",
         "{month} 不是席位完整持有的已结束月份。",
     ),
+    "duty.month_before": CodeRule(
+        409,
+        "Month before the duty",
+        "该月尚无推荐义务",
+        "The duty to refer was switched on on {day}; {month} had begun before.",
+        "推荐义务于 {day} 启用，{month} 在此之前已开始。",
+    ),
     # --- deposits ----------------------------------------------------------------------------------------
     "deposit.other_version": CodeRule(
         409,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from chain.rule_kinds import Gate
 from gateway.cases.world import World
-from gateway.mirror.rule_reads import load_gates
+from gateway.mirror.rule_reads import load_gate_since, load_gates
 from gateway.mirror.tables import mirror_cursor
 from gateway.rules.referral_tables import SHIPPED, Switches
 
@@ -18,6 +18,14 @@ from gateway.rules.referral_tables import SHIPPED, Switches
 def read_switches(world: World) -> Switches:
     """Return the gates in force for a step."""
     return world.ask(load_switches)
+
+
+def load_duty_since(connection: Connection) -> int | None:
+    """Return since when the duty to refer is switched on, Unix seconds of the block; None while it is off."""
+    chains = connection.execute(select(mirror_cursor.c.chain_id)).scalars().all()
+    found = [load_gate_since(connection, chain_id, Gate.REFERRAL_DUTY) for chain_id in chains]
+    known = [since for since in found if since is not None]
+    return max(known) if known and len(known) == len(found) else None
 
 
 def load_switches(connection: Connection) -> Switches:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from chain.rule_kinds import Gate, RuleLine
 from gateway.mirror.rule_rows import parse_lines
 from gateway.mirror.rule_tables import mirror_referral, mirror_rule_tables, mirror_seats
-from gateway.mirror.tables import OUT_OF_RANGE, mirror_recoveries
+from gateway.mirror.tables import OUT_OF_RANGE, mirror_blocks, mirror_recoveries
 
 NETWORK = 0
 
@@ -100,3 +100,19 @@ def load_gates(connection: Connection, chain_id: int) -> dict[Gate, int]:
     for gate, value in changes:
         values[Gate(gate)] = value
     return values
+
+
+def load_gate_since(connection: Connection, chain_id: int, gate: Gate) -> int | None:
+    """Return when a gate of 0 or 1 was switched on (Unix seconds of the block), None while it is off."""
+    rows, blocks = mirror_referral.c, mirror_blocks.c
+    changes = connection.execute(
+        select(rows.value, blocks.timestamp)
+        .join(mirror_blocks, (blocks.chain_id == rows.chain_id) & (blocks.number == rows.block_number))
+        .where(rows.chain_id == chain_id, rows.gate == int(gate))
+        .where(rows.event.in_(("activated", "lowered")))
+        .order_by(rows.block_number, rows.log_index)
+    )
+    since: int | None = None
+    for value, at in changes:
+        since = None if not value else at if since is None else since
+    return since

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.rules.referral_meter import PaidChains, is_stopped, join_chains
-from gateway.rules.referral_tables import DutyTerms, MeterLimits, RewardTerms, Switches, WaiverTerms
+from gateway.rules.referral_tables import MeterLimits, RewardTerms, Switches, WaiverTerms
 from gateway.rules.refusals import RuleRefusal, check_amount
 from gateway.rules.split_tables import REFERRING_SHOP
 from gateway.rules.splits import Legs, SplitTable, claw_back, fold_leg, split
@@ -115,14 +115,6 @@ class RewardRules:
     switches: Switches
 
 
-@dataclass(frozen=True, slots=True)
-class DutyStanding:
-    """A merchant's referral duty: months in a row below it until now, and whether that ends the seat."""
-
-    months_under: int
-    disqualified: bool
-
-
 def check_referrer(member: str, referrer: str, ties: Ties, has_ordered: Container[str]) -> None:
     """Check that ``referrer`` may become the one referrer of ``member`` (R5).
 
@@ -222,18 +214,6 @@ def waives_year(referrals: int, terms: WaiverTerms, switches: Switches) -> bool:
     """Say whether this many referrals in a year waive the next yearly fee [C]: never while switched off."""
     check_amount(referrals, "referrals")
     return switches.waiver and referrals >= terms.referrals
-
-
-def judge_duty(referred: Iterable[int], terms: DutyTerms, switches: Switches) -> DutyStanding:
-    """Return the standing after whole months with so many ``referred`` members each, oldest first [C, D].
-
-    Counts the last months in a row below the duty. While switched off nobody is ever disqualified.
-    """
-    under = 0
-    for count in referred:
-        check_amount(count, "referred")
-        under = under + 1 if count < terms.per_month else 0
-    return DutyStanding(under, switches.duty and under >= terms.months_under)
 
 
 def _refuse_order(order: Order, rules: RewardRules) -> Reason | None:

@@ -1,8 +1,9 @@
-"""What referral rewards may do, as data: switches of the chain's rule book, caps, limits, duty. Pure.
+"""What referral rewards may do, as data: switches of the chain's rule book, caps, limits. Pure.
 
 Requirements R1 to R7 (reference rules 4.5). The one constant is the cap of three levels; everything else is a
 version of a table or a switch that headquarters and regulator throw together, after a delay and with a legal
-opinion's hash, in the contract ``RuleBook``. What ships: one level, joining-fee, waiver and duty tables off.
+opinion's hash, in the contract ``RuleBook``. What ships: one level, joining-fee, waiver and duty tables off
+(the duty of a seat is in ``seat_scores``).
 """
 
 from __future__ import annotations
@@ -89,18 +90,6 @@ class WaiverTerms:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class DutyTerms:
-    """Referred members a month that a merchant promises [C], and the months below it that end a seat [D]."""
-
-    id: str
-    version: int
-    effective_from: date
-    per_month: int
-    months_under: int
-    source: str
-
-
 REWARD_TERMS = (
     # No paper names caps; requirement R4 asks for them. They hold for both papers' rewards.
     RewardTerms("reward_per_person", 1, SHIPPED_FROM, True, 18_000, 180_000, "C+D, R4"),
@@ -110,4 +99,3 @@ REWARD_TERMS = (
 
 METER_LIMITS = (MeterLimits("referral_meter", 1, SHIPPED_FROM, 2, 25, 3, 30, "R6"),)
 WAIVER_TERMS = (WaiverTerms("referral_waiver", 1, SHIPPED_FROM, 3, "C"),)
-DUTY_TERMS = (DutyTerms("referral_duty", 1, SHIPPED_FROM, 2, 3, "C+D"),)

@@ -205,14 +205,21 @@ def judge_duty(
     """Return how a merchant stands with the duty to refer.
 
     ``months`` (yyyymm) are those he held the seat for, in full, under the switch; ``referred`` counts members
-    with a completed, unrefunded order. Switched off, as shipped, nobody is ever short.
+    with a completed, unrefunded order. A month that is not among them ends the row. Switched off, as shipped,
+    nobody is ever short.
     """
     if not switched_on:
         return Duty(0, False, 0)
     short = 0
+    after = None
     for month in sorted(months, reverse=True):
-        if referred.get(month, 0) >= terms.monthly:
+        if referred.get(month, 0) >= terms.monthly or after not in (None, _next_month(month)):
             break
         short += 1
+        after = month
     out = short >= terms.months
     return Duty(short, out, terms.forfeit_bp if out else 0)
+
+
+def _next_month(month: int) -> int:
+    return month + 1 if month % 100 < 12 else month + 89

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
+from chain.rule_kinds import Gate
 from gateway.cases.reading import CaseReader
-from gateway.cases.world import World as Rules
 from gateway.db import Database
 from gateway.ledger.drafts import AccountKind, Draft
-from gateway.members import switches
-from gateway.rules.referral_tables import Switches
+from gateway.mirror.rule_tables import mirror_referral
+from gateway.mirror.tables import mirror_blocks, mirror_cursor
 from tests.unit.gateway.alliance.kit import (
     EVIDENCE,
     RECEIPT,
@@ -251,20 +252,58 @@ def test_the_duty_ships_switched_off(world: World) -> None:
     assert refused(world, checked) == ("duty.switched_off", {})
 
 
-def test_three_short_months_propose_a_release_where_it_is_switched_on(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def duty_on(rules: Rules) -> Switches:
-        return Switches(duty=True)
+def mirrored(world: World, block: int, at: int, event: str, value: int) -> None:
+    """Have the mirror follow one chain to a change of the duty's gate, in a block of that time (seconds)."""
+    with world.database.writer() as connection:
+        if block == 1:
+            connection.execute(
+                insert(mirror_cursor).values(
+                    chain_id=31_337, genesis_hash=b"\x02" * 32, block_number=1, block_hash=b"\x01" * 32
+                )
+            )
+        connection.execute(
+            insert(mirror_blocks).values(
+                chain_id=31_337, number=block, hash=bytes([block]) * 32, parent_hash=bytes(32),
+                timestamp=at, log_count=1,
+            )
+        )  # fmt: skip
+        connection.execute(
+            insert(mirror_referral).values(
+                chain_id=31_337, block_number=block, log_index=0, event=event, gate=int(Gate.REFERRAL_DUTY),
+                value=value, opinion=b"", ready_at=0,
+            )
+        )  # fmt: skip
 
-    monkeypatch.setattr(switches, "read_switches", duty_on)
-    early = step("seat.duty_checked", by="chair", industry="bakery", month="2026-11")
+
+def checked(month: str) -> Draft:
+    return step("seat.duty_checked", by="chair", industry="bakery", month=month)
+
+
+def test_the_duty_is_on_from_its_activation_on_chain_until_it_is_lowered(world: World) -> None:
+    """An announcement switches nothing on; months that had begun before are nobody's duty."""
+    begun = world.clock() // 1000 + 30 * 86_400
+    mirrored(world, 1, begun - 5, "announced", 1)
+    wait(world, 140)
+    assert refused(world, checked("2027-01")) == ("duty.switched_off", {})
+    mirrored(world, 2, begun, "activated", 1)
+    assert refused(world, checked("2026-12")) == (
+        "duty.month_before", {"month": "2026-12", "day": date_in(30)},
+    )  # fmt: skip
+    assert taken(world, checked("2027-01"))["misses"] == 1
+    assert refused(world, checked("2027-01")) == ("case.exists", {"kind": "referral_duty"})
+    mirrored(world, 3, world.clock() // 1000, "lowered", 0)
+    assert refused(world, checked("2027-02")) == ("duty.switched_off", {})
+    # On again: what was before has no duty any more.
+    mirrored(world, 4, world.clock() // 1000, "activated", 1)
+    assert refused(world, checked("2027-02"))[0] == "duty.month_before"
+
+
+def test_three_short_months_propose_a_release_where_it_is_switched_on(world: World) -> None:
+    mirrored(world, 1, world.clock() // 1000, "activated", 1)
+    early = checked("2026-11")
     assert refused(world, early) == ("duty.month_not_held", {"month": "2026-11"})
     wait(world, 140)
-    results = [
-        taken(world, step("seat.duty_checked", by="chair", industry="bakery", month=month))
-        for month in ("2026-12", "2027-01", "2027-02")
-    ]
+    results = [taken(world, checked(month)) for month in ("2026-12", "2027-01", "2027-02")]
     assert [(one["referred"], one["wanted"], one["misses"]) for one in results] == [
         (0, 2, 1),
         (0, 2, 2),

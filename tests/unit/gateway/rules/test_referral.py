@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.rules.referral import (
-    DutyStanding,
     Order,
     OrderKind,
     Reason,
@@ -19,14 +18,12 @@ from gateway.rules.referral import (
     Withheld,
     check_referrer,
     claw_back_rewards,
-    judge_duty,
     reward_order,
     split_fee,
     waives_year,
 )
 from gateway.rules.referral_meter import PaidChains, build_chains
 from gateway.rules.referral_tables import (
-    DUTY_TERMS,
     METER_LIMITS,
     REWARD_TERMS,
     SHIPPED,
@@ -247,12 +244,3 @@ def test_waiver_ships_switched_off() -> None:
     assert not waives_year(30, terms, SHIPPED)
     on = Switches(waiver=True)
     assert [waives_year(n, terms, on) for n in (0, 2, 3, 4)] == [False, False, True, True]
-
-
-def test_duty_ships_switched_off() -> None:
-    terms = DUTY_TERMS[0]
-    assert judge_duty([0, 1, 1], terms, SHIPPED) == DutyStanding(3, False)
-    on = Switches(duty=True)
-    assert judge_duty([0, 1, 1], terms, on) == DutyStanding(3, True)
-    assert judge_duty([0, 0, 2, 1, 0], terms, on) == DutyStanding(2, False)
-    assert judge_duty([], terms, on) == DutyStanding(0, False)

@@ -140,6 +140,11 @@ def test_three_months_under_two_referrals(monthly: dict[int, int], duty: Duty) -
     assert judge_duty(monthly, months, DUTY, switched_on=False) == Duty(0, False, 0)
 
 
+def test_a_month_that_was_not_judged_ends_the_row() -> None:
+    assert judge_duty({}, [202610, 202611, 202701, 202702], DUTY, switched_on=True) == Duty(2, False, 0)
+    assert judge_duty({}, [202611, 202612, 202701], DUTY, switched_on=True) == Duty(3, True, 2_000)
+
+
 def test_months_before_the_seat_do_not_count() -> None:
     assert judge_duty({}, [202610, 202611], DUTY, switched_on=True) == Duty(2, False, 0)
 
