@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chain.canonical import JsonValue
 from gateway.assembly import Front, LedgerSide, build_services
+from gateway.cases.due import DueFigures
 from gateway.db import Database
 from gateway.ground import open_ground
 from gateway.leadership import Report, Role, read_reports
@@ -63,6 +64,11 @@ class Reports:
         report = self.of(Role.OUTBOX)
         return Held(report.held_index, report.held_seconds)
 
+    def due(self) -> DueFigures:
+        """Return what the sequencer's loop came to with due steps."""
+        report = self.of(Role.SEQUENCER)
+        return DueFigures(report.due_recorded, report.due_refused)
+
     def writable(self) -> bool:
         """Say whether a sequencer is there and no role has stopped writing."""
         try:
@@ -106,6 +112,7 @@ def run_api(settings: Settings, on_ready: Callable[[Mapping[str, JsonValue]], No
             receipt=StoredReceipts(database, identity.origin).find,
             mismatches=lambda: reports.of(Role.MIRROR).mismatches,
             held=reports.held,
+            due=reports.due,
             writable=lambda: reports.writable() and not workers.failed,
         )
         front.serve(ground, build_services(ground, ledger), on_ready)

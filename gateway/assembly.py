@@ -18,6 +18,7 @@ from gateway.api.directory import Directory
 from gateway.api.streams import Streams
 from gateway.app import build_app
 from gateway.auth import Keyring
+from gateway.cases.due import DueFigures
 from gateway.cases.reading import CaseReader
 from gateway.evidence.assemble import BundleAssembler, Subject
 from gateway.evidence.feed import Feed
@@ -48,6 +49,7 @@ class LedgerSide:
     receipt: Callable[[int, bytes, str], JsonValue]
     mismatches: Callable[[], int]
     held: Callable[[], Held]
+    due: Callable[[], DueFigures]
     writable: Callable[[], bool]
 
 
@@ -85,6 +87,7 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         records=Records(database, chain_id=chain_id, log_id=log_id, depth=depth),
         directory=Directory(database, chain_id=chain_id, log_id=log_id),
         cases=CaseReader(database),
+        due=ledger.due,
         feed=Feed(database, chain_id=chain_id, log_id=log_id, depth=depth),
         streams=Streams(settings.streams_per_key),
         proposals=Proposals(

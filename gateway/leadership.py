@@ -69,6 +69,8 @@ class Report:
     mismatches: int = 0
     held_index: int | None = None
     held_seconds: float = 0.0
+    due_recorded: int = 0
+    due_refused: int = 0
 
 
 class Term:
@@ -85,15 +87,17 @@ class Term:
         with self.database.writer() as connection:
             execute(
                 connection, _REPORT, self.role.value, self.epoch, report.fault, report.mismatches,
-                report.held_index, report.held_seconds,
+                report.held_index, report.held_seconds, report.due_recorded, report.due_refused,
             )  # fmt: skip
 
 
 _REPORT = """
-INSERT INTO role_reports (role, epoch, seen_at, fault, mismatches, held_index, held_seconds)
-VALUES (?, ?, extract(epoch FROM clock_timestamp()), ?, ?, ?, ?)
+INSERT INTO role_reports
+  (role, epoch, seen_at, fault, mismatches, held_index, held_seconds, due_recorded, due_refused)
+VALUES (?, ?, extract(epoch FROM clock_timestamp()), ?, ?, ?, ?, ?, ?)
 ON CONFLICT (role) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at, fault = excluded.fault,
-  mismatches = excluded.mismatches, held_index = excluded.held_index, held_seconds = excluded.held_seconds"""
+  mismatches = excluded.mismatches, held_index = excluded.held_index, held_seconds = excluded.held_seconds,
+  due_recorded = excluded.due_recorded, due_refused = excluded.due_refused"""
 
 _ELECT = """
 INSERT INTO role_epochs (role, epoch) VALUES (?, 1)
@@ -203,15 +207,17 @@ def _session_name(role: Role, epoch: int) -> str:
 
 
 _SELECT_REPORTS = """
-SELECT role, fault, mismatches, held_index, held_seconds, extract(epoch FROM clock_timestamp()) - seen_at
+SELECT role, fault, mismatches, held_index, held_seconds, due_recorded, due_refused,
+  extract(epoch FROM clock_timestamp()) - seen_at
 FROM role_reports"""
 
 
 def read_reports(connection: Connection) -> dict[str, tuple[Report, float]]:
     """Return each role's report with its age in seconds."""
     found: dict[str, tuple[Report, float]] = {}
-    for role, fault, mismatches, index, seconds, age in cast(
-        "list[tuple[str, str | None, int, int | None, float, float]]", fetch_all(connection, _SELECT_REPORTS)
+    for role, fault, mismatches, index, seconds, recorded, refused, age in cast(
+        "list[tuple[str, str | None, int, int | None, float, int, int, float]]",
+        fetch_all(connection, _SELECT_REPORTS),
     ):
-        found[role] = Report(fault, mismatches, index, seconds), float(age)
+        found[role] = Report(fault, mismatches, index, seconds, recorded, refused), float(age)
     return found

@@ -28,5 +28,8 @@ role_reports = Table(
     # What holds settlement back, and for how many seconds.
     Column("held_index", BigInteger, nullable=True),
     Column("held_seconds", Float(53), nullable=False),
+    # Due steps the sequencer's loop recorded since it began, and those its last round could not.
+    Column("due_recorded", BigInteger, nullable=False),
+    Column("due_refused", BigInteger, nullable=False),
 )
 """One row per role that ever led: what readiness and status of `tongyi api` rest on."""

@@ -17,6 +17,7 @@ from gateway.anchor.anchorer import Anchorer, AnchorSettings
 from gateway.anchor.evidence import EvidenceKeeper
 from gateway.bootstrap import ANCHOR_ROLES
 from gateway.case_rules import CASE_BOOK
+from gateway.cases.due import DueLoop, DueRecorder
 from gateway.ground import Ground, clock_text
 from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.log_view import LogView
@@ -78,6 +79,12 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
         queue_limit=ground.settings.write_queue,
         start_check=AnchorCheck(ground.client, ground.deployment, ground.log_id),
     )
+
+
+def build_due(ground: Ground, ledger: Ledger) -> DueLoop:
+    """Return the loop that records due steps; off in a rehearsal, whose time others move."""
+    recorder = DueRecorder(ground.database, CASE_BOOK, ledger, ground.surroundings.clock)
+    return DueLoop(recorder, 0.0 if ground.surroundings.simulated else ground.settings.due_seconds)
 
 
 def build_submitter(ground: Ground, view: LogView) -> Submitter:

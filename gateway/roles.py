@@ -33,6 +33,7 @@ from gateway.ledger.vault import Vault
 from gateway.machinery import (
     Reconciler,
     build_anchorer,
+    build_due,
     build_evidence,
     build_follower,
     build_ledger,
@@ -117,10 +118,12 @@ def _lead_sequencer(ground: Ground, stack: ExitStack, workers: Workers) -> Repor
     # Before the ledger stops: what was taken from the intake is answered first.
     stack.callback(workers.stop)
     clerk = IntakeClerk(ground.database, vault, ledger)
+    due = build_due(ground, ledger)
 
     def begin() -> None:
         if ledger.fault is None:
             complete_receipts(ground.database, ground.identity)
+            workers.add("due", due.run)
         else:
             _log.error("ledger is read-only", reason=ledger.fault)
         workers.add("answers", clerk.run_answerer)
@@ -131,7 +134,9 @@ def _lead_sequencer(ground: Ground, stack: ExitStack, workers: Workers) -> Repor
         workers.add("start", partial(await_answer, ledger, begin))
     else:
         begin()
-    return lambda: Report(fault=ledger.fault)
+    return lambda: Report(
+        fault=ledger.fault, due_recorded=due.figures.recorded, due_refused=due.figures.refused
+    )
 
 
 def _watch_others(ground: Ground, ledger: Ledger, stop: threading.Event) -> None:

@@ -1,9 +1,9 @@
 """The whole gateway in one process: what is opened in which order, and closed in the other.
 
 Start: folder lock, embedded chain, node, database and migrations, keys, log (genesis entry), contracts,
-trust root, ledger, then the loops (anchor, evidence, settle, outbox, mirror), then HTTP. Stop: HTTP drains,
-the loops end, the ledger answers and publishes what waits, the chain writes its state. Nothing that matters
-is only in memory, so any of these steps may be a crash instead.
+trust root, ledger, then the loops (anchor, evidence, settle, outbox, mirror, due steps), then HTTP. Stop:
+HTTP drains, the loops end, the ledger answers and publishes what waits, the chain writes its state. Nothing
+that matters is only in memory, so any of these steps may be a crash instead.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from gateway.machinery import (
     Loop,
     Reconciler,
     build_anchorer,
+    build_due,
     build_evidence,
     build_follower,
     build_ledger,
@@ -74,6 +75,7 @@ class Gateway:
         self._exit.callback(self._workers.stop)
         self._settler = build_settler(ground, view)
         self._reconciler = Reconciler(ground)
+        self._due = build_due(ground, self._ledger)
         reading: dict[str, Loop] = {
             "mirror": build_follower(ground),
             "evidence": build_evidence(ground),
@@ -83,6 +85,7 @@ class Gateway:
             "outbox": build_submitter(ground, view),
             "anchor": build_anchorer(ground, view),
             "settler": self._settler,
+            "due": self._due,
         }
 
         def begin() -> None:
@@ -108,6 +111,7 @@ class Gateway:
             receipt=signing_receipts(self._ground),
             mismatches=lambda: self._reconciler.mismatches,
             held=lambda: self._settler.held,
+            due=lambda: self._due.figures,
             writable=lambda: self._ledger.fault is None and not self._workers.failed,
         )
         self._front.serve(self._ground, build_services(self._ground, ledger), on_ready)

@@ -12,6 +12,7 @@ from chain.tiles import TilePath
 from gateway.api.directory import Directory
 from gateway.api.streams import Streams
 from gateway.auth import Keyring
+from gateway.cases.due import DueFigures
 from gateway.cases.reading import CaseReader
 from gateway.db import Database
 from gateway.evidence.assemble import BundleAssembler
@@ -74,6 +75,7 @@ class Services:
     records: Records
     directory: Directory
     cases: CaseReader
+    due: Callable[[], DueFigures]
     feed: Feed
     streams: Streams
     proposals: Proposals

@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     proposal_days: int = Field(default=7, ge=1, le=365)
     """Days for which a proposed operation waits for its officers' approvals."""
 
+    # --- cases -------------------------------------------------------------------------------------------
+    due_seconds: float = Field(default=60.0, ge=0)
+    """How often the gateway records the steps of cases that are due; 0 leaves it to ``POST /v1/cases/due``.
+    A simulated gateway never does it by itself."""
+
     # --- limits of the HTTP surface ----------------------------------------------------------------------
     body_limit: int = Field(default=128 * 1024, ge=1024)
     """Bytes of one request body; roomy enough that what is nested absurdly is refused for that."""

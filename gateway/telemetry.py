@@ -31,6 +31,9 @@ GAUGES = {
     "mirror_unproven_blocks": "Mirrored blocks whose logs are still to be proven by their receipts",
     "settle_wait_seconds": "Time settlement has waited for an earlier entry's call by another key, else 0",
     "calls_wait_seconds": "Age of the first call that waits for operations before its entry, else 0",
+    "due_recorded": "Due steps of cases this gateway's loop has recorded since it began",
+    "due_refused": "Due steps the loop's last round could not record; they are tried again",
+    "due_oldest_seconds": "For how long the oldest step that is not recorded has been due, else 0",
     "reconcile_mismatch": "Accounts whose mirrored balance differs from the chain's (must be 0)",
 }
 """Domain gauges, read when scraped: name to help."""

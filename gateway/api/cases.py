@@ -12,8 +12,9 @@ from chain.entry_fields import CODE_PATTERN, is_timestamp
 from chain.operation import ACCOUNT_PATTERN
 from gateway.api.context import CaseDecider, EntryReader, Shared, asked_chapter
 from gateway.case_rules import CASE_BOOK
+from gateway.cases.due import DueRecorder
 from gateway.errors import Refusal
-from gateway.ledger.drafts import Accepted, Submission
+from gateway.ledger.drafts import Accepted
 from gateway.response_schemas.cases import CaseDetail, CasePage, DueSteps
 from gateway.response_schemas.publish import answers
 from gateway.rules.calendar import parse_timestamp
@@ -76,18 +77,16 @@ async def carry_out_due(request: Request, principal: CaseDecider, services: Shar
 
 def run_due(services: Services) -> dict[str, JsonValue]:
     """Record what is due now, earliest first; a step that was recorded already stays one entry."""
-    with services.database.reader() as connection:
-        steps = CASE_BOOK.due_steps(connection, services.clock(), DUE_LIMIT)
-    group = [Submission("clock", key, b"", draft) for key, draft in steps]
-    answers = services.sequencer.submit_group(group).result() if group else []
+    recorder = DueRecorder(services.database, CASE_BOOK, services.sequencer, services.clock)
+    answers = recorder.record(DUE_LIMIT).answers
     recorded: list[JsonValue] = []
     refused: list[JsonValue] = []
-    for (key, _), answer in zip(steps, answers, strict=True):
+    for step, answer in answers:
         if isinstance(answer, Accepted):
             recorded.append(answer.entry_id)
         else:
-            refused.append({"step": key, "code": answer.code})
-    return {"recorded": recorded, "refused": refused, "more": len(steps) == DUE_LIMIT}
+            refused.append({"step": step.key, "code": answer.code})
+    return {"recorded": recorded, "refused": refused, "more": len(answers) == DUE_LIMIT}
 
 
 def _milliseconds(text: str) -> int:

@@ -10,6 +10,8 @@ from starlette.responses import HTMLResponse, Response
 
 from chain.evm.recursion import is_recursion_limited
 from gateway.api.context import Shared, services_of
+from gateway.case_rules import CASE_BOOK
+from gateway.cases.due import DueRecorder
 from gateway.errors import Refusal
 from gateway.response_schemas.proofs import TrustRoot
 from gateway.response_schemas.publish import answers, text_answers
@@ -85,6 +87,8 @@ async def trust_root(services: Shared) -> Response:
 async def metrics(services: Shared) -> Response:
     """Return Prometheus metrics."""
     figures = await asyncio.to_thread(services.standing.read)
+    recorder = DueRecorder(services.database, CASE_BOOK, services.sequencer, services.clock)
+    due = services.due()
     readings = {
         "mirror_lag_blocks": float(
             figures.mirror_lag_blocks if figures.mirror_lag_blocks is not None else -1
@@ -99,6 +103,9 @@ async def metrics(services: Shared) -> Response:
         "mirror_unproven_blocks": float(figures.mirror_unproven),
         "settle_wait_seconds": figures.settle_wait_seconds,
         "calls_wait_seconds": figures.calls_wait_seconds,
+        "due_recorded": float(due.recorded),
+        "due_refused": float(due.refused),
+        "due_oldest_seconds": await asyncio.to_thread(recorder.oldest_seconds),
         "reconcile_mismatch": float(figures.reconcile_mismatch),
     }
     return Response(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sqlalchemy import Connection
 
 from chain.errors import FormatError
 from gateway.cases.case import Case
-from gateway.cases.world import SELECT_CASES, Key, World, iter_due, read_case, write_case
+from gateway.cases.world import SELECT_CASES, DuePlace, Key, World, iter_due, read_case, write_case
 from gateway.db import execute_many, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
@@ -39,6 +39,24 @@ _UPSERT = (
 _STEP = "INSERT INTO case_entries (kind, key, log_index) VALUES (?, ?, ?)"
 
 
+@dataclass(frozen=True, slots=True)
+class DueStep:
+    """A case whose time has come, and the draft of the step that follows."""
+
+    case: Case
+    draft: Draft
+
+    @property
+    def key(self) -> str:
+        """The step's idempotency key: a case that is due twice has two of them."""
+        return f"due:{self.case.kind}:{self.case.key}:{self.case.due_at}"
+
+    @property
+    def place(self) -> DuePlace:
+        """The step's place in the order of what is due."""
+        return self.case.due_at or 0, self.case.kind, self.case.key
+
+
 class CaseBook:
     """Rules by entry type."""
 
@@ -54,20 +72,38 @@ class CaseBook:
         self.decisions = frozenset(decisions)
         self._due = dict(due)
 
-    def due_steps(self, connection: Connection, now: int, limit: int) -> list[tuple[str, Draft]]:
-        """Return the steps whose time has come by ``now`` (Unix milliseconds), each with its idempotency key.
+    def find_due(
+        self,
+        connection: Connection,
+        now: int,
+        limit: int,
+        after: DuePlace | None = None,
+        on_fault: Callable[[Case, Exception], None] | None = None,
+    ) -> list[DueStep]:
+        """Return at most ``limit`` steps whose time has come by ``now`` (Unix milliseconds), earliest first.
 
-        A case that is due twice has two keys, so that carrying a step out twice records it once.
+        ``after`` is the place of the last step that was given before; None begins with the earliest.
+        ``on_fault`` is told of a case whose rule fails, which is passed over; without it the error is raised.
         """
-        found: list[tuple[str, Draft]] = []
-        for case in iter_due(connection, now):
-            if len(found) == limit:
-                break
+        found: list[DueStep] = []
+        for case in iter_due(connection, now, after):
             rule = self._due.get(case.kind)
-            draft = None if rule is None else rule(case)
+            try:
+                draft = None if rule is None else rule(case)
+            except Exception as error:
+                if on_fault is None:
+                    raise
+                on_fault(case, error)
+                continue
             if draft is not None:
-                found.append((f"due:{case.kind}:{case.key}:{case.due_at}", draft))
+                found.append(DueStep(case, draft))
+                if len(found) == limit:
+                    break
         return found
+
+    def due_steps(self, connection: Connection, now: int, limit: int) -> list[tuple[str, Draft]]:
+        """Return what `find_due` finds, each draft with its idempotency key."""
+        return [(step.key, step.draft) for step in self.find_due(connection, now, limit)]
 
     @property
     def types(self) -> Collection[str]:

@@ -29,6 +29,12 @@ SELECT_CASES = (
 )
 """Columns in the order of `read_case`."""
 Key = tuple[str, str]
+DuePlace = tuple[int, str, str]
+"""Where a case stands in the order of what is due: time in Unix milliseconds, kind and key."""
+_DUE_PAGE = 500
+_SELECT_DUE = (
+    f"{SELECT_CASES} WHERE due_at <= ? AND (due_at, kind, key) > (?, ?, ?) ORDER BY due_at, kind, key LIMIT ?"
+)
 T = TypeVar("T")
 
 
@@ -248,7 +254,13 @@ def write_case(case: Case) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def iter_due(connection: Connection, now: int) -> Iterator[Case]:
-    """Yield the cases whose time has come, earliest first, then by kind and key."""
-    sql = f"{SELECT_CASES} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, kind, key"
-    yield from map(read_case, fetch_all(connection, sql, now))
+def iter_due(connection: Connection, now: int, after: DuePlace | None = None) -> Iterator[Case]:
+    """Yield the cases whose time has come, earliest first, then by kind and key; only those after a place."""
+    place = (-1, "", "") if after is None else after
+    while True:
+        rows = fetch_all(connection, _SELECT_DUE, now, *place, _DUE_PAGE)
+        for case in map(read_case, rows):
+            yield case
+            place = case.due_at or 0, case.kind, case.key
+        if len(rows) < _DUE_PAGE:
+            return

@@ -233,7 +233,8 @@ def test_metrics_name_routes_by_template_and_hold_no_ids(serving: Serving) -> No
     assert 'route="/v1/entries"' in text and 'route="/log/tile/{path:path}"' in text
     assert FILLED["entry_id"] not in text
     gauges = ("mirror_lag_blocks", "outbox_oldest_seconds", "anchor_age_seconds", "calls_wait_seconds")
-    for gauge in (*gauges, "reconcile_mismatch"):
+    due = ("due_recorded", "due_refused", "due_oldest_seconds")
+    for gauge in (*gauges, *due, "reconcile_mismatch"):
         assert f"\ntongyi_{gauge} " in text
     assert "\ntongyi_reconcile_mismatch 0.0" in text
 

@@ -38,6 +38,7 @@ def town(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         LocalChain(folder / "chain", block_time=0.5) as chain,
     ):
         patch.setenv("TONGYI_ANCHOR_INTERVAL", "0.5")
+        patch.setenv("TONGYI_DUE_SECONDS", "0.5")
         town = Town(folder / "data", ("--database-url", url, "--chain-url", chain.url))
         # All at once: whoever is first does the first start, the others wait for it.
         started = [town.start(name) for name in ROLES]
@@ -94,6 +95,21 @@ def test_a_purchase_with_its_rebate_becomes_a_proof(api: Serving, pool: str) -> 
     balance = api.client.get(f"/v1/accounts/{member}/balance").json()
     assert (balance["balance"], balance["available"]) == ("2000", "2000")
     assert api.client.get("/readyz").status_code == 200
+
+
+def test_the_sequencer_records_what_is_due_and_the_api_says_so(api: Serving, pool: str) -> None:
+    member = api.join(CHAPTER)
+    public = {"kind": "ordinary", "receipt": "a1" * 32}
+    body = {"type": "membership.opened", "chapter": CHAPTER, "subjects": [member], "public": public}
+    fee = api.made("/v1/entries", body)["id"]
+    deadline = time.monotonic() + 20
+    while api.client.get(f"/v1/cases/fee/{fee}").json()["state"] != "split":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    while "\ntongyi_due_recorded 1.0" not in (text := api.client.get("/metrics").text):
+        assert time.monotonic() < deadline, text
+        time.sleep(0.1)
+    assert "\ntongyi_due_refused 0.0" in text and "\ntongyi_due_oldest_seconds 0.0" in text
 
 
 def test_the_public_log_is_served_from_the_shared_folder(api: Serving, pool: str) -> None:

@@ -755,6 +755,8 @@ def upgrade() -> None:
         sa.Column("mismatches", sa.BigInteger(), nullable=False),
         sa.Column("held_index", sa.BigInteger(), nullable=True),
         sa.Column("held_seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("due_recorded", sa.BigInteger(), nullable=False),
+        sa.Column("due_refused", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("role", name=op.f("pk_role_reports")),
     )
     # ### end Alembic commands ###

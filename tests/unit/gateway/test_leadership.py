@@ -160,9 +160,9 @@ def test_the_server_ends_a_leader_that_says_nothing(
 def test_reports_are_read_with_their_age(postgres: Database, stand: Callable[..., Process]) -> None:
     first = stand()
     assert first.wait(10)
-    for report in (Report(), Report("settler", 3, 17, 2.5)):
+    for report in (Report(), Report("settler", 3, 17, 2.5, 4, 2)):
         first.terms[0].report(report)
     with postgres.reader() as connection:
         found = read_reports(connection)
-    assert set(found) == {"mirror"} and found["mirror"][0] == Report("settler", 3, 17, 2.5)
+    assert set(found) == {"mirror"} and found["mirror"][0] == Report("settler", 3, 17, 2.5, 4, 2)
     assert 0 <= found["mirror"][1] < 5
