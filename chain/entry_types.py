@@ -123,11 +123,18 @@ ENTRY_TYPES: Mapping[str, EntryType] = MappingProxyType(
 """Every type an entry may have. Adding one is a change of format: FORMATS.md, version and vectors follow."""
 
 
-def check_draft(type_name: str, public: Mapping[str, object], operation: Operation | None) -> EntryType:
+def check_draft(
+    type_name: str,
+    public: Mapping[str, object],
+    operation: Operation | None,
+    *,
+    is_complete: bool = True,
+) -> EntryType:
     """Check a draft's type, public fields and kind of operation against the registry; return the type.
 
     Checks in this order: type known, fields known and well formed, essential fields there, operation
-    allowed or required. Does not check the operands themselves (``check_operation``).
+    allowed or required. Does not check the operands themselves (``check_operation``). ``is_complete`` False:
+    a rule completes the draft afterwards, so the operation may be missing still.
 
     Raises FieldError with code ``entry.unknown_type``, ``entry.unknown_field``, ``entry.bad_field`` or
     ``amount.*``; ``where`` is the field.
@@ -147,7 +154,7 @@ def check_draft(type_name: str, public: Mapping[str, object], operation: Operati
         if name not in public:
             raise FieldError(BAD_FIELD, f"public.{name}", f"{type_name} needs it")
     if operation is None:
-        if entry_type.acts:
+        if entry_type.acts and is_complete:
             raise FieldError(BAD_FIELD, "op", f"{type_name} orders an operation")
     elif operation.kind not in entry_type.operations:
         raise FieldError(BAD_FIELD, "op.kind", f"{type_name} does not order {operation.kind.label}")

@@ -11,6 +11,7 @@ import re
 from hashlib import sha256
 
 from chain.canonical import JsonValue
+from chain.case_types import CASE_TYPES
 from chain.entry_fields import CODE_PATTERN, ENTRY_ID_PATTERN
 from chain.entry_types import check_draft
 from chain.errors import FormatError
@@ -52,6 +53,8 @@ _MEMBERS = frozenset(
         *("authorization", "idempotency_key", "idempotencyKey"),
     }
 )
+CASE_TYPE_NAMES = frozenset(name for name, _ in CASE_TYPES)
+"""Types whose operation the rules of their case may add, so that a caller need not know it."""
 CURRENCIES = frozenset({"CNY", "HKD", "USD"})
 """Currencies a recorded sum may be in; all have two decimals, so sums are hundredths."""
 RESERVED_TYPES = frozenset(
@@ -162,7 +165,7 @@ def read_draft(body: JsonValue) -> Draft:
     public = _object(body, "public")
     try:
         operation = _read_operation(body.get("op"))
-        check_draft(type_name, public, operation)
+        check_draft(type_name, public, operation, is_complete=type_name not in CASE_TYPE_NAMES)
     except FormatError as error:
         raise field_refusal(error) from None
     if public.get("currency", "CNY") not in CURRENCIES:

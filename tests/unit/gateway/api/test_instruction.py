@@ -129,3 +129,11 @@ def test_the_fingerprint_follows_meaning_not_spelling_nor_key() -> None:
     assert one == fingerprint("/v1/entries", {"b": [2], "a": 1, "idempotencyKey": "y"})
     assert one != fingerprint("/v1/entries", {"a": 1, "b": [3]})
     assert one != fingerprint("/v1/members", {"a": 1, "b": [2]})
+
+
+def test_an_operation_that_a_rule_adds_may_be_missing_and_any_other_may_not() -> None:
+    step = {"type": "service.subsidised", "chapter": "3101-0001", "public": {"about": "01J" + "0" * 23}}
+    assert read_draft(step).operation is None
+    with pytest.raises(Refusal) as caught:
+        read_draft({"type": "gift.sent", "chapter": "3101-0001", "public": {}})
+    assert (caught.value.code, caught.value.fields["field"]) == ("entry.bad_field", "op")
