@@ -45,7 +45,10 @@ _MEMBERSHIP = (
         },
         needs=("kind", "receipt"),
     ),
-    entry_row("membership.renewed", {**_FEE, **_YEAR, "waived": BOOL, "referrals": COUNT}),
+    entry_row(
+        "membership.renewed",
+        {**_FEE, **_YEAR, "waived": BOOL, "referrals": COUNT, "free_services": COUNT},
+    ),
     entry_row(
         "membership.upgraded",
         {**_FEE, **_YEAR, "from": CODE, "free_services": COUNT},

@@ -60,7 +60,7 @@ _BOOKING_TYPES = (
         "service.requested",
         {
             "service": CODE, "kind": CODE, "compound": CODE, "minutes": COUNT, "starts_at": TIMESTAMP,
-            "coins": SUM, "remainder": COUNT, "funding": CODE,
+            "coins": SUM, "remainder": COUNT, "funding": CODE, "free_left": COUNT,
         },
         needs=("service", "compound", "minutes", "starts_at"),
     ),

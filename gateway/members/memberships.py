@@ -18,6 +18,7 @@ from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members import switches
 from gateway.members.fee_splits import FIRST_YEAR, RENEWAL, open_fee
+from gateway.members.free_services import YEARS, read_years, write_years
 from gateway.members.parameters import age_terms
 from gateway.members.register import (
     ACTIVE,
@@ -34,6 +35,7 @@ from gateway.members.register import (
 )
 from gateway.rules.calendar import day_start
 from gateway.rules.fees import FEE_KINDS, FeeTerms, pick_fee, year_end
+from gateway.rules.free_services import add_year, change_terms
 from gateway.rules.membership import AgeTerms, BirthMonth, is_elder
 from gateway.rules.referral import waives_year
 from gateway.rules.referral_tables import WAIVER_TERMS
@@ -60,8 +62,8 @@ def open_membership(world: World) -> Draft:
         "kind": terms.id, "version": terms.version, "fee": terms.amount, "receipt": receipt,
         "fee_entry": world.entry_id, "since": since.isoformat(), "until": until.isoformat(), "year": 1,
         "elder": elder, "household": draft.public.get("household"), "compound": draft.public.get("compound"),
-        "building": draft.public.get("building"), "free_services": terms.free_services, "parked": 0,
-        "joined": since.isoformat(),
+        "building": draft.public.get("building"), "parked": 0, "joined": since.isoformat(),
+        YEARS: write_years(add_year((), since, until, terms.free_services, since)),
     }  # fmt: skip
     case = Case(MEMBERSHIP, account.account, world.chapter, ACTIVE, account.account, _end(until), document)
     world.put(case)
@@ -95,8 +97,9 @@ def renew_membership(world: World) -> Draft:
     fee = 0 if waived else terms.amount
     after = changed(
         case, version=terms.version, fee=fee, fee_entry=world.entry_id, since=since.isoformat(),
-        until=until.isoformat(), year=case.number("year") + 1, free_services=terms.free_services,
+        until=until.isoformat(), year=case.number("year") + 1,
         receipt=None if waived else read_text(world.draft, "receipt"),
+        **{YEARS: write_years(add_year(read_years(case.document), since, until, terms.free_services, day))},
     )  # fmt: skip
     after = replace(after, state=ACTIVE, due_at=_end(until))
     world.put(after)
@@ -112,6 +115,7 @@ def renew_membership(world: World) -> Draft:
         until=until.isoformat(),
         waived=waived,
         referrals=referrals,
+        free_services=terms.free_services,
     )
 
 
@@ -125,10 +129,10 @@ def upgrade_membership(world: World) -> Draft:
     difference = terms.amount - case.number("fee")
     if difference <= 0:
         raise Refusal("membership.not_an_upgrade", kind=was.id)
-    free = max(terms.free_services, case.number("free_services"))
+    years = change_terms(read_years(case.document), terms.free_services)
     after = changed(
         case, kind=terms.id, version=terms.version, fee=terms.amount, fee_entry=world.entry_id,
-        receipt=read_text(world.draft, "receipt"), free_services=free,
+        receipt=read_text(world.draft, "receipt"), **{YEARS: write_years(years)},
     )  # fmt: skip
     world.put(after)
     table = FIRST_YEAR if case.number("year") == 1 else RENEWAL
@@ -141,7 +145,7 @@ def upgrade_membership(world: World) -> Draft:
         currency=world.draft.public.get("currency", "CNY"),
         since=case.text("since"),
         until=case.text("until"),
-        free_services=free,
+        free_services=terms.free_services,
     )
     return concern(draft, [], [case.text("fee_entry")])
 

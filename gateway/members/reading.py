@@ -20,6 +20,7 @@ from gateway.cases.case import Case
 from gateway.cases.world import SELECT_CASES, load_movements, read_case
 from gateway.db import Database, fetch_all
 from gateway.members.expiring import sum_expired
+from gateway.members.free_services import read_years
 from gateway.members.parameters import (
     PARAMETER,
     PARAMETERS,
@@ -31,10 +32,11 @@ from gateway.members.parameters import (
     versions_of,
 )
 from gateway.members.referrals import PAID, REFERRAL, SALE
-from gateway.members.register import MOVED, text_or_none
+from gateway.members.register import ACTIVE, MEMBERSHIP, MOVED, text_or_none
 from gateway.members.rewards import REWARD
 from gateway.members.switches import load_switches
 from gateway.rules.caps import view_holding
+from gateway.rules.free_services import find_year
 from gateway.rules.referral_meter import build_chains, read_meter
 from gateway.rules.referral_tables import METER_LIMITS
 from gateway.rules.versions import pick_table
@@ -155,9 +157,10 @@ def pseudonym(account: str, salt: bytes) -> str:
 
 
 def show_credits(database: Database, account: str, chapter: int, day: date) -> Document:
-    """Return limit, room, excess and expired coins of an account, all accepted operations done.
+    """Return limit, room, excess, expired coins and free services, all accepted operations done.
 
-    ``expired`` is None where movements are being recorded at this moment.
+    ``expired`` is None where movements are being recorded at this moment, ``free_services`` where the
+    membership counts none.
     """
     with database.reader() as connection:
         sql = "SELECT available, locked FROM balances WHERE account = ?"
@@ -171,6 +174,7 @@ def show_credits(database: Database, account: str, chapter: int, day: date) -> D
         if expiry is not None:
             moved = load_movements(connection, account)
             expired = sum_expired(moved, available + locked, day, lambda past: expiry_of(expiry, past)[1])
+        membership = _find(connection, MEMBERSHIP, account)
     view = view_holding(available + locked, cast("int | None", limit.value))
     return {
         "available": str(available),
@@ -179,7 +183,19 @@ def show_credits(database: Database, account: str, chapter: int, day: date) -> D
         "room": _shown(view.room),
         "over": str(view.over),
         "expired": _shown(expired),
+        "free_services": _free_services(membership, day),
     }
+
+
+def _free_services(membership: Case | None, day: date) -> JsonValue:
+    """Return how many free services the membership year of a business date includes, took and has left."""
+    if membership is None or membership.state != ACTIVE:
+        return None
+    year = find_year(read_years(membership.document), day)
+    if year is None:
+        return None
+    until = year.until.isoformat()
+    return {"included": year.included, "used": year.used, "left": year.left, "until": until}
 
 
 def _find(connection: Connection, kind: str, key: str) -> Case | None:

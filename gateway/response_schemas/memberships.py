@@ -104,8 +104,20 @@ class ReferralTree(Answer):
     people: list[ReferralNode]
 
 
+class FreeServices(Answer):
+    """Free services of the membership year that lasts up to and with ``until``."""
+
+    included: Count
+    used: Count
+    left: Count
+    until: Day
+
+
 class CoreCredits(Answer):
-    """What an account holds: by the chain (``balance``), to spend, locked, the limit and room under it."""
+    """What an account holds: by the chain (``balance``), to spend, locked, the limit and room under it.
+
+    ``free_services`` is null where the membership counts none.
+    """
 
     account: Account
     balance: Coins
@@ -115,6 +127,7 @@ class CoreCredits(Answer):
     room: Coins | None
     over: Coins
     expired: Coins | None
+    free_services: FreeServices | None
 
 
 class CorePaid(Accepted):

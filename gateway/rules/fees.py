@@ -21,7 +21,8 @@ class FeeTerms:
     """One version of a kind's yearly fee: ``amount`` in fen.
 
     ``held``: a custodian holds it, it is refundable and nobody gets a share. ``rank``: kinds with one may be
-    upgraded to those of a higher one, 0: neither from nor to. ``free_services`` a year.
+    upgraded to those of a higher one, 0: neither from nor to. ``free_services``: how many basic services a
+    year are free, None: not counted, they are free to every member [C].
     """
 
     id: str
@@ -32,11 +33,11 @@ class FeeTerms:
     merchant: bool = False
     held: bool = False
     rank: int = 0
-    free_services: int = 0
+    free_services: int | None = None
 
     def __post_init__(self) -> None:
         check_amount(self.amount, "amount", least=1)
-        if self.rank < 0 or self.free_services < 0:
+        if self.rank < 0 or (self.free_services is not None and self.free_services < 0):
             raise FormatError("fee", "negative")
 
 

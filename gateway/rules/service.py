@@ -48,7 +48,8 @@ FUNDING: Mapping[ServiceKind, Funding] = MappingProxyType(
         ServiceKind.VALUE_ADDED: Funding.MEMBER,
     }
 )
-"""Funding of each kind: fixed by what the kind means, hence no parameter."""
+"""Funding of each kind: fixed by what the kind means, hence no parameter. Beyond the free ones of a
+membership the member pays for a basic service, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +161,15 @@ def hours_to_coins(minutes: int, terms: ServiceTerms) -> ServiceCoins:
     return ServiceCoins(*divmod(minutes * terms.coins_per_hour, MINUTES_PER_HOUR))
 
 
-def quote_service(item: ServiceItem, minutes: int, *, elder: bool, terms: ServiceTerms) -> Quote:
+def quote_service(
+    item: ServiceItem, minutes: int, *, elder: bool, terms: ServiceTerms, free: bool = True
+) -> Quote:
     """Return what ``minutes`` of ``item`` cost and who pays.
 
-    ``elder`` says whether the member has reached the elders' age. A listed price covers multiples of the
-    item's own minutes, each at the price. Raises RuleRefusal ``service.elders_only`` and
-    ``service.not_a_multiple``, FormatError for minutes outside 1 to ``longest_minutes``.
+    ``elder`` says whether the member has reached the elders' age, ``free`` whether the membership has a free
+    service left: without one, a basic service has the price of its hours and the member pays. A listed price
+    covers multiples of the item's own minutes, each at the price. Raises RuleRefusal ``service.elders_only``
+    and ``service.not_a_multiple``, FormatError for minutes outside 1 to ``longest_minutes``.
     """
     if not 1 <= minutes <= terms.longest_minutes:
         raise FormatError("minutes", f"not 1 to {terms.longest_minutes}")
@@ -181,7 +185,8 @@ def quote_service(item: ServiceItem, minutes: int, *, elder: bool, terms: Servic
         if rest:
             raise RuleRefusal("service.not_a_multiple", minutes=item.minutes)
         coins = ServiceCoins(units * item.price, 0)
-    return Quote(item.code, kind, minutes, coins, FUNDING[kind])
+    charged = kind is ServiceKind.BASIC and not free
+    return Quote(item.code, kind, minutes, coins, Funding.MEMBER if charged else FUNDING[kind])
 
 
 def judge_capacity(service: str, bookings: int, capacity: int, terms: ServiceTerms) -> CapacityWarning | None:

@@ -18,6 +18,7 @@ from gateway.cases.filling import fill, order
 from gateway.cases.pools import HOLDING, pool_account
 from gateway.cases.world import World
 from gateway.ledger.drafts import Draft
+from gateway.members.free_services import give_back
 from gateway.rules.booking import Booking, Outcome
 from gateway.timebank.records import BOOKING, SETTLING, concerning, read_booking, write_booking
 
@@ -97,6 +98,9 @@ def settle(
         Refusal: ``entry.not_as_computed``, ``pool.unknown``.
     """
     ended, legs = legs_of(booking, read_parts(case))
+    year = case.document["free_year"]
+    if isinstance(year, str) and not ended.issued:
+        give_back(world, ended.member, year)
     fields: dict[str, JsonValue] = {
         "coins": str(ended.paid or ended.issued),
         "legs": tell_parts(legs),

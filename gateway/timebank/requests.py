@@ -11,13 +11,14 @@ from gateway.cases.filling import fill, only_subject, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
+from gateway.members.free_services import take_service
 from gateway.rules.availability import free_spans, week_of
 from gateway.rules.booking import Booking, open_booking
 from gateway.rules.booking_table import Actor, BookingState, Step
 from gateway.rules.calendar import business_date, format_timestamp, parse_timestamp
 from gateway.rules.matching import HelpOffer, HelpRequest, Span, match_requests
 from gateway.rules.parameters import value_on
-from gateway.rules.service import SERVICE_TERMS, Funding, quote_service
+from gateway.rules.service import SERVICE_TERMS, Funding, ServiceKind, quote_service
 from gateway.timebank.agenda import Taken, agenda_of, bookings_in_week, free, take
 from gateway.timebank.capacity import count_request
 from gateway.timebank.elders import is_elder
@@ -53,11 +54,15 @@ def request_service(world: World) -> Draft:
         raise Refusal("member.frozen", field="subjects")
     item = find_item(world, read_text(draft, "service"), "public.service")
     starts_at = _read_start(world)
+    elder = is_elder(world, member.account)
+    counted = item.kind is ServiceKind.BASIC and not elder
+    granted = take_service(world, member.account) if counted else None
     quote = quote_service(
         item,
         cast("int", draft.public["minutes"]),
-        elder=is_elder(world, member.account),
+        elder=elder,
         terms=value_on(SERVICE_TERMS, world.today),
+        free=granted is None or granted.free,
     )
     booking = open_booking(world.entry_id, member.account, quote, starts_at, world.now // 1000)
     document: dict[str, JsonValue] = {
@@ -67,6 +72,7 @@ def request_service(world: World) -> Draft:
         "offer": None,
         "parts": [],
         "legs": [],
+        "free_year": granted.since.isoformat() if granted is not None and granted.free else None,
     }
     case = Case(
         BOOKING, world.entry_id, world.chapter, "requested", member.account, starts_at * 1000, document
@@ -79,6 +85,7 @@ def request_service(world: World) -> Draft:
         coins=str(quote.coins.amount),
         remainder=quote.coins.remainder,
         funding=quote.funding.value,
+        free_left=None if granted is None else granted.left,
     )
 
 
