@@ -21,6 +21,7 @@ from chain.evm.blocks import HEAVY_GAS, QUIET_BLOCKS, Header
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
 from gateway.db import Database, execute
+from gateway.mirror.ahead import Loaded, ReadAhead
 from gateway.mirror.derive import Derived
 from gateway.mirror.source import LogSource, Receipts, check_same
 from gateway.mirror.unproven import forget_unproven, note_unproven, oldest_unproven
@@ -37,6 +38,9 @@ from gateway.mirror.write import (
 )
 
 _log = structlog.get_logger("mirror")
+
+_WORTH_READING_AHEAD = 5_000
+"""Logs of a range from which on the next one is read while it is written."""
 
 _WAIT_OUT = (TransientChainError, NodeRefused, OperationalError)
 """Trouble of node or database that passes: nothing was stored, the next try starts from the cursor."""
@@ -86,6 +90,7 @@ class Follower:
         self._chain_id = chain_id
         self._genesis = genesis_hash
         self._settings = settings
+        self._ahead = ReadAhead(self._load)
         self._rewinds = 0
         self._light_blocks = 0
 
@@ -134,17 +139,35 @@ class Follower:
             return Progress.STORED
 
     def _step(self, cursor: Cursor | None, last: int | None) -> Progress:
-        head = int(self._client.block_number())
-        if last is not None:
-            head = min(head, last)
-        first = self._settings.first_block if cursor is None else cursor.number + 1
-        if head < first:
-            return Progress.CURRENT if cursor is None else self._look_back(cursor, head)
-        headers = self._source.headers(first, min(head + 1, first + self._source.span))
-        if cursor is not None and headers[0].parent_hash != cursor.hash:
-            return self._rewind(cursor, cursor.number, headers)
-        self._store(cursor, headers)
+        loaded = None if cursor is None else self._ahead.take(cursor.number, cursor.hash, last)
+        if loaded is None:
+            head = self._head(last)
+            first = self._settings.first_block if cursor is None else cursor.number + 1
+            if head < first:
+                return Progress.CURRENT if cursor is None else self._look_back(cursor, head)
+            headers = self._headers(first, head)
+            if cursor is not None and headers[0].parent_hash != cursor.hash:
+                return self._rewind(cursor, cursor.number, headers)
+            loaded = Loaded(headers, self._source.load(headers))
+        if len(loaded.logs) > _WORTH_READING_AHEAD:
+            self._ahead.start(loaded.headers[-1].number + 1, last)
+        self._store(cursor, loaded)
         return Progress.STORED
+
+    def _head(self, last: int | None) -> int:
+        head = int(self._client.block_number())
+        return head if last is None else min(head, last)
+
+    def _headers(self, first: int, head: int) -> list[Header]:
+        headers = self._source.headers(first, min(head + 1, first + self._source.span))
+        return self._source.storable(headers)
+
+    def _load(self, first: int, last: int | None) -> Loaded | None:
+        head = self._head(last)
+        if head < first:
+            return None
+        headers = self._headers(first, head)
+        return Loaded(headers, self._source.load(headers))
 
     def _look_back(self, cursor: Cursor, head: int) -> Progress:
         """The head is at or below the cursor: current, behind, or another chain."""
@@ -157,15 +180,17 @@ class Follower:
             return Progress.CURRENT if head == cursor.number else Progress.BEHIND
         return self._rewind(cursor, head, [])
 
-    def _store(self, cursor: Cursor | None, headers: list[Header]) -> None:
-        logs = self._source.load(headers)
+    def _store(self, cursor: Cursor | None, loaded: Loaded) -> None:
+        headers = loaded.headers
         by_block: dict[int, int] = {header.number: header.timestamp for header in headers}
         blocks = [Block(h.number, h.hash, h.parent_hash, h.timestamp) for h in headers]
         put_off = [header for header in headers if self._source.is_put_off(header)]
+        # Whoever else changed the mirrored rows since this was read has moved the cursor, too.
+        with self._database.reader() as connection:
+            derived = Derived(self._chain_id, by_block, lookups(connection, self._chain_id))
+            derived.add(loaded.logs)
         # If we crash before this commits, nothing of these blocks is stored; the next step reads them again.
         with self._database.writer() as connection:
-            derived = Derived(self._chain_id, by_block, lookups(connection, self._chain_id))
-            derived.add(logs)
             write_blocks(connection, cursor, blocks, derived, self._genesis)
             note_unproven(connection, self._chain_id, put_off)
         after = headers[-1].number - put_off[-1].number if put_off else self._light_blocks + len(headers)

@@ -30,6 +30,9 @@ _BLOOM_OFFSET = 5 * 33 + 21 + 3
 _MOST_LOGS = 20_000
 """Logs to aim at in one answer."""
 
+_MOST_GAS = _MOST_LOGS * 16_000
+"""Gas used by the blocks of one answer: an operation of a full window, and with it a log, takes so much."""
+
 
 class Receipts(StrEnum):
     """Which blocks' logs are proven by their receipts before they are stored."""
@@ -70,6 +73,18 @@ class LogSource:
         """
         headers = self.client.headers(first, end)
         check_links(headers)
+        return headers
+
+    def storable(self, headers: list[Header]) -> list[Header]:
+        """Return the first of ``headers``, as many as one transaction should store, at least one.
+
+        A transaction of several full blocks would keep every other writer out for seconds.
+        """
+        gas = 0
+        for at, header in enumerate(headers):
+            gas += header.gas_used
+            if at and gas > _MOST_GAS:
+                return headers[:at]
         return headers
 
     def load(self, headers: Sequence[Header]) -> list[RawLog]:
