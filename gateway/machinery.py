@@ -6,9 +6,9 @@ Nothing here starts anything; whoever builds a part starts it and closes it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import structlog
 
@@ -45,16 +45,14 @@ SENDING_ROLES = ("operator", "issuer", "freezer", "recoverer", "hq", "president"
 """Keys whose transactions the outbox sends."""
 EMBEDDED_IN_FLIGHT = 512
 """Transactions of one key that may be unmined where the node is our own, whose pool takes them all."""
+EMBEDDED_BATCH_BYTES = 8_000_000
+"""Signed bytes of one request there: a request waits while a block is executed, so there should be few."""
 EMBEDDED_WINDOW_GAS = 400_000_000
 """Gas of one settlement window where the node is our own and its blocks are large."""
 
 
-class Loop(Protocol):
-    """Something that runs until told to stop."""
-
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set."""
-        ...
+Loop = Callable[[threading.Event], None]
+"""Something that runs until the event it is given is set."""
 
 
 def build_ledger(ground: Ground, vault: Vault) -> Ledger:
@@ -91,7 +89,7 @@ def build_submitter(ground: Ground, view: LogView) -> Submitter:
     """Return the one sender of this chain's transactions, in the order of the log's entries."""
     limits = OutboxSettings(finality_depth=ground.depth, rewind_limit=ground.rewind_limit)
     if ground.is_embedded:
-        limits = replace(limits, max_in_flight=EMBEDDED_IN_FLIGHT)
+        limits = replace(limits, max_in_flight=EMBEDDED_IN_FLIGHT, batch_bytes=EMBEDDED_BATCH_BYTES)
     cursor = partial(load_cursor, ground.client, ground.address("TimeCredit"), ground.log_id)
     return Submitter(
         ground.database, ground.client, chain_id=ground.chain_id, signers=ground.keys.signers(*SENDING_ROLES),

@@ -166,7 +166,9 @@ def _lead_outbox(ground: Ground, stack: ExitStack, workers: Workers) -> Reporter
     settler = build_settler(ground, follower.view)
 
     def begin() -> None:
-        workers.add("outbox", build_submitter(ground, follower.view).run)
+        submitter = build_submitter(ground, follower.view)
+        workers.add("outbox", submitter.run)
+        workers.add("outcomes", submitter.watch)
         workers.add("settler", settler.run)
 
     stack.callback(workers.stop)

@@ -76,22 +76,24 @@ class Gateway:
         self._settler = build_settler(ground, view)
         self._reconciler = Reconciler(ground)
         self._due = build_due(ground, self._ledger)
+        submitter = build_submitter(ground, view)
         reading: dict[str, Loop] = {
-            "mirror": build_follower(ground),
-            "evidence": build_evidence(ground),
-            "reconcile": self._reconciler,
+            "mirror": build_follower(ground).run,
+            "evidence": build_evidence(ground).run,
+            "reconcile": self._reconciler.run,
         }
         signing: dict[str, Loop] = {
-            "outbox": build_submitter(ground, view),
-            "anchor": build_anchorer(ground, view),
-            "settler": self._settler,
-            "due": self._due,
+            "outbox": submitter.run,
+            "outcomes": submitter.watch,
+            "anchor": build_anchorer(ground, view).run,
+            "settler": self._settler.run,
+            "due": self._due.run,
         }
 
         def begin() -> None:
             # A ledger that contradicts the chain is shown as it is; nothing is signed for it.
             for name, loop in (reading if self._ledger.fault else reading | signing).items():
-                self._workers.add(name, loop.run)
+                self._workers.add(name, loop)
 
         if self._ledger.fault == UNANSWERED:
             self._workers.add("start", partial(await_answer, self._ledger, begin))

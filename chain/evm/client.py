@@ -236,6 +236,16 @@ class EvmClient:
         answer = self.call("eth_getTransactionCount", _hex(address), _block(block))
         return parse_number(answer, "eth_getTransactionCount")
 
+    def transaction_counts(self, addresses: Sequence[Address]) -> list[int]:
+        """Return what ``transaction_count`` gives for each of ``addresses``, by one request."""
+        method = "eth_getTransactionCount"
+        counts = []
+        for answer in self.batch([(method, (_hex(address), _block("latest"))) for address in addresses]):
+            if isinstance(answer, NodeRefused):
+                raise answer
+            counts.append(parse_number(answer, method))
+        return counts
+
     def balance(self, address: Address, block: BlockRef = "latest") -> int:
         """Return an account's balance in the chain's own coin, in wei; it pays for gas and nothing else."""
         return parse_number(self.call("eth_getBalance", _hex(address), _block(block)), "eth_getBalance")

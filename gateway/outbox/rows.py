@@ -16,6 +16,10 @@ _ORDER_LOCK = 0x746F6E67
 """First key of the PostgreSQL advisory lock that orders anchors and windows ("tong")."""
 
 
+IN_FLIGHT = (TransactionState.SIGNED.value, TransactionState.SENT.value)
+"""States of a transaction that has a nonce and no known outcome."""
+
+
 class IllegalTransition(NotaryError):
     """A row was asked to make a move that `LEGAL_TRANSITIONS` does not list: a defect of the outbox."""
 

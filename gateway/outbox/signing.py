@@ -19,10 +19,9 @@ from chain.hashing import keccak256
 from chain.types import Address
 from gateway.db import Database, execute, execute_many
 from gateway.outbox.calls import TransactionState
-from gateway.outbox.rows import Sent
+from gateway.outbox.rows import IN_FLIGHT, Sent
 from gateway.outbox.tables import chain_signers, chain_transactions
 
-_IN_FLIGHT = (TransactionState.SIGNED.value, TransactionState.SENT.value)
 FILLER_GAS = 21_000
 """Gas of the empty transfer to oneself that fills a nonce whose call no node will take."""
 
@@ -132,7 +131,7 @@ class SigningDesk:
         rows = chain_transactions.c
         mine = (rows.chain_id == self._chain_id) & (rows.signer == role)
         in_flight = connection.execute(
-            select(func.count()).where(mine, rows.state.in_(_IN_FLIGHT))
+            select(func.count()).where(mine, rows.state.in_(IN_FLIGHT))
         ).scalar_one()
         room = self._max_in_flight - in_flight
         if room <= 0:

@@ -274,7 +274,7 @@ def test_rule_17_two_senders_on_one_database_send_each_call_once(pipeline: Pipel
         network.mine()
         return {state for state, _, _ in stored(pipeline)} <= {"mined", "final"}
 
-    with Threads(*[other.run for other in others]):
+    with Threads(*[loop for other in others for loop in (other.run, other.watch)]):
         until(all_mined)
     found = stored(pipeline)
     assert sorted(nonce or 0 for _, nonce, _ in found) == list(range(60))
@@ -329,7 +329,13 @@ def test_everything_at_once_in_threads(tmp_path: Path, database: Database) -> No
         loops = [
             loop
             for it in pipelines
-            for loop in (it.submitter.run, it.settler.run, it.anchorer.run, it.follower.run)
+            for loop in (
+                it.submitter.run,
+                it.submitter.watch,
+                it.settler.run,
+                it.anchorer.run,
+                it.follower.run,
+            )
         ]
         log = network.log
 
