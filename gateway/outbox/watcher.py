@@ -1,4 +1,4 @@
-"""Look at each new block for what became of transactions: mined, failed, dropped, replaced, final, gone again.
+"""Look at each new block for what became of transactions: mined, failed, dropped, replaced, final or gone.
 
 Apart from signing and sending, because a node that executes a full block answers slowly: what is new must not
 wait for news of what is old.
