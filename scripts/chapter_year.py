@@ -17,32 +17,27 @@ from pathlib import Path
 
 from chain.checkpoint import open_checkpoint
 from chain.evm.client import EvmClient
-from gateway.rules.awards import AwardKind
 from scripts.retail.client import Client
 from scripts.retail.service import Addresses, Service
-from scripts.year.alliance import Alliance
-from scripts.year.membership import Memberships
+from scripts.retail.settling import TOTAL_SUPPLY
+from scripts.year.checks import Check, Closing, check_all
+from scripts.year.ledger import read_ledger
+from scripts.year.play import Plan, Year, plan_days
 from scripts.year.report import print_months, summary
-from scripts.year.services import Services
-from scripts.year.shopping import Bought, Shopping, give
-from scripts.year.stage import Stage, days_of, line
-from scripts.year.town import Town, fund_month, open_town
-from scripts.year.vouchers import Vouchers
+from scripts.year.stage import Stage
 
 START = date(2027, 1, 1)
 ORIGIN = "tongyi.example/chapter-year"
 DAYS = 365
-AWARDS = tuple((kind, 3 if kind is AwardKind.REFERRAL else 1) for kind in AwardKind)
-"""Each month's awards and their places."""
 
 
-def settings(seed: str) -> dict[str, str]:
+def settings(seed: str, block_time: str) -> dict[str, str]:
     """Environment of the simulated gateway."""
     return {
         "TONGYI_SIMULATION_SEED": seed,
         "TONGYI_SIMULATION_START": f"{START - timedelta(1)}T00:00:00Z",
         "TONGYI_ORIGIN": ORIGIN,
-        "TONGYI_BLOCK_TIME": "0.5",
+        "TONGYI_BLOCK_TIME": block_time,
     }
 
 
@@ -50,98 +45,45 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def quarter_before(day: date) -> str:
-    """The quarter that ended the day before the first of a month, as YYYY-Qn."""
-    last = day - timedelta(1)
-    return f"{last.year}-Q{(last.month + 2) // 3}"
-
-
-def grant_awards(stage: Stage, month: str) -> None:
-    """Grant the past month's awards, as the rules compute them; places nobody won are refused."""
-    lines = [
-        line("award.granted", {"award": kind.value, "month": month, "rank": rank})
-        for kind, ranks in AWARDS
-        for rank in range(1, ranks + 1)
-    ]
-    granted = stage.record(lines, may_fail=True)
-    stage.count("awards", sum(entry is not None for entry in granted))
-
-
-def play(stage: Stage, options: argparse.Namespace) -> Town:
-    """Play all days. Raises UnexpectedAnswer where the gateway refuses what the year needs."""
-    stage.open_day(START, 6)
-    town = open_town(stage, options.members, options.merchants)
-    shopping, services = Shopping(), Services()
-    services.open(stage, town)
-    memberships, alliance, vouchers = Memberships(), Alliance(), Vouchers()
-    memberships.open(stage, town)
-    alliance.open(stage, town)
-
-    def then(stage: Stage, bought: list[Bought]) -> None:
-        vouchers.run_day(stage, town.merchants, bought)
-        memberships.reward(stage, bought)
-
-    month = ""
-    for day in days_of(START, options.days):
-        if day.day == 15:
-            stage.open_day(day, 7)
-            alliance.complain(stage, town)
-            if day.month % 3 == 2:
-                alliance.rate(stage, town)
-        if f"{day:%Y-%m}" != month:
-            # The chain counts quotas by its own month: nothing of the old one may still be on its way.
-            stage.settle()
-            month = f"{day:%Y-%m}"
-            stage.open_day(day, 7)
-            fund_month(stage, town)
-            if day > START:
-                grant_awards(stage, f"{day - timedelta(1):%Y-%m}")
-            if day > START and day.month % 3 == 1:
-                alliance.close_quarter(stage, quarter_before(day))
-            services.fund(stage, town, options.sales * 10_000)
-            say(f"{month}: {sum(sum(c.values()) for c in stage.accepted.values()):,} entries so far")
-        stage.open_day(day, 8)
-        services.serve_day(stage, town)
-        stage.due()
-        alliance.drop_released(stage)
-        stage.open_day(day, 18)
-        shopping.run_day(stage, town, options.sales, then)
-        give(stage, town, options.sales // 6)
-        services.book_evening(stage, town, options.sales // 6)
-    stage.settle()
-    return town
-
-
-def check_books(stage: Stage, town: Town, addresses: Addresses) -> None:
-    """All balances together are the chain's supply. Raises SystemExit where they are not."""
-    total = sum(
-        int(str(stage.client.get(f"/v1/accounts/{account}/balance").require("balance")["balance"]))
-        for account in [town.pool, *town.pools.values(), *town.members, *town.merchants]
-    )
+def token_supply(stage: Stage, addresses: Addresses) -> int:
+    """The token contract's own total, in hundredths."""
     contracts = stage.client.status()["contracts"]
     token = contracts["TimeCredit"] if isinstance(contracts, dict) else ""
     node = EvmClient(addresses.rpc)
-    supply = int(str(node.call("eth_call", {"to": token, "data": "0x18160ddd"}, "latest")), 16)
+    supply = int(str(node.call("eth_call", {"to": token, "data": TOTAL_SUPPLY}, "latest")), 16)
     node.close()
-    if total != supply:
-        raise SystemExit(f"balances sum to {total}, the supply is {supply}")
-    say(f"all balances together are the supply: {supply / 100:,.2f} coins")
+    return supply
+
+
+def require_balanced(checks: Sequence[Check]) -> None:
+    """Say what balances. Raises SystemExit naming every figure that does not."""
+    failing = [check for check in checks if not check.holds]
+    say(f"{len(checks) - len(failing)} of {len(checks)} conservation figures hold")
+    if failing:
+        lines = [f"{check.name}: {check.left:,} is not {check.right:,}" for check in failing]
+        raise SystemExit("\n".join(["these figures do not hold:", *lines]))
 
 
 def run(options: argparse.Namespace) -> str:
     """Play the year on a gateway of its own; return the summary."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder) / "data", settings=settings(options.seed))
+        service = Service(Path(folder) / "data", settings=settings(options.seed, options.block_time))
         with service as addresses, Client(addresses.gateway, addresses.platform_key) as client:
             # Chance that must repeat, not secrets.
             stage = Stage(client, random.Random(options.seed), START)  # noqa: S311
-            town = play(stage, options)
-            check_books(stage, town, addresses)
-            note = client.get_bytes("/log/checkpoint")
-            checkpoint = open_checkpoint(note, [addresses.vkey])
-            print_months(stage)
-            return summary(stage, checkpoint.root.hex(), checkpoint.size, time.perf_counter() - started)
+            days = plan_days(START, options.days, options.pairs_of)
+            year = Year(stage, Plan(options.members, options.merchants, options.sales, days), say)
+            year.play()
+            checkpoint = open_checkpoint(client.get_bytes("/log/checkpoint"), [addresses.vkey])
+            say(f"reading {checkpoint.size:,} entries back")
+            ledger = read_ledger(client)
+            supply = token_supply(stage, addresses)
+            checks = check_all(Closing(stage, year.town, ledger, year.tables, supply))
+            print_months(stage, ledger, checks)
+            require_balanced(checks)
+            seconds = time.perf_counter() - started
+            return summary(stage, ledger, checkpoint.root.hex(), checkpoint.size, seconds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,12 +94,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--sales", type=int, default=185, help="sales a day (185)")
     parser.add_argument(
-        "--short", action="store_true", help="60 members, 8 merchants, 40 days, 12 sales a day"
+        "--pairs-of", type=int, default=1, help="play the first two of so many days; 1: all days"
+    )
+    parser.add_argument("--block-time", default="0.5", help="seconds between the chain's blocks (0.5)")
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="60 members, 8 merchants, 12 sales a day, 2 of every 6 in 132 days",
     )
     parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
     options = parser.parse_args(argv)
     if options.short:
-        options.members, options.merchants, options.days, options.sales = 60, 8, 40, 12
+        options.members, options.merchants, options.sales = 60, 8, 12
+        options.days, options.pairs_of = 132, 6
+        # A short year mostly waits for the chain at the turn of a month.
+        options.block_time = "0.2"
     line = run(options)
     print(line if options.json else f"root {line.split(chr(34))[3]}")
     return 0

@@ -1,8 +1,8 @@
-"""The merchants' side of the year: deposits, seats, quarterly scores and releases, complaints, penalties."""
+"""The merchants' side of the year: deposits, promises, seats, quarterly scores and profits, releases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -14,7 +14,6 @@ DEPOSIT = 500_000
 STAGES = ("credentials", "reputation", "referral_ability")
 RATERS = 8
 """Residents who rate each seat in a quarter."""
-COMPLAINTS_A_MONTH = 2
 
 
 def digest(text: str) -> str:
@@ -28,42 +27,51 @@ class Alliance:
 
     officers: list[str] = field(default_factory=list)
     seats: dict[str, str] = field(default_factory=dict)
-    number: int = 0
 
     def open(self, stage: Stage, town: Town) -> None:
         """Every merchant lodges its deposit, promises, applies and is granted its seat."""
         self.officers = town.members[:5]
-        stage.record(
-            [
-                line(
-                    "deposit.lodged",
-                    {"merchant": merchant, "amount": str(DEPOSIT), "receipt": digest(f"deposit {merchant}")},
-                    actor=self.officers[4],
-                )
-                for merchant in town.merchants
-            ]
-        )
-        stage.record(
-            [
-                line(
-                    "promise.declared",
-                    {
-                        "merchant": merchant,
-                        "cost_price": digest(f"cost {merchant}"),
-                        "service_standard": digest(f"standard {merchant}"),
-                    },
-                )
-                for merchant in town.merchants
-            ]
-        )
-        self._seat(stage, {f"industry-{n:02d}": merchant for n, merchant in enumerate(town.merchants)})
+        town.kept.update(self.officers)
+        self.bring(stage, town.merchants)
+        self.seat(stage, {f"industry-{n:02d}": merchant for n, merchant in enumerate(town.merchants)})
 
-    def _seat(self, stage: Stage, wanted: Mapping[str, str]) -> None:
+    def bring(self, stage: Stage, merchants: Sequence[str]) -> None:
+        """Merchants lodge their deposits and make the three public promises."""
+        lodged = [
+            line(
+                "deposit.lodged",
+                {"merchant": merchant, "amount": str(DEPOSIT), "receipt": digest(f"deposit {merchant}")},
+                actor=self.officers[4],
+            )
+            for merchant in merchants
+        ]
+        stage.record(lodged)
+        promised = [
+            line(
+                "promise.declared",
+                {
+                    "merchant": merchant,
+                    "cost_price": digest(f"cost {merchant}"),
+                    "service_standard": digest(f"standard {merchant}"),
+                },
+            )
+            for merchant in merchants
+        ]
+        stage.record(promised)
+
+    def seat(self, stage: Stage, wanted: Mapping[str, str]) -> None:
+        """Three reviews each, then the grant with its certificate."""
         lines = [
             line("seat.applied", {"merchant": merchant, "industry": industry})
             for industry, merchant in wanted.items()
         ]
         applications = stage.record(lines)
+        self.review(stage, applications)
+        self.seats.update(wanted)
+        stage.count("seats granted", len(wanted))
+
+    def review(self, stage: Stage, applications: Sequence[str | None]) -> None:
+        """Pass every stage of the review and grant the seats."""
         for number, name in enumerate(STAGES):
             stage.record(
                 [
@@ -90,8 +98,6 @@ class Alliance:
                 for entry in applications
             ]
         )
-        self.seats.update(wanted)
-        stage.count("seats granted", len(wanted))
 
     def rate(self, stage: Stage, town: Town) -> None:
         """Residents rate every seat once a quarter."""
@@ -122,9 +128,7 @@ class Alliance:
             ]
         )
         closed = stage.step("seat.quarter_closed", {"quarter": quarter}, actor=self.officers[3])
-        answer = stage.client.get(f"/v1/entries/{closed}").require("the quarter")
-        public = stage.public_of(answer)
-        released = public.get("released")
+        released = stage.public(closed).get("released")
         leaving = [str(industry) for industry in released] if isinstance(released, list) else []
         for number, industry in enumerate(leaving):
             if number % 2:
@@ -142,44 +146,38 @@ class Alliance:
             stage.record([line("seat.release_decided", verdict, actor=self.officers[2])])
         stage.count("seats proposed for release", len(leaving))
 
-    def drop_released(self, stage: Stage) -> None:
-        """Forget the seats whose release the clock has carried out."""
-        page = stage.client.get("/v1/cases", kind="seat", state="ended", limit=200).require("seats")
-        cases = page["cases"]
-        for case in cases if isinstance(cases, list) else []:
-            industry = str(case["document"]["industry"])
-            if self.seats.pop(industry, None) is not None:
-                stage.count("seats released")
+    def drop_released(self, stage: Stage) -> list[str]:
+        """Forget the seats that the clock has ended; return their industries."""
+        ended: list[str] = []
+        for case in stage.list_cases("seat", "ended"):
+            document = case["document"]
+            if not isinstance(document, dict) or self.seats.pop(str(document["industry"]), None) is None:
+                continue
+            ended.append(str(document["industry"]))
+            if document["leaves_on"] and document["reason"]:
+                stage.count("released after notice")
+        stage.count("seats ended", len(ended))
+        return ended
 
-    def complain(self, stage: Stage, town: Town) -> None:
-        """A month's complaints: filed, given to an owner, verified and paid first, or rejected."""
-        rng = stage.rng
-        for _ in range(COMPLAINTS_A_MONTH):
-            if not self.seats:
-                return
-            self.number += 1
-            merchant = rng.choice(sorted(self.seats.values()))
-            amount = rng.randint(10, 300) * 100
-            entry = stage.step(
-                "complaint.filed",
+    def pay_pledges(self, stage: Stage, quarter: str) -> None:
+        """Every merchant declares the quarter's profit and pays the pledged part of it."""
+        declared = [
+            line(
+                "profit.declared",
                 {
                     "merchant": merchant,
-                    "complainant": rng.choice(town.members[5:]),  # officers decide, so they do not complain
-                    "amount": str(amount),
-                    "reason": "quality",
+                    "quarter": quarter,
+                    "profit": str(stage.rng.randint(50, 900) * 10_000),
                 },
             )
-            owner = self.officers[self.number % 5]
-            stage.step("complaint.assigned", {"about": entry, "owner": owner}, actor=self.officers[0])
-            evidence = digest(f"complaint {entry}")
-            if rng.random() < 0.5:
-                public = {"about": entry, "reason": "unfounded", "evidence": evidence}
-                stage.step("complaint.rejected", public, actor=owner)
-                continue
-            public = {"about": entry, "amount": str(amount), "evidence": evidence}
-            stage.step("complaint.verified", public, actor=owner)
-            paid = {"about": entry, "receipt": digest(f"paid {entry}")}
-            stage.step("deposit.compensated", paid, actor=self.officers[4])
-            top_up = {"merchant": merchant, "amount": str(amount), "receipt": digest(f"top-up {entry}")}
-            stage.step("deposit.topped_up", top_up, actor=self.officers[4])
-            stage.count("compensated", amount)
+            for merchant in self.seats.values()
+        ]
+        stage.record(declared)
+        paid = [
+            line(
+                "profit.paid",
+                {"merchant": merchant, "quarter": quarter, "receipt": digest(f"pledge {quarter} {merchant}")},
+            )
+            for merchant in self.seats.values()
+        ]
+        stage.record(paid)

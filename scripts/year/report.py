@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from scripts.year.checks import Check
+from scripts.year.ledger import Ledger
 from scripts.year.stage import Stage
+from scripts.year.themes import ENTRIES, FIGURES, REFUSALS, count_themes
 
 MONEY = ("sales", "refunds", "issued", "rebates", "redeemed", "gifts")
 """Sums of a month in hundredths (fen, or hundredths of a coin)."""
 
 
-def print_months(stage: Stage) -> None:
-    """Print what happened, month by month: entries by type, sums, refusals by code."""
-    console = Console(stderr=True, width=170)
+def print_months(stage: Stage, ledger: Ledger, checks: Sequence[Check]) -> None:
+    """Print what happened, month by month: sums, themes, figures, entries by type, and what balances."""
+    console = Console(stderr=True, width=200)
     table = Table(
         "month / 月份", "entries / 条目", *MONEY, "refused / 拒绝", title="One chapter's year / 分会的一年"
     )
-    for month, counted in sorted(stage.accepted.items()):
+    months = sorted(stage.accepted)
+    for month in months:
+        counted = ledger.types[month]
         sums = stage.sums.get(month, Counter())
         table.add_row(
             month,
@@ -29,30 +35,60 @@ def print_months(stage: Stage) -> None:
             f"{sum(stage.refused.get(month, Counter()).values()):,}",
         )
     console.print(table)
-    months = sorted(stage.accepted)
-    figures = Table("figure / 指标", *months, title="Figures by month / 每月指标")
-    for name in sorted({name for sums in stage.sums.values() for name in sums} - set(MONEY)):
-        figures.add_row(name, *(f"{stage.sums.get(month, Counter())[name]:,}" for month in months))
-    console.print(figures)
-    kinds = Table("entry type / 条目类型", *months, title="Entries by type / 按类型")
-    for name in sorted({name for counted in stage.accepted.values() for name in counted}):
-        kinds.add_row(name, *(f"{stage.accepted[month][name]:,}" for month in months))
-    console.print(kinds)
+    _print_counts(console, "theme / 主题", {month: _themes(stage, ledger, month) for month in months})
+    figures = {month: _figures(stage, ledger, month) for month in months}
+    for sums in figures.values():
+        for name in MONEY:
+            del sums[name]
+    _print_counts(console, "figure / 指标", figures)
+    _print_counts(console, "entry type / 条目类型", {month: ledger.types[month] for month in months})
+    _print_counts(console, "refused / 拒绝", stage.refused)
+    balance = Table("conservation / 守恒", "", "", "", title="At the end / 年末")
+    for check in checks:
+        balance.add_row(check.name, f"{check.left:,}", f"{check.right:,}", "=" if check.holds else "DIFFERS")
+    console.print(balance)
 
 
-def summary(stage: Stage, root: str, size: int, seconds: float) -> str:
-    """One line of JSON: the ledger's root and the counts."""
-    counts = Counter[str]()
+def _themes(stage: Stage, ledger: Ledger, month: str) -> Counter[str]:
+    """A month's entries by theme: of all its types together, whether or not each of them occurred."""
+    counted = ledger.types[month]
+    found = Counter({theme: sum(counted[name] for name in types) for theme, types in ENTRIES.items()})
+    for theme, code in REFUSALS.items():
+        found[theme] = stage.refused.get(month, Counter())[code]
+    for theme in FIGURES:
+        found[theme] = _figures(stage, ledger, month)[theme]
+    return found
+
+
+def _figures(stage: Stage, ledger: Ledger, month: str) -> Counter[str]:
+    """A month's figures: what the generator saw, and what the entries say."""
+    return stage.sums.get(month, Counter()) + ledger.noted.get(month, Counter())
+
+
+def _print_counts(console: Console, title: str, months: Mapping[str, Counter[str]]) -> None:
+    names = sorted(months)
+    table = Table(title, *names)
+    for row in sorted({name for counted in months.values() for name in counted}):
+        table.add_row(row, *(f"{months[month][row]:,}" for month in names))
+    console.print(table)
+
+
+def summary(stage: Stage, ledger: Ledger, root: str, size: int, seconds: float) -> str:
+    """One line of JSON: the ledger's root, the counts, the themes."""
+    counts = ledger.counts()
     refused = Counter[str]()
-    for counted in stage.accepted.values():
-        counts.update(counted)
     for codes in stage.refused.values():
         refused.update(codes)
+    figures = Counter[str]()
+    for month in stage.accepted:
+        figures.update(_figures(stage, ledger, month))
     document = {
         "root": root,
         "entries": size,
         "seconds": round(seconds, 1),
         "counts": dict(sorted(counts.items())),
         "refused": dict(sorted(refused.items())),
+        "themes": count_themes(counts, refused, figures),
+        "figures": dict(sorted(figures.items())),
     }
     return json.dumps(document, separators=(",", ":"))

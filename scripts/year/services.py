@@ -13,15 +13,25 @@ from datetime import UTC, date, datetime, time, timedelta
 from gateway.rules.calendar import SHANGHAI, format_timestamp
 from scripts.retail.client import Line
 from scripts.year.stage import CHAPTER, Stage, line
-from scripts.year.town import Town, join
+from scripts.year.town import Town
 
 COMPOUNDS = ("compound-a", "compound-b", "compound-c", "compound-d")
 SERVICES = (("companionship", 60, 0), ("elder_care", 60, 0), ("appliance_cleaning", 120, 2_000))
 """Code, minutes, and hundredths the member holds for it."""
-POOLS = ("holding", "subsidy", "merchant_subsidy", "public_benefit", "reserve")
+RARE = (*SERVICES, ("window_cleaning", 60, 1_000))
+"""What is offered, and one that hardly anybody offers."""
+POOLS = ("holding", "subsidy", "merchant_subsidy", "public_benefit", "reserve", "platform")
 HOURS = (9, 11, 14)
 """When services begin; the last ends before the evening."""
-ENDS = (("confirmed", 0.90), ("part_done", 0.04), ("disputed", 0.02), ("no_show", 0.02), ("cancelled", 0.02))
+ENDS = (
+    ("confirmed", 0.88), ("part_done", 0.04), ("disputed", 0.02), ("no_show", 0.02), ("called_off", 0.01),
+    ("cancelled", 0.01), ("declined", 0.01), ("unanswered", 0.01),
+)  # fmt: skip
+"""How bookings end; each way once before chance decides. ``called_off``: by the member."""
+REGULAR = 14
+"""Services the regular asks for: ten are free."""
+NEVER_BOOKED = ("declined", "unanswered")
+SERVED = ("confirmed", "part_done", "disputed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +57,24 @@ class Booking:
 
 @dataclass(slots=True)
 class Services:
-    """``tomorrow`` are the bookings that the next day serves."""
+    """``tomorrow`` are the bookings that the next day serves, ``overdue`` disputes nobody has decided.
+
+    The ``regular`` asks for more than the free services of a membership year.
+    """
 
     offers: list[Offer] = field(default_factory=list)
     homes: dict[str, list[str]] = field(default_factory=dict)
     tomorrow: list[Booking] = field(default_factory=list)
+    overdue: list[Booking] = field(default_factory=list)
+    regular: str = ""
+    asked: int = 0
+    dealt: int = 0
+    disputed: int = 0
 
     def open(self, stage: Stage, town: Town) -> None:
         """Open the chapter's pools, house everybody, and let one member in five offer something."""
         for name in POOLS:
-            town.pools[name] = join(stage, "pool")
-            stage.step("pool.opened", {"name": name, "account": town.pools[name]})
+            town.open_pool(stage, name)
         for number, member in enumerate(town.members):
             self.homes.setdefault(COMPOUNDS[number % len(COMPOUNDS)], []).append(member)
         wanted: list[tuple[str, int, str]] = []
@@ -79,6 +96,7 @@ class Services:
         ]
         for (provider, service, compound), entry in zip(wanted, stage.record(lines), strict=True):
             self.offers.append(Offer(entry or "", provider, service, compound))
+            town.kept.add(provider)
 
     def fund(self, stage: Stage, town: Town, amount: int) -> None:
         """Fill the pools that pay elders' services and what a capacity warning opens."""
@@ -91,46 +109,48 @@ class Services:
         """Request, dispatch, accept and book what is served tomorrow: one service a provider."""
         rng = stage.rng
         chosen = rng.sample(self.offers, min(count, len(self.offers)))
-        wanted: list[Booking] = []
+        wanted = self._ask_regularly()
         for offer in chosen:
-            home = self.homes[offer.compound]
+            if any(booking.offer is offer for booking in wanted):
+                continue
+            home = [town.current(member) for member in self.homes[offer.compound]]
             if SERVICES[offer.service][0] == "elder_care":
                 home = [member for member in home if member in town.elders]
             if not home:
                 continue
             member = rng.choice(home)
             coins = SERVICES[offer.service][2]
-            if member == offer.provider or town.coins[member] < coins:
+            if member in town.away or member == offer.provider or town.coins[member] < coins:
+                continue
+            if coins and member in town.wards:
                 continue
             town.coins[member] -= coins
-            end = rng.choices([name for name, _ in ENDS], [share for _, share in ENDS])[0]
-            wanted.append(Booking("", member, offer, rng.choice(HOURS), end))
-        lines = [self._request(stage.today, booking) for booking in wanted]
-        for booking, entry in zip(wanted, stage.record(lines), strict=True):
+            wanted.append(Booking("", member, offer, rng.choice(HOURS), self.deal_end(stage)))
+        lines = [request_line(stage.today + timedelta(1), booking) for booking in wanted]
+        for booking, entry in zip(wanted, stage.record(lines, may_fail=True), strict=True):
             booking.entry = entry or ""
-        for name, public in (
-            ("service.dispatched", {}),
-            ("service.accepted", {"side": "provider"}),
-            ("service.booked", {"side": "member"}),
-        ):
-            stage.record(
-                [
-                    about(name, booking, **public, **({"offer": booking.offer.entry} if not public else {}))
-                    for booking in wanted
-                ]
-            )
-        self.tomorrow = wanted
+        # Whose request was refused has his coins back.
+        for booking in wanted:
+            town.coins[booking.member] += 0 if booking.entry else SERVICES[booking.offer.service][2]
+        self.tomorrow = [booking for booking in wanted if booking.entry]
+        self.tomorrow = answer_requests(stage, self.tomorrow)
 
-    def _request(self, today: date, booking: Booking) -> Line:
-        code, minutes, _ = SERVICES[booking.offer.service]
-        start = datetime.combine(today + timedelta(1), time(booking.hour), SHANGHAI)
-        public = {
-            "service": code,
-            "compound": booking.offer.compound,
-            "minutes": minutes,
-            "starts_at": format_timestamp(round(start.astimezone(UTC).timestamp() * 1000)),
-        }
-        return line("service.requested", public, [booking.member])
+    def _ask_regularly(self) -> list[Booking]:
+        """The regular's request for company, until all free services and some more were asked for."""
+        if self.asked >= REGULAR or not self.regular:
+            return []
+        self.asked += 1
+        homes = [name for name, members in self.homes.items() if self.regular in members]
+        near = [offer for offer in self.offers if offer.service == 0 and offer.compound in homes]
+        return [Booking("", self.regular, near[0], HOURS[0], "confirmed")]
+
+    def deal_end(self, stage: Stage) -> str:
+        """How the next booking ends: every way once, then by chance."""
+        names = [name for name, _ in ENDS]
+        self.dealt += 1
+        if self.dealt <= len(names):
+            return names[self.dealt - 1]
+        return stage.rng.choices(names, [share for _, share in ENDS])[0]
 
     def serve_day(self, stage: Stage, town: Town) -> None:
         """Serve what was booked the evening before, hour by hour."""
@@ -139,14 +159,15 @@ class Services:
             if not now:
                 continue
             stage.set_clock(datetime.combine(stage.today, time(hour), SHANGHAI))
-            off = [booking for booking in now if booking.end == "cancelled"]
-            stage.record([about("service.cancelled", booking, side="chapter") for booking in off])
-            there = [booking for booking in now if booking.end not in ("cancelled", "no_show")]
+            for end, side in (("cancelled", "chapter"), ("called_off", "member")):
+                off = [booking for booking in now if booking.end == end]
+                stage.record([about("service.cancelled", booking, side=side) for booking in off])
+            there = [booking for booking in now if booking.end in SERVED]
             for side in ("member", "provider"):
                 stage.record([about("service.checked_in", booking, side=side) for booking in there])
             lonely = [booking for booking in now if booking.end == "no_show"]
             stage.record([about("service.checked_in", booking, side="member") for booking in lonely])
-            minutes = max(SERVICES[booking.offer.service][1] for booking in now)
+            minutes = max(RARE[booking.offer.service][1] for booking in now)
             stage.set_clock(datetime.combine(stage.today, time(hour), SHANGHAI) + timedelta(minutes=minutes))
             for side in ("provider", "member"):
                 stage.record([about("service.checked_out", booking, side=side) for booking in there])
@@ -162,18 +183,62 @@ class Services:
             side = "provider" if end == "part_done" else "member"
             stage.record([about(f"service.{end}", booking, side=side, **extra) for booking in found])
             if end == "disputed":
-                stage.record([about("service.decided", booking, minutes=30) for booking in found])
+                self._decide(stage, found)
+
+    def _decide(self, stage: Stage, disputed: list[Booking]) -> None:
+        """Decide every other dispute; the others wait until their time is over."""
+        in_time: list[Booking] = []
+        for booking in disputed:
+            self.disputed += 1
+            (self.overdue if self.disputed % 2 else in_time).append(booking)
+        stage.record([about("service.decided", booking, minutes=30) for booking in in_time])
+
+    def decide_overdue(self, stage: Stage) -> None:
+        """Decide the disputes that the clock has called overdue."""
+        waiting = {str(case["key"]) for case in stage.list_cases("booking", "disputed") if not case["due_at"]}
+        late = [booking for booking in self.overdue if booking.entry in waiting]
+        stage.record([about("service.decided", booking, minutes=30) for booking in late])
+        self.overdue = [booking for booking in self.overdue if booking not in late]
+        stage.count("disputes decided late", len(late))
 
     def _count(self, stage: Stage, town: Town) -> None:
         """Read back the coins of those who were paid or paid back."""
-        touched = {booking.member for booking in self.tomorrow} | {
+        touched = {town.current(booking.member) for booking in self.tomorrow} | {
             booking.offer.provider for booking in self.tomorrow
         }
         for account in sorted(touched):
-            answer = stage.client.get(f"/v1/accounts/{account}/balance").require("balance")
-            town.coins[account] = int(str(answer["available"]))
+            town.coins[account] = stage.available(account)
         for end, number in Counter(booking.end for booking in self.tomorrow).items():
             stage.count(f"services {end}", number)
+
+
+def request_line(day: date, booking: Booking) -> Line:
+    """Ask for a service on a business day."""
+    code, minutes, _ = RARE[booking.offer.service]
+    start = datetime.combine(day, time(booking.hour), SHANGHAI)
+    public = {
+        "service": code,
+        "compound": booking.offer.compound,
+        "minutes": minutes,
+        "starts_at": format_timestamp(round(start.astimezone(UTC).timestamp() * 1000)),
+    }
+    return line("service.requested", public, [booking.member])
+
+
+def answer_requests(stage: Stage, bookings: list[Booking]) -> list[Booking]:
+    """Dispatch requests to their offers; providers accept all but those meant to end otherwise.
+
+    Returns those that go on: who has used up the free services and has no coins cannot book.
+    """
+    stage.record([about("service.dispatched", booking, offer=booking.offer.entry) for booking in bookings])
+    declined = [booking for booking in bookings if booking.end == "declined"]
+    stage.record([about("service.declined", booking, side="provider") for booking in declined])
+    taken = [booking for booking in bookings if booking.end not in NEVER_BOOKED]
+    stage.record([about("service.accepted", booking, side="provider") for booking in taken])
+    lines = [about("service.booked", booking, side="member") for booking in taken]
+    found = stage.record(lines, may_fail=True)
+    short = [booking for booking, entry in zip(taken, found, strict=True) if entry is None]
+    return [booking for booking in bookings if booking not in short]
 
 
 def about(name: str, booking: Booking, **public: object) -> Line:

@@ -12,6 +12,8 @@ from scripts.year.town import REPEATS, Town, pick_several
 PAYS_WITH_COINS = 0.25
 REFUND_SHARE = 0.02
 REBATE_POINTS = 500
+FIRST_ORDER = 80_000
+"""Fen a newcomer spends at first: a year's staples, so that a whole reward fits its margin."""
 
 
 @dataclass(slots=True)
@@ -59,10 +61,16 @@ class Shopping:
             Bought("", buyer, merchant, max(100, round(rng.lognormvariate(8.3, 0.9))))
             for buyer, merchant in zip(buyers, merchants, strict=True)
         ]
+        wanted += [
+            Bought("", newcomer, town.merchants[0], FIRST_ORDER)
+            for newcomer in town.newcomers
+            if newcomer not in town.away
+        ]
         lines = [
             line("sale.recorded", {"merchant": sale.merchant, "amount": str(sale.amount)}, [sale.buyer])
             for sale in wanted
         ]
+        town.newcomers.clear()
         for sale, entry in zip(wanted, stage.record(lines), strict=True):
             sale.entry = entry or ""
             stage.count("sales", sale.amount)
@@ -71,7 +79,8 @@ class Shopping:
     def _pay(self, stage: Stage, town: Town, bought: list[Bought]) -> None:
         lines: list[Line] = []
         for sale in bought:
-            coins = min(town.coins[sale.buyer], sale.amount)
+            # A ward pays within its guardian's limits, by steps of its own.
+            coins = 0 if sale.buyer in town.wards else min(town.coins[sale.buyer], sale.amount)
             if coins >= 100 and stage.rng.random() < PAYS_WITH_COINS:
                 sale.paid = coins // 100 * 100
                 town.coins[sale.buyer] -= sale.paid
@@ -102,21 +111,23 @@ class Shopping:
         for sale in back:
             self.open.remove(sale)
             # The year keeps no books of its own about returned coins: it asks again.
-            answer = stage.client.get(f"/v1/accounts/{sale.buyer}/balance").require("balance")
-            town.coins[sale.buyer] = int(str(answer["available"]))
+            buyer = town.current(sale.buyer)
+            town.coins[buyer] = stage.available(buyer)
 
 
 def give(stage: Stage, town: Town, count: int) -> None:
     """Gifts between members; some repeat the giver's last one to the hundredth."""
+    if town.kin_only:
+        return
     rng = stage.rng
     lines: list[Line] = []
     for giver in pick_several(rng, town.members, town.eagerness, count):
         before = town.gifts.get(giver)
         if before is not None and rng.random() < REPEATS:
-            receiver, amount = before
+            receiver, amount = town.current(before[0]), before[1]
         else:
             receiver, amount = rng.choice(town.members), rng.randint(1, 40) * 50
-        if receiver == giver or town.coins[giver] < amount:
+        if receiver == giver or receiver in town.away or giver in town.wards or town.coins[giver] < amount:
             continue
         town.coins[giver] -= amount
         town.coins[receiver] += amount

@@ -58,6 +58,10 @@ class Stage:
         """Add to a figure of the month."""
         self.sums.setdefault(self.month, Counter())[name] += amount
 
+    def total(self, name: str) -> int:
+        """A figure of all months."""
+        return sum(counted[name] for counted in self.sums.values())
+
     def record(self, lines: Sequence[Line], *, may_fail: bool = False) -> list[str | None]:
         """Record lines in order; the id of each, None where it was refused. Raises UnexpectedAnswer."""
         keyed = [{"chapter": CHAPTER, **line, "idempotency_key": self.next_key()} for line in lines]
@@ -96,12 +100,42 @@ class Stage:
         wait_until_settled(self.client, lambda settled, entries: None)
 
     def due(self) -> int:
-        """Have the gateway record what is due now. Returns how many entries that made."""
-        answer = self.client.post("/v1/cases/due", {}, self.next_key()).require("what is due")
-        recorded = answer["recorded"]
-        number = len(recorded) if isinstance(recorded, list) else 0
+        """Have the gateway record all that is due now. Returns how many entries that made."""
+        number, more = 0, True
+        while more:
+            answer = self.client.post("/v1/cases/due", {}, self.next_key()).require("what is due")
+            recorded, refused = answer["recorded"], answer["refused"]
+            found = len(recorded) if isinstance(recorded, list) else 0
+            for one in refused if isinstance(refused, list) else []:
+                self.refused.setdefault(self.month, Counter())[str(one["code"])] += 1
+            number += found
+            more = answer["more"] is True and found > 0
         self.accepted.setdefault(self.month, Counter())["(due)"] += number
         return number
+
+    def public(self, entry: str) -> Mapping[str, object]:
+        """Read the public fields of an entry as the rules completed it."""
+        return self.public_of(self.client.get(f"/v1/entries/{entry}").require("entry"))
+
+    def available(self, account: str) -> int:
+        """Read what an account has to spend, in hundredths."""
+        answer = self.client.get(f"/v1/accounts/{account}/balance").require("balance")
+        return int(str(answer["available"]))
+
+    def list_cases(self, kind: str, state: str | None = None) -> list[Mapping[str, object]]:
+        """Read all cases of a kind, in order of their keys."""
+        found: list[Mapping[str, object]] = []
+        after = ""
+        while True:
+            query: dict[str, str | int] = {"kind": kind, "after": after, "limit": 200}
+            if state is not None:
+                query["state"] = state
+            page = self.client.get("/v1/cases", **query).require(kind)
+            cases = page["cases"]
+            found += cases if isinstance(cases, list) else []
+            if page["next"] is None:
+                return found
+            after = str(page["next"])
 
 
 def line(

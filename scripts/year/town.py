@@ -7,6 +7,7 @@ Fitted to what was measured on payments of a real community currency: receipts p
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from scripts.year.stage import CHAPTER, Stage
@@ -19,7 +20,13 @@ REPEATS = 0.18
 
 @dataclass(slots=True)
 class Town:
-    """Accounts by role, and how likely each is to buy, sell or give."""
+    """Accounts by role, and how likely each is to buy, sell or give.
+
+    Who is ``kept`` has an office, an offer or a ward and stays as he is; ``wards`` pay by their guardians'
+    limits alone; ``kin_only``: gifts go to kin for now; ``newcomers`` have not bought
+    anything yet. Who is ``away`` is suspended, closed or gone;
+    ``moved`` leads from a lost account to the one that goes on; ``accounts`` are all there ever were.
+    """
 
     pool: str
     pools: dict[str, str] = field(default_factory=dict)
@@ -30,19 +37,91 @@ class Town:
     fame: list[float] = field(default_factory=list)
     gifts: dict[str, tuple[str, int]] = field(default_factory=dict)
     coins: dict[str, int] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    wards: set[str] = field(default_factory=set)
+    kin_only: bool = False
+    newcomers: list[str] = field(default_factory=list)
+    away: set[str] = field(default_factory=set)
+    moved: dict[str, str] = field(default_factory=dict)
+    accounts: list[str] = field(default_factory=list)
+
+    def current(self, account: str) -> str:
+        """The account that goes on for one that was lost."""
+        while account in self.moved:
+            account = self.moved[account]
+        return account
+
+    def ordinary(self, rng: random.Random, busy: Collection[str] = ()) -> str | None:
+        """Somebody without an office, here and not ``busy``; None where there is nobody."""
+        found = [one for one in self.members if not (one in self.kept or one in self.away or one in busy)]
+        return rng.choice(found) if found else None
+
+    def leave(self, account: str) -> None:
+        """Somebody takes no part any more: buys, sells and receives nothing."""
+        self.away.add(account)
+        self._weigh(account, 0.0)
+
+    def come_back(self, account: str, weight: float) -> None:
+        """Somebody takes part again, as eagerly as before."""
+        self.away.discard(account)
+        self._weigh(account, weight)
+
+    def weight(self, account: str) -> float:
+        """How likely somebody is to buy or sell."""
+        if account in self.merchants:
+            return self.fame[self.merchants.index(account)]
+        return self.eagerness[self.members.index(account)]
+
+    def _weigh(self, account: str, weight: float) -> None:
+        if account in self.merchants:
+            self.fame[self.merchants.index(account)] = weight
+        else:
+            self.eagerness[self.members.index(account)] = weight
+
+    def replace(self, old: str, new: str) -> None:
+        """A member goes on with a new account."""
+        self.moved[old] = new
+        self.accounts.append(new)
+        self.members[self.members.index(old)] = new
+        self.coins[new] = self.coins.pop(old)
+        if old in self.elders:
+            self.elders.add(new)
+        self.gifts.pop(old, None)
+
+    def welcome(self, stage: Stage) -> str:
+        """Register one more member."""
+        account = join(stage, "member")
+        self.members.append(account)
+        self.accounts.append(account)
+        self.eagerness.append(stage.rng.paretovariate(1.6))
+        self.coins[account] = 0
+        return account
+
+    def open_shop(self, stage: Stage) -> str:
+        """Register one more merchant."""
+        account = join(stage, "merchant")
+        self.merchants.append(account)
+        self.accounts.append(account)
+        self.fame.append(1.0 / len(self.merchants) ** 1.1)
+        return account
+
+    def open_pool(self, stage: Stage, name: str) -> None:
+        """Give the chapter one of its named pools."""
+        account = join(stage, "pool")
+        self.pools[name] = account
+        self.accounts.append(account)
+        stage.step("pool.opened", {"name": name, "account": account})
 
 
 def open_town(stage: Stage, members: int, merchants: int) -> Town:
     """Open the chapter and register everybody."""
     opened = stage.client.post("/v1/chapters", {"code": CHAPTER}, stage.next_key()).require("chapter")
     town = Town(str(opened["pool"]))
-    for number in range(members):
-        town.members.append(join(stage, "member"))
-        town.eagerness.append(stage.rng.paretovariate(1.6))
-        town.coins[town.members[number]] = 0
-    for number in range(merchants):
-        town.merchants.append(join(stage, "merchant"))
-        town.fame.append(1.0 / (number + 1) ** 1.1)
+    town.accounts.append(town.pool)
+    for _ in range(members):
+        town.welcome(stage)
+    for _ in range(merchants):
+        town.open_shop(stage)
     return town
 
 

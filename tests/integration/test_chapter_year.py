@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.year.themes import ENTRIES, FIGURES, REFUSALS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,11 +20,18 @@ def play(seed: str, *options: str) -> dict[str, object]:
     return document
 
 
-def test_one_seed_gives_one_ledger() -> None:
+def test_one_seed_gives_one_ledger_that_holds_every_theme() -> None:
     first, second = play("river", "--short"), play("river", "--short")
     assert first["root"] == second["root"]
     assert first["counts"] == second["counts"]
     assert isinstance(first["entries"], int)
-    assert first["entries"] > 1_000
-    tiny = ("--members", "10", "--merchants", "3", "--days", "3", "--sales", "4")
+    assert first["entries"] > 2_000
+    themes = first["themes"]
+    assert isinstance(themes, dict)
+    assert set(themes) == {*ENTRIES, *REFUSALS, *FIGURES}
+    assert [theme for theme, number in themes.items() if number < 1] == []
+
+
+def test_another_seed_gives_another_ledger() -> None:
+    tiny = ("--members", "40", "--merchants", "4", "--days", "2", "--sales", "4", "--block-time", "0.2")
     assert play("river", *tiny)["root"] != play("mountain", *tiny)["root"]

@@ -1,0 +1,109 @@
+"""Seats that change hands: notice of 90 days, releases, forfeits, refunds of deposits, who comes after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scripts.year.alliance import STAGES, Alliance, digest
+from scripts.year.stage import Stage, line
+from scripts.year.town import Town
+
+
+@dataclass(slots=True)
+class Exits:
+    """``vacant`` are industries without a holder, ``gone`` merchants with a deposit to refund."""
+
+    alliance: Alliance
+    vacant: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    months: int = 0
+
+    def run_month(self, stage: Stage, town: Town) -> None:
+        """Refund who has gone, fill what is vacant, and let somebody else give notice."""
+        self._refund(stage)
+        for industry in self.vacant[:2]:
+            self._admit(stage, town, industry)
+        if self.months % 3 == 0:
+            self._give_notice(stage)
+        elif self.months % 6 == 1:
+            self._release_for_promises(stage)
+        elif self.months % 6 == 2:
+            self._forfeit(stage)
+        self.months += 1
+
+    def note_ended(self, stage: Stage, town: Town) -> None:
+        """Take those out of the town whose seat the clock has ended today."""
+        before = dict(self.alliance.seats)
+        for industry in self.alliance.drop_released(stage):
+            self.vacant.append(industry)
+            self.gone.append(before[industry])
+            town.leave(before[industry])
+
+    def _steady(self, stage: Stage) -> list[str]:
+        """Industries whose seat is simply held."""
+        found: list[str] = []
+        for case in stage.list_cases("seat", "held"):
+            document = case["document"]
+            found.append(str(document["industry"]) if isinstance(document, dict) else "")
+        return sorted(found)
+
+    def _give_notice(self, stage: Stage) -> None:
+        """One merchant will leave in 90 days; another says so too and stays."""
+        steady = self._steady(stage)
+        if len(steady) < 4:
+            return
+        leaving, staying = stage.rng.sample(steady, 2)
+        stage.step("exit.noticed", {"industry": leaving})
+        stage.step("exit.noticed", {"industry": staying})
+        stage.step("exit.withdrawn", {"industry": staying})
+        stage.count("exits noticed", 2)
+
+    def _release_for_promises(self, stage: Stage) -> None:
+        """Who broke the public promises is to lose the seat, and a fifth of the deposit with it."""
+        steady = self._steady(stage)
+        if len(steady) < 4:
+            return
+        industry = stage.rng.choice(steady)
+        public = {"industry": industry, "reason": "promises", "evidence": digest(f"promises {industry}")}
+        stage.step("seat.release_proposed", public, actor=self.alliance.officers[1])
+
+    def _forfeit(self, stage: Stage) -> None:
+        """A fifth of one deposit is forfeited for a breach, and lodged again by the merchant."""
+        steady = self._steady(stage)
+        if not steady:
+            return
+        merchant = self.alliance.seats[stage.rng.choice(steady)]
+        public = {"merchant": merchant, "reason": "breach", "evidence": digest(f"breach {merchant}")}
+        entry = stage.step("deposit.forfeited", public, actor=self.alliance.officers[1])
+        amount = str(stage.public(entry)["amount"])
+        top_up = {"merchant": merchant, "amount": amount, "receipt": digest(f"top-up {entry}")}
+        stage.step("deposit.topped_up", top_up)
+
+    def _refund(self, stage: Stage) -> None:
+        """Refund what is left of the deposits of those who have gone; open claims keep some waiting."""
+        lines = [
+            line("deposit.refunded", {"merchant": merchant, "receipt": digest(f"refund {merchant}")})
+            for merchant in self.gone
+        ]
+        found = stage.record(lines, may_fail=True)
+        self.gone = [merchant for merchant, entry in zip(self.gone, found, strict=True) if entry is None]
+
+    def _admit(self, stage: Stage, town: Town, industry: str) -> None:
+        """A new merchant takes a vacant seat; the first stage fails at first, and an appeal puts it right."""
+        officers = self.alliance.officers
+        self.vacant.remove(industry)
+        merchant = town.open_shop(stage)
+        fee = {"kind": "merchant", "receipt": digest(f"fee {merchant}")}
+        stage.record([line("membership.opened", fee, [merchant])])
+        self.alliance.bring(stage, [merchant])
+        entry = stage.step("seat.applied", {"merchant": merchant, "industry": industry})
+        evidence = digest(f"application {entry}")
+        failed = {"about": entry, "stage": STAGES[0], "result": "failed", "evidence": evidence}
+        stage.step("seat.reviewed", failed | {"reason": "papers"}, actor=officers[0])
+        stage.step("seat.rejection_appealed", {"about": entry, "reason": "papers_complete"})
+        verdict = {"about": entry, "result": "upheld", "evidence": evidence}
+        stage.step("seat.rejection_decided", verdict, actor=officers[4])
+        stage.count("appeals decided")
+        self.alliance.review(stage, [entry])
+        self.alliance.seats[industry] = merchant
+        stage.count("seats granted")

@@ -1,0 +1,96 @@
+"""What the year of one chapter is held to: entries added up, figures that must be equal, themes played."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from scripts.chapter_year import require_balanced
+from scripts.year.checks import Check
+from scripts.year.ledger import Ledger
+from scripts.year.play import month_before, plan_days, quarter_before
+from scripts.year.tables import Tables
+from scripts.year.themes import ENTRIES, FIGURES, REFUSALS, count_themes
+
+NOON = "2027-03-31T04:00:00.000Z"
+LATE = "2027-03-31T16:00:00.000Z"
+"""Midnight of 1 April in Shanghai."""
+
+
+def entry(name: str, at: str = NOON, op: dict[str, str] | None = None, **public: object) -> dict[str, object]:
+    return {"type": name, "at": at, "public": public, "op": op}
+
+
+def move(kind: str, amount: int, sender: str | None = None, receiver: str | None = None) -> dict[str, str]:
+    parties = {"from": sender, "to": receiver}
+    return {"kind": kind, "amount": str(amount)} | {name: one for name, one in parties.items() if one}
+
+
+def test_operations_add_up_by_account_and_a_recovery_takes_all_there_is() -> None:
+    ledger = Ledger()
+    ledger.take(entry("credit.issued", op=move("issue", 900, receiver="a")))
+    ledger.take(entry("gift.sent", op=move("transfer", 250, "a", "b")))
+    ledger.take(entry("credit.burned", op=move("burn", 50, "b")))
+    ledger.take(entry("credit.recovered", op=move("recover", 0, "a", "c")))
+    assert +ledger.flows == Counter({"c": 650, "b": 200})
+    assert (ledger.issued, ledger.burned) == (900, 50)
+
+
+def test_entries_count_in_the_business_month() -> None:
+    ledger = Ledger()
+    ledger.take(entry("complaint.closed"))
+    ledger.take(entry("complaint.closed", LATE))
+    assert ledger.types == {
+        "2027-03": Counter({"complaint.closed": 1}),
+        "2027-04": Counter({"complaint.closed": 1}),
+    }
+    assert ledger.total("complaint.closed") == 2
+
+
+def test_legs_that_do_not_sum_and_grants_off_their_price_are_seen() -> None:
+    ledger = Ledger()
+    legs = [{"role": "serving_shop", "amount": "70"}, {"role": "platform", "amount": "29"}]
+    ledger.take(entry("sale.recorded", amount="99", legs=legs))
+    assert ledger.uneven == 0
+    ledger.take(entry("sale.recorded", amount="100", legs=legs))
+    assert ledger.uneven == 1
+    ledger.take(entry("grant.booked", amount="1000", coins="833", price="120", remainder=40))
+    assert ledger.grants == 0
+    ledger.take(entry("grant.booked", amount="1000", coins="834", price="120", remainder=40))
+    assert ledger.grants == -120
+
+
+def test_a_figure_that_does_not_hold_ends_the_run_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    require_balanced([Check("deposits", 5, 5)])
+    assert capsys.readouterr().err == "1 of 1 conservation figures hold\n"
+    with pytest.raises(SystemExit) as caught:
+        require_balanced([Check("deposits", 5, 5), Check("vouchers", 3, 4), Check("coins", 1_000, 0)])
+    text = "these figures do not hold:\nvouchers: 3 is not 4\ncoins: 1,000 is not 0"
+    assert caught.value.code == text
+
+
+def test_a_theme_with_one_type_missing_was_not_played() -> None:
+    entries = {name: 1 for types in ENTRIES.values() for name in types}
+    refused, figures = dict.fromkeys(REFUSALS.values(), 1), dict.fromkeys(FIGURES, 1)
+    assert min(count_themes(entries, refused, figures).values()) == 1
+    del entries["account.closed"]
+    found = count_themes(entries, refused, figures)
+    assert [theme for theme, number in found.items() if not number] == ["closings"]
+
+
+def test_days_are_played_in_pairs_so_that_a_booking_is_served() -> None:
+    assert plan_days(date(2027, 1, 30), 3, 1) == (date(2027, 1, 30), date(2027, 1, 31), date(2027, 2, 1))
+    played = plan_days(date(2027, 1, 30), 8, 6)
+    assert [day.isoformat() for day in played] == ["2027-01-30", "2027-01-31", "2027-02-05", "2027-02-06"]
+
+
+def test_what_lies_before_a_month_is_right_on_any_day_of_it() -> None:
+    assert (month_before(date(2027, 1, 31)), quarter_before(date(2027, 4, 30))) == ("2026-12", "2027-Q1")
+
+
+def test_a_table_switches_on_its_day() -> None:
+    tables = Tables(shipped=2, since="2027-04-08")
+    assert [tables.version_on(day) for day in ("2027-04-07", "2027-04-08", "2027-12-31")] == [2, 1, 1]
+    assert Tables(shipped=2).version_on("2027-12-31") == 2
