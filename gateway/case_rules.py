@@ -16,5 +16,6 @@ CASE_BOOK = CaseBook(
     | timebank.DECISIONS
     | alliance.DECISIONS
     | commerce.DECISIONS,
+    tallies=commerce.TALLIES,
     due={**members.DUE, **timebank.DUE, **alliance.DUE, **commerce.DUE},
 )

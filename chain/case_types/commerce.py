@@ -46,7 +46,17 @@ SALE_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
     entry_row(
         "sale.refunded",
-        {"amount": SUM, "receipt": HEX32, "coins": SUM, "rebate": SUM, **_TABLE, **_VOIDED},
+        {
+            "amount": SUM,
+            "receipt": HEX32,
+            "buyer": ACCOUNT,
+            "merchant": ACCOUNT,
+            "refunded_before": SUM,
+            "coins": SUM,
+            "rebate": SUM,
+            **_TABLE,
+            **_VOIDED,
+        },
         needs=("about", "amount"),
     ),
     entry_row("sale.coins_returned", {"amount": SUM}, needs=("about",), may=(_K.TRANSFER,)),

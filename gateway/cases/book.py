@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -10,12 +10,15 @@ from sqlalchemy import Connection
 
 from chain.errors import FormatError
 from gateway.cases.case import Case
+from gateway.cases.history import Past
+from gateway.cases.tallies import Moved, Party, Tallies, TallyRules
 from gateway.cases.world import SELECT_CASES, DuePlace, Key, World, iter_due, read_case, write_case
 from gateway.db import execute_many, fetch_all
 from gateway.errors import Refusal
+from gateway.ledger.acceptance import Movement
 from gateway.ledger.drafts import Draft
-from gateway.ledger.registers import Registers
-from gateway.ledger.steps import Step
+from gateway.ledger.registers import Account, Registers
+from gateway.ledger.steps import NewEntry, Settled, Step
 from gateway.rules.refusals import RuleRefusal
 
 Rule = Callable[[World], Draft]
@@ -23,6 +26,23 @@ Rule = Callable[[World], Draft]
 
 DueRule = Callable[[Case], Draft | None]
 """Returns the draft of the step that follows when a case's time has come, None where somebody is late."""
+
+NOTHING_COUNTED = TallyRules({}, lambda moved: ())
+"""Rules of a book that keeps no running sums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry as the log has it; ``draft`` is the completed one, with all subjects in order of accounts."""
+
+    index: int
+    id: str
+    at: int
+    draft: Draft
+
+
+PastReader = Callable[[Connection, Recorded], object]
+"""Reads for the moment of a recorded entry what a rule asked for when it was recorded."""
 
 POOL = "pool"
 """Kind of the case that gives a pool its account, which is its holder."""
@@ -66,11 +86,27 @@ class CaseBook:
         *,
         decisions: Collection[str] = frozenset(),
         due: Mapping[str, DueRule] = MappingProxyType({}),
+        caseless: Collection[str] = frozenset(),
+        past: Mapping[object, PastReader] = MappingProxyType({}),
+        tallies: TallyRules = NOTHING_COUNTED,
     ) -> None:
-        """``decisions`` are types that need the scope to decide, ``due`` what follows by kind of case."""
+        """``decisions`` are types that need the scope to decide, ``due`` what follows by kind of case.
+
+        ``tallies`` say what is counted in running sums.
+
+        For those who judge recorded entries again: ``caseless`` are types whose steps change no case,
+        ``past`` says how to read what a rule asks for (`World.ask`) for the moment of a recorded entry.
+        """
         self._rules = dict(rules)
         self.decisions = frozenset(decisions)
         self._due = dict(due)
+        self.caseless = frozenset(caseless)
+        self.past = dict(past)
+        self.tallies = tallies
+
+    def rule(self, type_name: str) -> Rule:
+        """Return the rule of a judged type. Raises KeyError for another one."""
+        return self._rules[type_name]
 
     def find_due(
         self,
@@ -112,14 +148,37 @@ class CaseBook:
 
     def open(self, connection: Connection, registers: Registers) -> Session:
         """Begin in a transaction."""
-        return Session(self._rules, connection, registers)
+        return Session(self._rules, connection, registers, self.tallies)
+
+
+def placed(case: Case, before: Case | None, index: int) -> Case:
+    """Return a case changed by the entry at ``index``; ``before`` is what the transaction has of it so far.
+
+    A case keeps the index it was opened at, as its row does, also where a rule put it anew.
+    """
+    opened = case.opened_index or (index if before is None else before.opened_index)
+    return replace(case, opened_index=opened, changed_index=index)
+
+
+def store_cases(connection: Connection, kept: Collection[Case], steps: Sequence[tuple[object, ...]]) -> None:
+    """Write changed cases, and rows of (kind, key, index) that say which entry changed which."""
+    execute_many(connection, _UPSERT, [write_case(case) for case in kept])
+    execute_many(connection, _STEP, steps)
 
 
 class Session:
     """The cases inside one write transaction."""
 
-    def __init__(self, rules: Mapping[str, Rule], connection: Connection, registers: Registers) -> None:
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        connection: Connection,
+        registers: Registers,
+        tallies: TallyRules = NOTHING_COUNTED,
+    ) -> None:
         self._rules = rules
+        self._tallies = Tallies(tallies, connection)
+        self._parties: dict[bytes, Party] = {}
         self._connection = connection
         self._registers = registers
         self._kept: dict[Key, Case] = {}
@@ -155,7 +214,7 @@ class Session:
     def complete(self, step: Step) -> Draft:
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
         self._waiting = {}
-        world = World(self._connection, self._registers, step, self._kept, self._seen)
+        world = World(self._connection, self._registers, step, self._kept, self._seen, self._tallies.total)
         try:
             draft = self._rules[step.draft.type](world)
         except RuleRefusal as refusal:
@@ -168,12 +227,42 @@ class Session:
     def keep(self, index: int) -> None:
         """The step completed last is the entry at ``index``: its changes hold for the steps after it."""
         for key, case in self._waiting.items():
-            opened = case.opened_index or index
-            self._kept[key] = replace(case, opened_index=opened, changed_index=index)
+            self._kept[key] = placed(case, self._kept.get(key), index)
             self._steps.append((*key, index))
         self._waiting = {}
 
+    def count(self, entry: NewEntry) -> None:
+        """Add an entry that is being recorded to the running sums."""
+        draft = entry.draft
+        if self._tallies.counts(draft.type):
+            past = Past(
+                entry.index, entry.entry_id, draft.type, entry.at, draft.public, tuple(draft.subjects), None
+            )
+            self._tallies.add_entry(past, entry.chapter)
+        if entry.movement is not None:
+            self._tallies.add_coins(self._moved(draft.type, entry.chapter, entry.movement), entry.at)
+
+    def correct(self, settled: Settled) -> None:
+        """Take back of the running sums what the chain did not move."""
+        foreseen = self._moved(settled.type, settled.chapter, settled.foreseen)
+        self._tallies.add_coins(foreseen, settled.at, -1)
+        if settled.moved:
+            self._tallies.add_coins(replace(foreseen, amount=settled.moved), settled.at)
+
+    def _moved(self, type_name: str, chapter: int, movement: Movement) -> Moved:
+        parties = (self._party(movement.sender), self._party(movement.receiver))
+        return Moved(type_name, chapter, movement.kind, *parties, movement.moved)
+
+    def _party(self, account: Account | None) -> Party | None:
+        if account is None:
+            return None
+        found = self._parties.get(account.address)
+        if found is None:
+            found = Party(account.id, account.chapter, account.kind)
+            self._parties[account.address] = found
+        return found
+
     def store(self) -> None:
-        """Write what the kept steps changed."""
-        execute_many(self._connection, _UPSERT, [write_case(case) for case in self._kept.values()])
-        execute_many(self._connection, _STEP, self._steps)
+        """Write what the kept steps changed, and the running sums."""
+        store_cases(self._connection, self._kept.values(), self._steps)
+        self._tallies.store()

@@ -7,7 +7,7 @@ whose bodies are erased are left out; operations the chain refused have moved no
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,6 +24,12 @@ SELECT e.log_index, e.entry_id, e.type, e.at, e.body, o.kind, o.sender, o.receiv
 FROM entries e LEFT JOIN operations o ON o.log_index = e.log_index AND o.outcome = 0
 WHERE e.chapter = ? AND e.log_index >= ? AND e.log_index < ? AND e.body IS NOT NULL AND e.type IN (@)
 ORDER BY e.log_index"""
+
+_SELECT_ALL = """
+SELECT e.chapter, e.log_index, e.entry_id, e.type, e.at, e.body, o.kind, o.sender, o.receiver, o.moved
+FROM entries e LEFT JOIN operations o ON o.log_index = e.log_index AND o.outcome = 0
+WHERE e.log_index > ? AND e.body IS NOT NULL AND e.type IN (@) ORDER BY e.log_index LIMIT ?"""
+_PAGE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,18 @@ def read_history(
     sql = _SELECT.replace("@", ",".join("?" * len(names)))
     rows = fetch_all(connection, sql, chapter, first, end, *names)
     return [_read(row) for row in rows]
+
+
+def read_past(connection: Connection, types: Collection[str]) -> Iterator[tuple[int, Past]]:
+    """Yield (chapter, entry) for the entries of ``types`` of all chapters, in order, page by page."""
+    names = sorted(types)
+    sql = _SELECT_ALL.replace("@", ",".join("?" * len(names)))
+    last = -1
+    while rows := fetch_all(connection, sql, last, *names, _PAGE):
+        for chapter, *row in rows:
+            entry = _read(tuple(row))
+            yield cast("int", chapter), entry
+            last = entry.index
 
 
 def find_index(connection: Connection, at: int) -> int:

@@ -35,3 +35,18 @@ case_entries = Table(
     sqlite_with_rowid=False,
 )
 """Which entries changed which case, in order."""
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("chapter", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    # Business month, yyyymm.
+    Column("period", BigInteger, primary_key=True, autoincrement=False),
+    # A role, an account, a fund; empty for a sum of the whole chapter.
+    Column("part", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Running sums of entries and of the coins they moved, see `gateway.cases.tallies`."""

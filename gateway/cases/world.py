@@ -99,6 +99,7 @@ class World:
         step: Step,
         kept: dict[Key, Case],
         seen: dict[Key, Case | None] | None = None,
+        total: Callable[[int, str, str], tuple[int, int]] = lambda chapter, name, part: (0, 0),
     ) -> None:
         self.draft: Draft = step.draft
         self.entry_id = step.entry_id
@@ -110,6 +111,7 @@ class World:
         self._registers = registers
         self._kept = kept
         self._seen = {} if seen is None else seen
+        self._total = total
 
     # --- accounts ----------------------------------------------------------------------------------------
 
@@ -211,6 +213,10 @@ class World:
     def movements(self, account: str) -> tuple[Movement, ...]:
         """Return what accepted operations of earlier transactions moved in or out of an account, in order."""
         return load_movements(self._connection, account)
+
+    def total(self, name: str, part: str) -> tuple[int, int]:
+        """Return count and amount of a running sum of the step's chapter, of all entries before the step."""
+        return self._total(self.chapter, name, part)
 
     def ask(self, read: Callable[[Connection], T]) -> T:
         """Return what a reader finds in the step's transaction: rows that no step of it changes."""

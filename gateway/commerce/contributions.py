@@ -5,7 +5,9 @@ Requirement T2: a contribution is a number in a document. There is nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Connection
@@ -13,11 +15,12 @@ from sqlalchemy import Connection
 from chain.canonical import JsonValue
 from chain.operation import account_id, chapter_code
 from chain.types import Address
-from gateway.cases.history import Past, find_index, log_size, read_history
+from gateway.cases.history import find_index, log_size
+from gateway.cases.tallies import read_until
 from gateway.cases.world import SELECT_CASES, read_case
 from gateway.commerce.awards import read_referrers
-from gateway.commerce.facts import buyer_of, void_of
 from gateway.commerce.months import last_day, month_span
+from gateway.commerce.tallied import CAPITAL, COMMITTEE, CROSS_SHARE, ORDERS
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind
@@ -28,11 +31,24 @@ from gateway.rules.equity import EQUITY_TERMS, Contribution, EquityPool, compute
 from gateway.rules.fees import pick_fee
 from gateway.rules.penetration import GATE_TERMS, ChapterCounts, judge_gates
 from gateway.rules.refusals import RuleRefusal
-from gateway.rules.split_tables import REFERRING_SHOP
 from gateway.rules.versions import pick_table
 
-CAPITAL, SALE, REFUND = "capital.recorded", "sale.recorded", "sale.refunded"
 HOUSEHOLDS = "households"
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a chapter's accounts brought, fen: capital and share by account.
+
+    ``buyers`` have an order of which nothing was refunded, ``referrers`` map member to referrer,
+    ``committee`` are the members in office.
+    """
+
+    capital: Mapping[str, int]
+    share: Mapping[str, int]
+    buyers: frozenset[str]
+    referrers: Mapping[str, str]
+    committee: frozenset[str]
 
 
 def read_equity(database: Database, chapter: int, period: int) -> dict[str, JsonValue]:
@@ -42,9 +58,9 @@ def read_equity(database: Database, chapter: int, period: int) -> dict[str, Json
     """
     with database.reader() as connection:
         size = min(find_index(connection, month_span(period)[1]), log_size(connection))
-        past = read_history(connection, chapter, {CAPITAL, SALE, REFUND}, 0, size)
-        contributions = contributions_of(past, read_referrers(connection, chapter))
+        brought = _brought(connection, chapter, period)
         kinds = _kinds(connection, chapter)
+    contributions = contributions_of(brought)
     terms = pick_table(EQUITY_TERMS, "equity_terms", last_day(period))
     accounts = [row.account for row in contributions]
     pools = {
@@ -76,34 +92,39 @@ def read_equity(database: Database, chapter: int, period: int) -> dict[str, Json
     }
 
 
-def contributions_of(past: Iterable[Past], referrers: Mapping[str, str]) -> list[Contribution]:
+def contributions_of(brought: Brought) -> list[Contribution]:
     """Return what each account brought: capital, referred members who have bought, its part of cross sales.
 
     A member whose every order was refunded has not been brought; a refund takes its part of the share back.
     """
-    entries = list(past)
-    void = void_of(entry for entry in entries if entry.type == REFUND)
-    capital: dict[str, int] = {}
-    share: dict[str, int] = {}
-    brought: dict[str, set[str]] = {}
-    shops: dict[str, str] = {}
-    for entry in entries:
-        if entry.type == CAPITAL:
-            owner = entry.subjects[0]
-            capital[owner] = capital.get(owner, 0) + entry.sum("amount")
-        elif entry.type == SALE:
-            shops[entry.id] = entry.text("referring_shop")
-            referrer = referrers.get(buyer_of(entry))
-            if referrer and entry.id not in void:
-                brought.setdefault(referrer, set()).add(buyer_of(entry))
-        sale, sign = (entry.id, 1) if entry.type == SALE else (entry.text("about"), -1)
-        for role, _, amount in entry.legs():
-            if role == REFERRING_SHOP and shops.get(sale):
-                share[shops[sale]] = share.get(shops[sale], 0) + sign * amount
+    referred = Counter(brought.referrers[buyer] for buyer in brought.buyers if buyer in brought.referrers)
     return [
-        Contribution(one, capital.get(one, 0), len(brought.get(one, ())), share.get(one, 0))
-        for one in sorted(capital.keys() | brought.keys() | share.keys())
+        Contribution(one, brought.capital.get(one, 0), referred[one], brought.share.get(one, 0))
+        for one in sorted(brought.capital.keys() | referred.keys() | brought.share.keys())
     ]
+
+
+def _brought(connection: Connection, chapter: int, period: int) -> Brought:
+    """Read what was brought until the end of a month; lost accounts under those that followed them."""
+    sums = read_until(connection, chapter, period, (CAPITAL, ORDERS, CROSS_SHARE, COMMITTEE))
+    follows = _successors(connection, chapter)
+
+    def gather(name: str, place: int) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for account, pair in sums[name].items():
+            now = follows.get(account, account)
+            found[now] = found.get(now, 0) + pair[place]
+        return found
+
+    orders, committee = gather(ORDERS, 0), gather(COMMITTEE, 0)
+    referrers = read_referrers(connection, chapter)
+    return Brought(
+        gather(CAPITAL, 1),
+        gather(CROSS_SHARE, 1),
+        frozenset(buyer for buyer, count in orders.items() if count > 0),
+        {member: referrer for member, referrer in referrers.items() if referrer},
+        frozenset(account for account, count in committee.items() if count > 0),
+    )
 
 
 def read_gates(database: Database, chapter: int, now: int) -> dict[str, JsonValue]:
@@ -151,3 +172,20 @@ def read_gates(database: Database, chapter: int, now: int) -> dict[str, JsonValu
 def _kinds(connection: Connection, chapter: int) -> dict[str, int]:
     rows = fetch_all(connection, "SELECT account, kind FROM accounts WHERE chapter = ?", chapter)
     return {account_id(Address(bytes(cast("bytes", raw)))): cast("int", kind) for raw, kind in rows}
+
+
+def _successors(connection: Connection, chapter: int) -> dict[str, str]:
+    """Return the account that each lost one of a chapter goes on as."""
+    sql = "SELECT account, recovered_to FROM accounts WHERE chapter = ? AND recovered_to IS NOT NULL"
+    steps = {
+        account_id(Address(bytes(cast("bytes", old)))): account_id(Address(bytes(cast("bytes", new))))
+        for old, new in fetch_all(connection, sql, chapter)
+    }
+    found: dict[str, str] = {}
+    for lost in steps:
+        # Each new account was registered by its recovery, so there is no loop.
+        last = lost
+        while last in steps:
+            last = steps[last]
+        found[lost] = last
+    return found

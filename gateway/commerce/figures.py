@@ -1,204 +1,159 @@
-"""A chapter's figures of a month, added up from its entries alone: anybody who holds them gets the same.
+"""A chapter's figures of a month: what its entries add up to, so that anybody who holds them gets the same.
 
 Money is fen of records, coins hundredths. What stands at the end of the month (funds, pools, coins held) is
-of all entries until then. Nothing here is kept: it is computed when asked for.
+of all entries until then. They are read from running sums kept with the entries (`tallied`), never from
+anything that is edited.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
-from sqlalchemy import Connection
+from typing import cast
 
 from chain.canonical import JsonValue
-from chain.operation import OperationKind, chapter_code
-from gateway.cases.history import Past, find_index, log_size, read_history
-from gateway.commerce.holdings import read_coins, read_pools
+from chain.operation import chapter_code
+from gateway.cases.history import find_index, log_size
+from gateway.cases.tallies import Parts, read_month, read_until
+from gateway.commerce import tallied as names
+from gateway.commerce.holdings import COIN_SUMS, read_pools, show_coins
 from gateway.commerce.months import month_span
 from gateway.db import Database
 from gateway.rules.calendar import format_month
 from gateway.rules.honour import gini_bp
-from gateway.rules.split_tables import CHAPTER_FUND, PUBLIC_BENEFIT
 
-SALE, REFUND, FEE, FUND_USE = "sale.recorded", "sale.refunded", "membership.fee_split", "fund.used"
-LEG_TYPES = frozenset({SALE, REFUND, FEE, FUND_USE})
-"""What brings the funds their legs, and uses them."""
-VOUCHERS = ("voucher.granted", "voucher.used", "voucher.returned", "voucher.expired")
-REDEEMED = frozenset({"sale.paid", "redemption.recorded", "credit.redeemed", "paycode.used"})
-MONTH_TYPES = REDEEMED | {
-    *VOUCHERS,
-    "sale.rebated",
-    "sale.rebate_returned",
-    "sale.coins_returned",
-    "grant.booked",
-    "merchant.surplus_burned",
-    "merchant.fee_paid",
-    "advert.bought",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A month's entries: ``past`` are all legs since the beginning, ``legs`` and ``rest`` those of the month.
-
-    ``end`` is the index after the month's last entry.
-    """
-
-    past: Sequence[Past]
-    legs: Sequence[Past]
-    rest: Sequence[Past]
-    end: int
+_MONTH = (
+    names.SALES, names.REFUNDS, names.REFUND_COINS, names.REFUND_REBATE, names.GIVEN, names.TAKEN,
+    names.FEES, names.FEE_LEGS, names.MONEY_RECEIVED, names.COINS_RECEIVED, names.ACCRUED, names.USED,
+    "sale.rebated", names.REDEEMED, *map(names.moved_name, sorted(names.MOVING)), *names.VOUCHER_STEPS,
+    names.DISCOUNT, names.COST_GIVEN, names.COST_TAKEN, names.GRANTS,
+)  # fmt: skip
 
 
 def read_figures(database: Database, chapter: int, period: int) -> dict[str, JsonValue]:
     """Return the figures of a month (yyyymm) of a chapter."""
     with database.reader() as connection:
-        span = _read_span(connection, chapter, period)
-        pools = read_pools(connection, chapter, span.end)
-        coins = read_coins(connection, chapter, span.end)
+        end = min(find_index(connection, month_span(period)[1]), log_size(connection))
+        month = read_month(connection, chapter, period, _MONTH)
+        until = read_until(connection, chapter, period, (names.ACCRUED, names.USED, *COIN_SUMS))
+        pools = read_pools(connection, chapter, end, until)
     return {
         "chapter": chapter_code(chapter),
         "month": format_month(period),
-        "size": span.end,
-        **_sales(span),
-        **_coins_moved(span.rest),
-        "vouchers": _vouchers(span.rest),
-        "grants": _grants(span.rest),
-        "funds": [_fund(name, span) for name in (CHAPTER_FUND, PUBLIC_BENEFIT)],
+        "size": end,
+        **_sales(month),
+        **_coins_moved(month),
+        "vouchers": _vouchers(month),
+        "grants": _grants(month),
+        "funds": [_fund(name, month, until) for name in names.FUNDS],
         "pools": pools,
-        "coins": coins,
-        "concentration": _concentration(span),
+        "coins": show_coins(until),
+        "concentration": _concentration(month),
     }
 
 
-def _read_span(connection: Connection, chapter: int, period: int) -> Span:
-    first, end = (find_index(connection, at) for at in month_span(period))
-    end = min(end, log_size(connection))
-    past = read_history(connection, chapter, LEG_TYPES, 0, end)
-    rest = read_history(connection, chapter, MONTH_TYPES, first, end)
-    return Span(past, [entry for entry in past if entry.index >= first], rest, end)
-
-
-def _sales(span: Span) -> dict[str, JsonValue]:
-    sales = _of(span.legs, SALE)
-    refunds = _of(span.legs, REFUND)
-    fees = _of(span.legs, FEE)
+def _sales(month: Parts) -> dict[str, JsonValue]:
     return {
-        "sales": {"count": len(sales), "amount": _total(sales, "amount")},
+        "sales": {"count": _count(month, names.SALES), "amount": _sum(month, names.SALES)},
         "refunds": {
-            "count": len(refunds),
-            "amount": _total(refunds, "amount"),
-            "coins": _total(refunds, "coins"),
-            "rebate": _total(refunds, "rebate"),
+            "count": _count(month, names.REFUNDS),
+            "amount": _sum(month, names.REFUNDS),
+            "coins": _sum(month, names.REFUND_COINS),
+            "rebate": _sum(month, names.REFUND_REBATE),
         },
-        "splits": _roles(sales, refunds),
-        "fees": {"count": len(fees), "amount": _total(fees, "fee"), "splits": _roles(fees, ())},
+        "splits": _roles(month, names.GIVEN, names.TAKEN),
+        "fees": {
+            "count": _count(month, names.FEES),
+            "amount": _sum(month, names.FEES),
+            "splits": _roles(month, names.FEE_LEGS),
+        },
     }
 
 
-def _coins_moved(rest: Sequence[Past]) -> dict[str, JsonValue]:
-    rebates, redeemed = _of(rest, "sale.rebated"), _redeemed(rest)
+def _coins_moved(month: Parts) -> dict[str, JsonValue]:
     return {
         "rebates": {
-            "count": len(rebates),
-            "amount": _moved(rebates),
-            "returned": _moved(_of(rest, "sale.rebate_returned")),
+            "count": _count(month, "sale.rebated"),
+            "amount": _moved(month, "sale.rebated"),
+            "returned": _moved(month, "sale.rebate_returned"),
         },
         "redemptions": {
-            "count": len(redeemed),
-            "amount": _moved(redeemed),
-            "returned": _moved(_of(rest, "sale.coins_returned")),
+            "count": _count(month, names.REDEEMED),
+            "amount": _sum(month, names.REDEEMED),
+            "returned": _moved(month, "sale.coins_returned"),
         },
         "exits": {
-            "burned": _moved(_of(rest, "merchant.surplus_burned")),
-            "fees": _moved(_of(rest, "merchant.fee_paid")),
-            "adverts": _moved(_of(rest, "advert.bought")),
+            "burned": _moved(month, "merchant.surplus_burned"),
+            "fees": _moved(month, "merchant.fee_paid"),
+            "adverts": _moved(month, "advert.bought"),
         },
     }
 
 
-def _vouchers(rest: Sequence[Past]) -> JsonValue:
-    counts: dict[str, JsonValue] = {name.partition(".")[2]: len(_of(rest, name)) for name in VOUCHERS}
-    used = _of(rest, "voucher.used")
-    return {**counts, "discount": _total(used, "discount"), "cost": _roles(used, _of(rest, VOUCHERS[2]))}
+def _vouchers(month: Parts) -> JsonValue:
+    counts: dict[str, JsonValue] = {
+        name.partition(".")[2]: _count(month, name) for name in names.VOUCHER_STEPS
+    }
+    cost = _roles(month, names.COST_GIVEN, names.COST_TAKEN)
+    return {**counts, "discount": _sum(month, names.DISCOUNT), "cost": cost}
 
 
-def _grants(rest: Sequence[Past]) -> JsonValue:
-    grants = _of(rest, "grant.booked")
-    return {"count": len(grants), "amount": _total(grants, "amount"), "coins": _moved(grants)}
+def _grants(month: Parts) -> JsonValue:
+    return {
+        "count": _count(month, names.GRANTS),
+        "amount": _sum(month, names.GRANTS),
+        "coins": _moved(month, "grant.booked"),
+    }
 
 
-def _fund(name: str, span: Span) -> JsonValue:
+def _fund(name: str, month: Parts, until: Parts) -> JsonValue:
     """Return what a fund got and used in the month and what it has by all entries until its end.
 
-    The balance may be below nothing: more was used than legs ever gave it.
+    A balance below nothing: a refund took back what had been used already.
     """
-    accrued, used = _accrued(name, span.legs), _used(name, span.legs)
-    balance = _accrued(name, span.past) - _used(name, span.past)
-    return {"fund": name, "accrued": str(accrued), "used": str(used), "balance": str(balance)}
-
-
-def _accrued(name: str, entries: Iterable[Past]) -> int:
-    signs = {SALE: 1, FEE: 1, REFUND: -1}
-    return sum(
-        signs[entry.type] * amount
-        for entry in entries
-        if entry.type in signs
-        for role, _, amount in entry.legs()
-        if role == name
-    )
-
-
-def _used(name: str, entries: Iterable[Past]) -> int:
-    return sum(entry.sum("amount") for entry in _of(entries, FUND_USE) if entry.text("fund") == name)
-
-
-def _concentration(span: Span) -> JsonValue:
-    """Return how unequally merchants that received anything received it (rule 39)."""
-    money: dict[str, int] = {}
-    for sale in _of(span.legs, SALE):
-        money[sale.text("merchant")] = money.get(sale.text("merchant"), 0) + sale.sum("amount")
-    coins: dict[str, int] = {}
-    for entry in _redeemed(span.rest):
-        if entry.coins is not None and entry.coins.receiver is not None:
-            coins[entry.coins.receiver] = coins.get(entry.coins.receiver, 0) + entry.coins.amount
+    balance = _part(until, names.ACCRUED, name) - _part(until, names.USED, name)
     return {
-        "money_gini_bp": gini_bp(money.values()),
+        "fund": name,
+        "accrued": str(_part(month, names.ACCRUED, name)),
+        "used": str(_part(month, names.USED, name)),
+        "balance": str(balance),
+    }
+
+
+def _concentration(month: Parts) -> JsonValue:
+    """Return how unequally merchants that received anything received it (rule 39)."""
+    money, coins = (
+        [amount for count, amount in month[name].values() if count]
+        for name in (names.MONEY_RECEIVED, names.COINS_RECEIVED)
+    )
+    return {
+        "money_gini_bp": gini_bp(money),
         "money_receivers": len(money),
-        "coins_gini_bp": gini_bp(coins.values()),
+        "coins_gini_bp": gini_bp(coins),
         "coins_receivers": len(coins),
     }
 
 
-def _of(entries: Iterable[Past], name: str) -> list[Past]:
-    return [entry for entry in entries if entry.type == name]
+def _part(sums: Parts, name: str, part: str) -> int:
+    return sums[name].get(part, (0, 0))[1]
 
 
-def _redeemed(entries: Iterable[Past]) -> list[Past]:
-    return [
-        entry
-        for entry in entries
-        if entry.type in REDEEMED and entry.coins is not None and entry.coins.kind is OperationKind.REDEEM
-    ]
+def _sum(sums: Parts, name: str) -> str:
+    return str(_part(sums, name, ""))
 
 
-def _total(entries: Iterable[Past], name: str) -> str:
-    return str(sum(entry.sum(name) for entry in entries))
+def _moved(sums: Parts, type_name: str) -> str:
+    return _sum(sums, names.moved_name(type_name))
 
 
-def _moved(entries: Iterable[Past]) -> str:
-    return str(sum(entry.coins.amount for entry in entries if entry.coins is not None))
+def _count(sums: Parts, name: str) -> int:
+    return sums[name].get("", (0, 0))[0]
 
 
-def _roles(given: Iterable[Past], taken: Iterable[Past]) -> list[JsonValue]:
+def _roles(sums: Parts, given: str, taken: str | None = None) -> list[JsonValue]:
     """Return what each role got, gave back and keeps, in the order of role codes."""
-    got: dict[str, list[int]] = {}
-    for place, entries in enumerate((given, taken)):
-        for entry in entries:
-            for role, _, amount in entry.legs():
-                got.setdefault(role, [0, 0])[place] += amount
-    return [
-        {"role": role, "amount": str(gross), "returned": str(back), "net": str(gross - back)}
-        for role, (gross, back) in sorted(got.items())
-    ]
+    back = sums[taken] if taken is not None else {}
+    found = []
+    for role in sorted(sums[given].keys() | back.keys()):
+        gross, returned = (side.get(role, (0, 0))[1] for side in (sums[given], back))
+        row = {"role": role, "amount": str(gross), "returned": str(returned), "net": str(gross - returned)}
+        found.append(cast("JsonValue", row))
+    return found

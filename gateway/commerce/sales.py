@@ -51,6 +51,7 @@ def record_sale(world: World) -> Draft:
     accounts = {SERVING_SHOP: merchant.account, **({REFERRING_SHOP: shop} if is_cross and shop else {})}
     document: dict[str, JsonValue] = {
         "merchant": merchant.account,
+        "referring_shop": shop if is_cross and shop else "",
         "amount": amount,
         # A refund goes by the table of the sale, whatever is in force by then.
         "table": table.id,
@@ -89,6 +90,12 @@ def _referring_shop(world: World, buyer: str) -> str | None:
     referrer = relation.text("referrer")
     standing = world.standing(referrer)
     return referrer if standing is not None and standing.kind == AccountKind.MERCHANT else None
+
+
+def _shops(case: Case) -> dict[str, str]:
+    """Return the account of each role of a sale's legs that has one."""
+    shop = case.text("referring_shop")
+    return {SERVING_SHOP: case.text("merchant"), **({REFERRING_SHOP: shop} if shop else {})}
 
 
 def pay_with_coins(world: World) -> Draft:
@@ -160,9 +167,12 @@ def refund_sale(world: World) -> Draft:
     mark_refunded(world, case.key)
     draft = fill(
         world.draft,
+        buyer=holder_of(case),
+        merchant=case.text("merchant"),
+        refunded_before=str(before),
         table=case.text("table"),
         version=case.number("version"),
-        legs=show_legs(given_back, {}),
+        legs=show_legs(given_back, _shops(case)),
         coins=str(coins),
         rebate=str(rebate),
         voucher=voucher,

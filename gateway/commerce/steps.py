@@ -8,6 +8,7 @@ from gateway.commerce.exits import EXIT_RULES
 from gateway.commerce.grants import GRANT_DECISIONS, GRANT_RULES
 from gateway.commerce.rule_tables import TABLE_DECISIONS, TABLE_RULES
 from gateway.commerce.sales import SALE_RULES
+from gateway.commerce.tallied import TALLY_RULES
 from gateway.commerce.vouchers import VOUCHER_DUE, VOUCHER_RULES
 
 RULES: dict[str, Rule] = {
@@ -24,3 +25,6 @@ DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS | TABLE_DECISIONS
 
 DUE: dict[str, DueRule] = {**VOUCHER_DUE}
 """What follows when a case's time has come, by kind of case."""
+
+TALLIES = TALLY_RULES
+"""What entries add to the running sums that figures are read from."""

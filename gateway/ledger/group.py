@@ -36,7 +36,7 @@ from gateway.ledger.effects import accounts_named, apply_effects, check_effects
 from gateway.ledger.movements import apply_movement
 from gateway.ledger.proposals import ApprovalSource, ProposalUse
 from gateway.ledger.registers import Account, Registers
-from gateway.ledger.steps import CaseRules, Step
+from gateway.ledger.steps import CaseRules, NewEntry, Step
 from gateway.ledger.vault import Vault
 from gateway.outbox.calls import ChainCall
 from gateway.outbox.queue import enqueue_rows
@@ -191,8 +191,13 @@ class Group:
         operation, movement, evidence = self._operation(draft, number)
         self._check_pool(submission.draft, movement)
         recorded = self._record(draft, entry_id, number, subjects, new, operation, movement, evidence)
-        if self._cases is not None and draft.type in self._judged:
-            self._cases.keep(recorded.index)
+        if self._cases is not None:
+            if draft.type in self._judged:
+                self._cases.keep(recorded.index)
+            new_entry = NewEntry(
+                recorded.index, recorded.entry_id, self._batch.milliseconds, number, draft, movement
+            )
+            self._cases.count(new_entry)
         if key:
             self._keys.append((key, submission.fingerprint, recorded.index))
             self._known[key] = submission.fingerprint, recorded

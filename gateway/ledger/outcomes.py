@@ -22,6 +22,7 @@ from gateway.ledger.identity import LogIdentity
 from gateway.ledger.movements import touch, undo_movement
 from gateway.ledger.references import REFUSED
 from gateway.ledger.registers import Registers
+from gateway.ledger.steps import CaseRules, Settled
 from gateway.rules.calendar import parse_timestamp
 
 LOOK_SECONDS = 0.5
@@ -34,7 +35,7 @@ WHERE s.chain_id = ? AND s.log_id = ? AND s.start >= ? AND s.block_number <= c.b
 # Reversals and recoveries move what is there, which acceptance could only foresee.
 _SELECT_DIFFERENT = """
 SELECT o.log_index, o.leaf_hash, o.kind, o.sender, o.receiver, o.moved, o.ref, e.at, m.reason,
-       m.moved - m.moved_locked
+       m.moved - m.moved_locked, e.type, e.chapter
 FROM mirror_operations m JOIN operations o ON o.log_index = m.leaf_index
 JOIN entries e ON e.log_index = o.log_index
 WHERE m.chain_id = ? AND m.log_id = ? AND m.leaf_index >= ? AND m.leaf_index < ? AND o.outcome = 0
@@ -51,6 +52,9 @@ UPDATE locks SET account = ?
 WHERE account = ? AND leaf_hash IN (SELECT leaf_hash FROM operations WHERE sender = ? AND kind = 5)"""
 
 
+_Row = tuple[int, bytes, int, bytes, bytes, int, bytes, str, int, int, str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class _Different:
     """An operation whose effect on chain is not what acceptance foresaw."""
@@ -65,6 +69,8 @@ class _Different:
     at: str
     reason: int
     moved: int
+    type: str
+    chapter: int
 
 
 class FinalOutcomes:
@@ -85,7 +91,7 @@ class FinalOutcomes:
         self._monotonic = monotonic
         self._looked_at = float("-inf")
 
-    def undo(self, connection: Connection, registers: Registers) -> int:
+    def undo(self, connection: Connection, registers: Registers, rules: CaseRules | None = None) -> int:
         """Process what became final since last time; return how many operations were corrected."""
         now = self._monotonic()
         if now - self._looked_at < LOOK_SECONDS:
@@ -100,18 +106,31 @@ class FinalOutcomes:
             return 0
         end = cast("int", settled)
         different = [
-            _Different(*cast("tuple[int, bytes, int, bytes, bytes, int, bytes, str, int, int]", row))
+            _Different(*cast("_Row", row))
             for row in fetch_all(connection, _SELECT_DIFFERENT, self._chain_id, self._log_id, start, end)
         ]
         registers.load(connection, {address for one in different for address in (one.sender, one.receiver)})
         for one in different:
             self._correct(connection, registers, one)
         self._mark(connection, different)
+        if rules is not None:
+            self._correct_sums(connection, registers, rules, different)
         execute(connection, "UPDATE outcome_cursors SET next_index = ? WHERE origin = ?", end, self._origin)
         if different:
             # Before the group reads locks and quotas of the same transaction.
             registers.store(connection)
         return len(different)
+
+    def _correct_sums(
+        self, connection: Connection, registers: Registers, rules: CaseRules, different: list[_Different]
+    ) -> None:
+        session = rules.open(connection, registers)
+        for one in different:
+            parties = (registers.accounts.get(one.sender), registers.accounts.get(one.receiver))
+            movement = Movement(OperationKind(one.kind), *parties, one.foreseen)
+            moved = 0 if one.reason else one.moved
+            session.correct(Settled(one.type, one.chapter, parse_timestamp(one.at), movement, moved))
+        session.store()
 
     def _correct(self, connection: Connection, registers: Registers, one: _Different) -> None:
         kind = OperationKind(one.kind)

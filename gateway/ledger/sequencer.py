@@ -53,7 +53,7 @@ IDLE_SECONDS = 0.5
 class OutcomeUndo(Protocol):
     """Takes back, in the registers, what the chain refused for good."""
 
-    def undo(self, connection: Connection, registers: Registers) -> int:
+    def undo(self, connection: Connection, registers: Registers, rules: CaseRules | None = None) -> int:
         """Process the outcomes that became final; return how many operations were undone."""
         ...
 
@@ -309,7 +309,7 @@ class Sequencer:
         moment = moment_of(now)
         with self._database.writer() as connection:
             if self._outcomes is not None:
-                self._outcomes.undo(connection, self._registers)
+                self._outcomes.undo(connection, self._registers, self._rules)
             batch = Batch(self._head.next_index, now, self._pool, self._vault)
             group = Group(
                 connection, self._registers, batch, moment,

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from gateway.ledger.acceptance import Movement
 from gateway.ledger.drafts import Draft
 from gateway.ledger.registers import Registers
 
@@ -24,6 +25,35 @@ class Step:
     entry_id: str
     at: int
     draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry that is recorded in this transaction, with what acceptance foresees its operation to move.
+
+    ``movement`` is None where it orders nothing.
+    """
+
+    index: int
+    entry_id: str
+    at: int
+    chapter: int
+    draft: Draft
+    movement: Movement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the chain moved by an operation where acceptance foresaw another sum; nothing of a refused one.
+
+    ``type``, ``chapter`` and ``at`` (Unix milliseconds) are those of the entry.
+    """
+
+    type: str
+    chapter: int
+    at: int
+    foreseen: Movement
+    moved: int
 
 
 class CaseSession(Protocol):
@@ -41,12 +71,20 @@ class CaseSession(Protocol):
         """Raise Refusal ``pool.reserved`` where an account is a named pool of its chapter."""
         ...
 
+    def count(self, entry: NewEntry) -> None:
+        """Add an entry that is being recorded to the running sums."""
+        ...
+
+    def correct(self, settled: Settled) -> None:
+        """Take back of the running sums what the chain did not move."""
+        ...
+
     def keep(self, index: int) -> None:
         """The step completed last is the entry at ``index``: its changes hold for the steps after it."""
         ...
 
     def store(self) -> None:
-        """Write what the kept steps changed."""
+        """Write what the kept steps changed, and the running sums."""
         ...
 
 

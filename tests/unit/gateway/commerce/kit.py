@@ -23,9 +23,9 @@ BUYERS, MERCHANTS, POOLS = ("a", "b", "c"), ("m", "n", "o"), ("subsidy", "platfo
 
 
 @contextmanager
-def market(database: Database, folder: Path) -> Iterator[World]:
+def market(database: Database, folder: Path, **options: object) -> Iterator[World]:
     """Run a chapter with 10,000.00 coins in its main pool and 100.00 with a; the pools above are open."""
-    with running(database, folder, rules=CASE_BOOK) as world:
+    with running(database, folder, rules=CASE_BOOK, **options) as world:
         world.accept(opened())
         world.accept(operated(OperationKind.ISSUE, receiver=address(POOL), amount=1_000_000))
         for name in BUYERS:

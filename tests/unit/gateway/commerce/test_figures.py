@@ -179,15 +179,6 @@ def test_rule_36_totals_equal_the_ledger_each_kind_of_account_with_its_line(worl
     assert coins["elsewhere"] != 0
 
 
-def test_what_the_chain_refused_has_moved_nothing(world: World) -> None:
-    bought = world.accept(sale(1_000)).entry_id
-    paid = world.accept(step("sale.paid", bought, amount="400"))
-    with world.database.writer() as connection:
-        connection.exec_driver_sql(f"UPDATE operations SET outcome = 2 WHERE log_index = {paid.index}")
-    assert figures(world)["redemptions"] == {"count": 0, "amount": "0", "returned": "0"}
-    assert figures(world)["coins"]["merchants"] == "0"
-
-
 def test_a_month_without_entries_and_another_chapter_are_empty(world: World) -> None:
     world.accept(sale(1_000))
     for found in (figures(world, 202_610), figures(world, MONTH, OTHER_CHAPTER)):
