@@ -22,6 +22,8 @@ PYTHON = ROOT / ".venv" / "bin" / "python"
 STRICT = ("--match-contract", "LedgerInvariants|AllianceInvariants")
 STRICT_PROFILE = {"FOUNDRY_PROFILE": "strict"}
 """Invariants once more where nothing a handler calls may revert."""
+MOST_WORKERS = 8
+"""Each worker has gateways, chains and a PostgreSQL of its own; more would share too few long files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ class Result:
     seconds: float
     exit_code: int | None
     closing: str
+
+
+def spread_tests(cores: int | None) -> tuple[str, ...]:
+    """Options of pytest that give each core a worker, whole files at a time; none for a single core."""
+    workers = min(cores or 1, MOST_WORKERS)
+    return () if workers == 1 else ("-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def list_checks(python: Path = PYTHON, root: Path = ROOT) -> list[Check]:
@@ -71,7 +79,7 @@ def list_checks(python: Path = PYTHON, root: Path = ROOT) -> list[Check]:
         Check("forge strict", (str(forge), "test", *STRICT), forge, npm, contracts, STRICT_PROFILE),
         Check("gas table", module("tests.contracts.gas", "--check"), forge, npm),
         Check("slither", (str(scripts / "slither"),), scripts / "slither", ours),
-        Check("pytest", module("pytest", "tests"), tools / "pytest", locked),
+        Check("pytest", module("pytest", "tests", *spread_tests(os.cpu_count())), tools / "pytest", locked),
     ]
 
 

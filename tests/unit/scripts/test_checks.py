@@ -92,3 +92,16 @@ def test_pytest_runs_last_and_ci_runs_nothing_else() -> None:
     run = (checks.ROOT / ".ci" / "run").read_text().splitlines()
     assert run[0] == "#!/usr/bin/env bash"
     assert [line for line in run[1:] if line] == ['exec ./scripts/test "$@"']
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(None, 0), (1, 0), (2, 2), (8, 8), (64, 8)])
+def test_each_core_has_a_worker_and_a_single_one_none(cores: int | None, workers: int) -> None:
+    spread = ("-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder")
+    assert checks.spread_tests(cores) == (spread if workers else ())
+
+
+def test_the_suite_is_spread_over_this_machines_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert checks.list_checks()[-1].argv[1:] == ("-m", "pytest", "tests", *checks.spread_tests(2))
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert checks.list_checks()[-1].argv[1:] == ("-m", "pytest", "tests")

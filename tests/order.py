@@ -1,0 +1,40 @@
+"""In which order the processes of a distributed run take up the test files.
+
+A file is the unit: its tests share set-ups, some follow from each other. Whoever is free takes the next one,
+so the long ones come first and none is left over for the end.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LONG_FILES = (
+    "tests/unit/gateway/timebank/test_booking_walks.py",
+    "tests/integration/test_roles_postgres.py",
+    "tests/integration/test_chapter_year.py",
+    "tests/unit/gateway/cases/test_conservation.py",
+    "tests/integration/test_start_check.py",
+    "tests/contracts/test_toolchain.py",
+    "tests/integration/test_operations_end_to_end.py",
+    "tests/unit/chain/test_verify_mutations.py",
+    "tests/integration/test_cli.py",
+    "tests/unit/gateway/outbox/test_calls.py",
+    "tests/integration/test_api.py",
+)
+"""Files of ten seconds and more, longest first."""
+
+
+def place(path: Path) -> int:
+    """Return when a file's turn is: the long ones, then what waits for other processes, then the rest."""
+    name = path.relative_to(ROOT).as_posix()
+    if name in LONG_FILES:
+        return LONG_FILES.index(name)
+    return len(LONG_FILES) + (not name.startswith("tests/integration/"))
+
+
+def sort_files(items: list[pytest.Item]) -> None:
+    """Sort collected tests by their files' turns; the order inside a file stays."""
+    items.sort(key=lambda item: place(item.path))
