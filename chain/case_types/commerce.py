@@ -101,7 +101,7 @@ GRANT_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
     entry_row(
         "fund.used",
-        {"fund": CODE, "amount": SUM, "currency": CURRENCY, "evidence": HEX32, "legs": LEGS},
+        {"fund": CODE, "amount": SUM, "currency": CURRENCY, "evidence": HEX32, "legs": LEGS, "left": SUM},
         needs=("fund", "amount", "evidence", "legs"),
     ),
     entry_row("capital.recorded", _MONEY, needs=("amount", "receipt")),

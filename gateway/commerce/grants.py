@@ -22,16 +22,14 @@ from gateway.cases.pools import (
     pool_account,
 )
 from gateway.cases.world import World
+from gateway.commerce.tallied import ACCRUED, FUNDS, USED
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.pools import GRANT_TERMS, Place, find_move, grant_coins
-from gateway.rules.split_tables import CHAPTER_FUND, PUBLIC_BENEFIT
 from gateway.rules.versions import pick_table
 
 GRANT, CAPITAL, FUND_USE = "grant", "capital", "fund_use"
 GRANT_KINDS = ("sponsorship", "grant", "donation")
-FUNDS = (CHAPTER_FUND, PUBLIC_BENEFIT)
-"""Funds of recorded money: what legs of sales and fees give the chapter and the public benefit."""
 CHAPTER_POOL = "chapter"
 """The chapter's main pool, as a place that coins move from and to."""
 BOOKED = "booked"
@@ -88,12 +86,21 @@ def _check_receiver(world: World) -> None:
 
 
 def use_fund(world: World) -> Draft:
-    """Record what a fund's money was used for: legs that sum to the amount, and the evidence's hash."""
+    """Record what a fund's money was used for: legs that sum to the amount, and the evidence's hash.
+
+    What there is to use are the legs of sales and fees the fund got, less refunds of these and earlier uses.
+
+    Raises:
+        Refusal: ``fund.legs_differ``; ``fund.short`` for more than the fund has.
+    """
     draft = world.draft
     fund, amount = _choice(draft, "fund", FUNDS), read_sum(draft, "amount", least=1)
     legs = cast("list[dict[str, str]]", draft.public["legs"])
     if sum(int(leg["amount"]) for leg in legs) != amount:
         raise Refusal("fund.legs_differ", amount=amount)
+    balance = world.total(ACCRUED, fund)[1] - world.total(USED, fund)[1]
+    if amount > balance:
+        raise Refusal("fund.short", fund=fund, amount=amount, balance=balance)
     named = [leg["account"] for leg in legs if "account" in leg]
     for account in named:
         world.own(account, "public.legs")
@@ -103,7 +110,8 @@ def use_fund(world: World) -> Draft:
         "evidence": read_text(draft, "evidence"),
     }
     world.open(FUND_USE, world.entry_id, Case(FUND_USE, "", world.chapter, BOOKED, None, None, document))
-    return concern(fill(draft, currency=draft.public.get("currency", "CNY")), named)
+    draft = fill(draft, currency=draft.public.get("currency", "CNY"), left=str(balance - amount))
+    return concern(draft, named)
 
 
 def record_capital(world: World) -> Draft:

@@ -75,6 +75,13 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "What is given to a chapter fills its subsidy pool; no member's or merchant's account receives it.",
         "赠予分会的资金只能注入补贴池，任何会员或商家账户都不得接收。",
     ),
+    "fund.short": CodeRule(
+        409,
+        "Fund has less",
+        "基金余额不足",
+        "The fund {fund} has {balance} fen; {amount} fen cannot be used of it.",
+        "基金 {fund} 余额 {balance} 分，不足以使用 {amount} 分。",
+    ),
     "fund.legs_differ": CodeRule(
         422,
         "Legs do not sum to the amount",

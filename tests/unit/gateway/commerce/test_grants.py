@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,18 @@ from chain.operation import ZERO_ADDRESS, Operation, OperationKind
 from gateway.case_rules import CASE_BOOK
 from gateway.cases.reading import CaseReader
 from gateway.db import Database
-from gateway.ledger.drafts import Draft
+from gateway.errors import Refusal
+from gateway.ledger.drafts import Accepted, Draft
 from gateway.rules.pools import GRANT_TERMS, grant_coins
 from tests.unit.gateway.commerce.kit import (
     POOL,
     balance,
+    go_to,
     market,
     named,
     operation,
     public,
+    sale,
     state,
     step,
 )
@@ -135,13 +139,59 @@ def fund(amount: int = 900, fund: str = "chapter_fund", **more: JsonValue) -> Dr
     return step("fund.used", None, **{**given, **more})
 
 
+def accrue(world: World, tenths: int) -> str:
+    """Let the chapter fund accrue: a tenth of a cross-store sale. Return the sale."""
+    if not CaseReader(world.database).find("referral", named("a"), None):
+        world.accept(step("referral.declared", None, "a", referrer=named("n")))
+    return world.accept(sale(10 * tenths)).entry_id
+
+
+def use(amount: int) -> Draft:
+    return fund(amount, legs=[{"role": "venue", "amount": str(amount)}])
+
+
+def test_a_fund_is_used_up_to_what_it_has_and_no_further(world: World) -> None:
+    refusal = world.refuse(use(1))
+    assert (refusal.code, refusal.fields) == (
+        "fund.short", {"fund": "chapter_fund", "amount": 1, "balance": 0},
+    )  # fmt: skip
+    accrue(world, 500)
+    refusal = world.refuse(use(501))
+    assert refusal.fields == {"fund": "chapter_fund", "amount": 501, "balance": 500}
+    assert public(world, world.accept(use(500)))["left"] == "0"
+    # The other fund's legs are its own, and another month's legs count as well.
+    go_to(world, date(2026, 12, 1))
+    refusal = world.refuse(use(1))
+    assert refusal.fields == {"fund": "chapter_fund", "amount": 1, "balance": 0}
+    bought = accrue(world, 300)
+    assert public(world, world.accept(use(100)))["left"] == "200"
+    # A refund takes out again what was used already: the fund owes, and nothing can be used.
+    world.accept(step("sale.refunded", bought, amount="3000"))
+    refusal = world.refuse(use(1))
+    assert refusal.fields == {"fund": "chapter_fund", "amount": 1, "balance": -100}
+
+
+def test_of_two_uses_at_once_a_fund_pays_what_it_has(world: World) -> None:
+    """Both are judged in one transaction, in which the first is not stored yet."""
+    accrue(world, 500)
+    drafts = [use(300), use(300)]
+    first, second = world.ledger.submit_many(
+        [world.submission(draft, f"at-once-{n}") for n, draft in enumerate(drafts)]
+    )
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Refusal)
+    assert (second.code, second.fields["balance"]) == ("fund.short", 200)
+
+
 def test_a_funds_use_is_recorded_with_its_evidence(world: World) -> None:
+    accrue(world, 900)
     accepted = world.accept(fund())
     assert (operation(world, accepted), state(world, "fund_use", accepted.entry_id)) == (None, "booked")
     refusal = world.refuse(fund(901))
     assert (refusal.code, refusal.fields) == ("fund.legs_differ", {"amount": 901})
     refusal = world.refuse(fund(fund="platform"))
     assert (refusal.code, refusal.fields["field"]) == ("entry.bad_field", "public.fund")
+    accrue(world, 900)
     stranger: JsonValue = [{"role": "venue", "amount": "900", "account": named("nobody")}]
     refusal = world.refuse(fund(legs=stranger))
     assert (refusal.code, refusal.fields) == ("member.unknown", {"field": "public.legs"})
