@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.rules.fees import FEES
 from scripts.year.ledger import FREE, Ledger
@@ -42,21 +42,26 @@ class Closing:
     ledger: Ledger
     tables: Tables
     supply: int
+    _cases: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+
+    def cases(self, kind: str) -> list[Mapping[str, object]]:
+        """All cases of a kind, read once, without those that moved on to another account."""
+        if kind not in self._cases:
+            found = self.stage.list_cases(kind)
+            self._cases[kind] = [case for case in found if case["state"] != "moved"]
+        return self._cases[kind]
 
     def states(self, kind: str) -> Counter[str]:
-        """Cases of a kind by state, without those that moved on to another account."""
-        counted = Counter(str(case["state"]) for case in self.stage.list_cases(kind))
-        del counted["moved"]
-        return counted
+        """Cases of a kind by state."""
+        return Counter(str(case["state"]) for case in self.cases(kind))
 
     def documents(self, kind: str) -> list[tuple[str, Mapping[str, object]]]:
-        """State and document of every case of a kind that did not move on."""
-        found: list[tuple[str, Mapping[str, object]]] = []
-        for case in self.stage.list_cases(kind):
-            document = case["document"]
-            if case["state"] != "moved" and isinstance(document, dict):
-                found.append((str(case["state"]), document))
-        return found
+        """State and document of every case of a kind."""
+        return [
+            (str(case["state"]), document)
+            for case in self.cases(kind)
+            if isinstance(document := case["document"], dict)
+        ]
 
 
 def check_all(closing: Closing) -> list[Check]:
@@ -185,10 +190,9 @@ def _check_services(closing: Closing) -> Iterator[Check]:
 
 def _check_free_services(closing: Closing) -> Iterator[Check]:
     """Nobody has more free services done in a membership year than it includes."""
-    cases = closing.stage.list_cases("booking")
     taken = Counter[tuple[str, str]]()
     done = Counter[tuple[str, str]]()
-    for case in cases:
+    for case in closing.cases("booking"):
         document = case["document"]
         if not isinstance(document, dict) or document["free_year"] is None:
             continue

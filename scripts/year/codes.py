@@ -56,7 +56,7 @@ class PaymentCodes:
         payers = [
             one
             for one in pick_several(rng, town.members, town.eagerness, 6)
-            if one != payee and one not in town.wards and town.coins[one] >= amount
+            if one != payee and one not in town.wards and town.holds(stage, one) >= amount
         ]
         distinct = list(dict.fromkeys(payers))
         share = rng.random()

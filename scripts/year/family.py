@@ -144,7 +144,7 @@ class Family:
         if not town.kin_only:
             return
         here = [one for one in town.members if not (one in town.away or one in town.wards)]
-        giver = max(here, key=lambda one: town.coins[one])
+        giver = max(here, key=lambda one: town.holds(stage, one))
         strangers = [one for one in town.members[:2] if one != giver]
         pairs = [*self.kin[:1], (giver, strangers[0])]
         for one, other in pairs:

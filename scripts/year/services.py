@@ -120,7 +120,7 @@ class Services:
                 continue
             member = rng.choice(home)
             coins = SERVICES[offer.service][2]
-            if member in town.away or member == offer.provider or town.coins[member] < coins:
+            if member in town.away or member == offer.provider or town.holds(stage, member) < coins:
                 continue
             if coins and member in town.wards:
                 continue
@@ -159,39 +159,30 @@ class Services:
             if not now:
                 continue
             stage.set_clock(datetime.combine(stage.today, time(hour), SHANGHAI))
-            for end, side in (("cancelled", "chapter"), ("called_off", "member")):
-                off = [booking for booking in now if booking.end == end]
-                stage.record([about("service.cancelled", booking, side=side) for booking in off])
-            there = [booking for booking in now if booking.end in SERVED]
-            for side in ("member", "provider"):
-                stage.record([about("service.checked_in", booking, side=side) for booking in there])
-            lonely = [booking for booking in now if booking.end == "no_show"]
-            stage.record([about("service.checked_in", booking, side="member") for booking in lonely])
+            stage.record([step for booking in now for step in arrive(booking)])
             minutes = max(RARE[booking.offer.service][1] for booking in now)
             stage.set_clock(datetime.combine(stage.today, time(hour), SHANGHAI) + timedelta(minutes=minutes))
-            for side in ("provider", "member"):
-                stage.record([about("service.checked_out", booking, side=side) for booking in there])
-            stage.record([about("service.no_show", booking, side="member") for booking in lonely])
-            self._end(stage, there)
+            stage.record([step for booking in now for step in self._part(booking)])
         self._count(stage, town)
         self.tomorrow = []
 
-    def _end(self, stage: Stage, there: list[Booking]) -> None:
-        for end in ("confirmed", "part_done", "disputed"):
-            found = [booking for booking in there if booking.end == end]
-            extra = {"minutes": 30} if end == "part_done" else {}
-            side = "provider" if end == "part_done" else "member"
-            stage.record([about(f"service.{end}", booking, side=side, **extra) for booking in found])
-            if end == "disputed":
-                self._decide(stage, found)
-
-    def _decide(self, stage: Stage, disputed: list[Booking]) -> None:
-        """Decide every other dispute; the others wait until their time is over."""
-        in_time: list[Booking] = []
-        for booking in disputed:
+    def _part(self, booking: Booking) -> list[Line]:
+        """How a service ends: both go, and somebody says how it was. Every other dispute waits."""
+        if booking.end == "no_show":
+            return [about("service.no_show", booking, side="member")]
+        if booking.end not in SERVED:
+            return []
+        steps = [about("service.checked_out", booking, side=side) for side in ("provider", "member")]
+        if booking.end == "part_done":
+            return [*steps, about("service.part_done", booking, side="provider", minutes=30)]
+        steps.append(about(f"service.{booking.end}", booking, side="member"))
+        if booking.end == "disputed":
             self.disputed += 1
-            (self.overdue if self.disputed % 2 else in_time).append(booking)
-        stage.record([about("service.decided", booking, minutes=30) for booking in in_time])
+            if self.disputed % 2:
+                self.overdue.append(booking)
+            else:
+                steps.append(about("service.decided", booking, minutes=30))
+        return steps
 
     def decide_overdue(self, stage: Stage) -> None:
         """Decide the disputes that the clock has called overdue."""
@@ -202,12 +193,9 @@ class Services:
         stage.count("disputes decided late", len(late))
 
     def _count(self, stage: Stage, town: Town) -> None:
-        """Read back the coins of those who were paid or paid back."""
-        touched = {town.current(booking.member) for booking in self.tomorrow} | {
-            booking.offer.provider for booking in self.tomorrow
-        }
-        for account in sorted(touched):
-            town.coins[account] = stage.available(account)
+        """Count how services ended; what those hold who were paid, or paid back, is read when needed."""
+        for booking in self.tomorrow:
+            town.stale |= {town.current(booking.member), booking.offer.provider}
         for end, number in Counter(booking.end for booking in self.tomorrow).items():
             stage.count(f"services {end}", number)
 
@@ -225,16 +213,30 @@ def request_line(day: date, booking: Booking) -> Line:
     return line("service.requested", public, [booking.member])
 
 
+def arrive(booking: Booking) -> list[Line]:
+    """How a service begins: who comes checks in, or it is cancelled before."""
+    if booking.end in ("cancelled", "called_off"):
+        side = "chapter" if booking.end == "cancelled" else "member"
+        return [about("service.cancelled", booking, side=side)]
+    sides = ("member", "provider") if booking.end in SERVED else ("member",)
+    if booking.end in NEVER_BOOKED:
+        return []
+    return [about("service.checked_in", booking, side=side) for side in sides]
+
+
 def answer_requests(stage: Stage, bookings: list[Booking]) -> list[Booking]:
     """Dispatch requests to their offers; providers accept all but those meant to end otherwise.
 
     Returns those that go on: who has used up the free services and has no coins cannot book.
     """
-    stage.record([about("service.dispatched", booking, offer=booking.offer.entry) for booking in bookings])
-    declined = [booking for booking in bookings if booking.end == "declined"]
-    stage.record([about("service.declined", booking, side="provider") for booking in declined])
+    steps = [about("service.dispatched", booking, offer=booking.offer.entry) for booking in bookings]
+    for booking in bookings:
+        if booking.end == "declined":
+            steps.append(about("service.declined", booking, side="provider"))
+        elif booking.end not in NEVER_BOOKED:
+            steps.append(about("service.accepted", booking, side="provider"))
+    stage.record(steps)
     taken = [booking for booking in bookings if booking.end not in NEVER_BOOKED]
-    stage.record([about("service.accepted", booking, side="provider") for booking in taken])
     lines = [about("service.booked", booking, side="member") for booking in taken]
     found = stage.record(lines, may_fail=True)
     short = [booking for booking, entry in zip(taken, found, strict=True) if entry is None]

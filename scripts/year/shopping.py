@@ -80,7 +80,7 @@ class Shopping:
         lines: list[Line] = []
         for sale in bought:
             # A ward pays within its guardian's limits, by steps of its own.
-            coins = 0 if sale.buyer in town.wards else min(town.coins[sale.buyer], sale.amount)
+            coins = 0 if sale.buyer in town.wards else min(town.holds(stage, sale.buyer), sale.amount)
             if coins >= 100 and stage.rng.random() < PAYS_WITH_COINS:
                 sale.paid = coins // 100 * 100
                 town.coins[sale.buyer] -= sale.paid
@@ -111,8 +111,7 @@ class Shopping:
         for sale in back:
             self.open.remove(sale)
             # The year keeps no books of its own about returned coins: it asks again.
-            buyer = town.current(sale.buyer)
-            town.coins[buyer] = stage.available(buyer)
+            town.stale.add(town.current(sale.buyer))
 
 
 def give(stage: Stage, town: Town, count: int) -> None:
@@ -127,7 +126,9 @@ def give(stage: Stage, town: Town, count: int) -> None:
             receiver, amount = town.current(before[0]), before[1]
         else:
             receiver, amount = rng.choice(town.members), rng.randint(1, 40) * 50
-        if receiver == giver or receiver in town.away or giver in town.wards or town.coins[giver] < amount:
+        if receiver == giver or receiver in town.away or giver in town.wards:
+            continue
+        if town.holds(stage, giver) < amount:
             continue
         town.coins[giver] -= amount
         town.coins[receiver] += amount

@@ -48,7 +48,7 @@ class Surges:
         able = [
             one
             for one in town.members
-            if town.coins[one] >= price
+            if town.holds(stage, one) >= price
             and not (one in town.away or one in town.wards or one == offer.provider)
         ]
         if len(able) < ASKED:

@@ -44,6 +44,14 @@ class Town:
     away: set[str] = field(default_factory=set)
     moved: dict[str, str] = field(default_factory=dict)
     accounts: list[str] = field(default_factory=list)
+    stale: set[str] = field(default_factory=set)
+
+    def holds(self, stage: Stage, account: str) -> int:
+        """What somebody has to spend, in hundredths; read anew where it is ``stale``."""
+        if account in self.stale:
+            self.stale.discard(account)
+            self.coins[account] = stage.available(account)
+        return self.coins[account]
 
     def current(self, account: str) -> str:
         """The account that goes on for one that was lost."""
@@ -84,6 +92,8 @@ class Town:
         self.accounts.append(new)
         self.members[self.members.index(old)] = new
         self.coins[new] = self.coins.pop(old)
+        if old in self.stale:
+            self.stale.add(new)
         if old in self.elders:
             self.elders.add(new)
         self.gifts.pop(old, None)
