@@ -41,6 +41,13 @@ TIMEBANK_CODES: dict[str, CodeRule] = {
         "The account in {field} is not of the kind this service is for.",
         "{field} 中的账户类型不能参与此服务。",
     ),
+    "service.membership_required": CodeRule(
+        409,
+        "For members in force",
+        "仅限有效会员",
+        "The account in {field} has no membership in force, which it takes to {act}.",
+        "字段 {field} 中的账户没有有效的会员资格，不能进行 {act}。",
+    ),
     "service.offered_already": CodeRule(
         409,
         "Offered already",

@@ -63,6 +63,18 @@ def _destinations(value: Value) -> ClosingTerms:
         raise FormatError("codes", "not kin, pool or burn") from None
 
 
+ACT_OFFER, ACT_REQUEST, ACT_DISPATCH = "offer", "request", "dispatch"
+MEMBERS_ACTS = (ACT_OFFER, ACT_REQUEST, ACT_DISPATCH)
+"""What takes a membership in force: offering a service, asking for one, being sent to one."""
+
+
+def _acts(value: Value) -> tuple[str, ...]:
+    acts = () if value is None else cast("tuple[str, ...]", value)
+    if not set(acts) <= set(MEMBERS_ACTS):
+        raise FormatError("codes", "not offer, request or dispatch")
+    return acts
+
+
 PARAMETERS: dict[str, ParameterRule] = {
     "holding_cap": ParameterRule(AMOUNT, None, "no paper sets caps"),
     "spent_daily_cap": ParameterRule(AMOUNT, None, "no paper sets caps"),
@@ -78,6 +90,7 @@ PARAMETERS: dict[str, ParameterRule] = {
     "guarded_below": ParameterRule(NUMBER, 18, "Beijing: under 18 with guardian"),
     "gold_team": ParameterRule(NUMBER, 30, "[C] gold: team of 30", unset=False),
     "diamond_teams": ParameterRule(NUMBER, 2, "[C] diamond: two gold teams", unset=False),
+    "members_only": ParameterRule(CODES, MEMBERS_ACTS, "[B, C] members serve each other", check=_acts),
     "households": ParameterRule(NUMBER, None, "[B] 15% of households; how many there are is counted"),
 }
 """Every parameter a chapter may set."""
@@ -167,6 +180,16 @@ def kin_terms(world: World) -> KinTerms:
 def closing_terms(world: World) -> ClosingTerms:
     """Return where a closing account's balance may go."""
     return _destinations(value_of(world, "closing_destinations"))
+
+
+def acts_of_members(world: World) -> tuple[str, ...]:
+    """Return the acts that take a membership in force; not set: none."""
+    return acts_of(world.find(PARAMETER, parameter_key(world.chapter, "members_only")), world.today)
+
+
+def acts_of(case: Case | None, day: date) -> tuple[str, ...]:
+    """Return the acts that take a membership by a chapter's case (None: never set) on a business date."""
+    return _acts(pick_version(case, "members_only", day).value)
 
 
 def expiry_on(world: World, day: date) -> tuple[int, ExpiryTerms | None]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from gateway.cases.world import World
 from gateway.members.family import APPOINTED, GUARDIAN
-from gateway.members.register import find_membership, is_active
+from gateway.members.register import ACTIVE, LAPSED, find_membership
 
 
 def is_elder(world: World, account: str) -> bool:
-    """Say whether the chapter has recorded that a member, in good standing, has reached the elders' age."""
+    """Say whether the chapter has recorded that a member has reached the elders' age, and not suspended him.
+
+    Over-60s use basic services free [C], whether this year is paid or not.
+    """
     case = find_membership(world, account)
-    return case is not None and is_active(world, account) and case.document.get("elder") is True
+    return case is not None and case.state in (ACTIVE, LAPSED) and case.document.get("elder") is True
 
 
 def is_guardian(world: World, actor: str, ward: str) -> bool:

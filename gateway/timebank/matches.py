@@ -6,6 +6,7 @@ again by itself. An offer with one booking left may stand here for two requests:
 
 from __future__ import annotations
 
+from datetime import date
 from typing import cast
 
 from sqlalchemy import Connection
@@ -14,7 +15,9 @@ from chain.canonical import JsonValue
 from gateway.cases.case import Case
 from gateway.cases.world import SELECT_CASES, read_case
 from gateway.db import Database, fetch_all
-from gateway.rules.calendar import format_timestamp
+from gateway.members.parameters import ACT_DISPATCH, PARAMETER, acts_of, parameter_key
+from gateway.members.register import ACTIVE, MEMBERSHIP
+from gateway.rules.calendar import business_date, format_timestamp
 from gateway.rules.matching import match_requests
 from gateway.timebank.agenda import AGENDA, Taken, read_agenda
 from gateway.timebank.offers import OFFER, OPEN
@@ -37,11 +40,22 @@ def list_matches(
             if compound in (None, case.text("compound")) and case.number("starts") * 1000 > now
         ]
         requests.sort(key=lambda case: (case.number("starts"), case.key))
-        offers = _cases(connection, chapter, OFFER, OPEN)
+        offers = _offers(connection, chapter, business_date(now // 1000))
         agendas = {
             case.key: read_agenda(case.document) for case in _cases(connection, chapter, AGENDA, "kept")
         }
     return _matched(requests[:limit], offers, agendas)
+
+
+def _offers(connection: Connection, chapter: int, day: date) -> list[Case]:
+    """Return the open offers, where it takes a membership to be sent those of members in force."""
+    offers = _cases(connection, chapter, OFFER, OPEN)
+    sql = f"{SELECT_CASES} WHERE kind = ? AND key = ?"
+    found = fetch_all(connection, sql, PARAMETER, parameter_key(chapter, "members_only"))
+    if ACT_DISPATCH not in acts_of(read_case(found[0]) if found else None, day):
+        return offers
+    members = {case.key for case in _cases(connection, chapter, MEMBERSHIP, ACTIVE)}
+    return [case for case in offers if case.holder in members]
 
 
 def _cases(connection: Connection, chapter: int, kind: str, state: str) -> list[Case]:

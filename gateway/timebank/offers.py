@@ -15,6 +15,7 @@ from gateway.rules.availability import parse_availability
 from gateway.rules.parameters import value_on
 from gateway.rules.service import PRICE_LIST, ServiceItem, ServiceKind
 from gateway.timebank.capacity import change_supply
+from gateway.timebank.membership import check_offering
 from gateway.timebank.records import concerning
 
 OFFER = "offer"
@@ -76,8 +77,8 @@ def offer_service(world: World) -> Draft:
 
     Raises:
         Refusal: ``member.unknown``, ``service.unknown``, ``service.members_only``,
-            ``service.offered_already``; ``entry.bad_field`` for hours that are none, or a capacity out of
-            range.
+            ``service.membership_required``, ``service.offered_already``; ``entry.bad_field`` for hours that
+            are none, or a capacity out of range.
     """
     draft = world.draft
     provider = world.own(only_subject(draft), "subjects")
@@ -90,6 +91,7 @@ def offer_service(world: World) -> Draft:
         raise Refusal("service.members_only", field="subjects")
     if not provider.may_send:
         raise Refusal("member.frozen", field="subjects")
+    check_offering(world, provider.account)
     codes = cast("list[str]", draft.public["availability"])
     if not codes:
         raise Refusal("entry.bad_field", field="public.availability", reason="names no hours")

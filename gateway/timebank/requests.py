@@ -22,6 +22,7 @@ from gateway.rules.service import SERVICE_TERMS, Funding, ServiceKind, quote_ser
 from gateway.timebank.agenda import Taken, agenda_of, bookings_in_week, free, take
 from gateway.timebank.capacity import count_request
 from gateway.timebank.elders import is_elder
+from gateway.timebank.membership import check_asking, check_dispatched
 from gateway.timebank.offers import OFFER, OPEN, find_item
 from gateway.timebank.payout import settle
 from gateway.timebank.records import (
@@ -42,7 +43,8 @@ def request_service(world: World) -> Draft:
     """Ask for a service: what it is worth, and who pays, follow from the price list and the member's age.
 
     Raises:
-        Refusal: ``member.unknown``, ``service.unknown``, ``service.members_only``, ``booking.too_late``;
+        Refusal: ``member.unknown``, ``service.unknown``, ``service.members_only``,
+            ``service.membership_required``, ``booking.too_late``;
             ``entry.bad_field`` for a time that is no whole minute or too far ahead;
             ``entry.not_as_computed`` for another kind or price.
     """
@@ -53,6 +55,7 @@ def request_service(world: World) -> Draft:
     if not member.may_send:
         raise Refusal("member.frozen", field="subjects")
     item = find_item(world, read_text(draft, "service"), "public.service")
+    check_asking(world, member.account, item)
     starts_at = _read_start(world)
     elder = is_elder(world, member.account)
     counted = item.kind is ServiceKind.BASIC and not elder
@@ -121,6 +124,7 @@ def dispatch_request(world: World) -> Draft:
 def _check_match(world: World, case: Case, booking: Booking, offer: Case) -> None:
     provider = str(offer.holder)
     standing = world.own(provider, "public.offer")
+    check_dispatched(world, provider)
     if offer.text("compound") != case.text("compound"):
         raise Refusal("service.not_matching", what="compound")
     if offer.text("skill") != booking.quote.code:

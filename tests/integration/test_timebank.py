@@ -40,6 +40,8 @@ class Town:
         self.of = {name: serving.join(CHAPTER, "pool") for name in ("holding", "subsidy")}
         self.of |= {name: serving.join(CHAPTER) for name in ("member", "provider")}
         self.of["shop"] = serving.join(CHAPTER, "merchant")
+        for name in ("member", "provider"):
+            self.take("membership.opened", name, kind="refundable", receipt="a1" * 32)
         for name in ("holding", "subsidy"):
             self.take("pool.opened", name=name, account=self.of[name])
         for account in (pool, self.of["member"]):

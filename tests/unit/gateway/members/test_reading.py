@@ -107,14 +107,16 @@ def test_an_account_sees_its_limit_and_what_has_expired(world: World) -> None:
     world.accept(issued("a", 1_000))
     world.accept(operated(OperationKind.LOCK, address("a"), address("a"), 300))
     assert show_credits(world.database, acct("a"), CHAPTER, DAY) == {
-        "available": "700", "locked": "300", "limit": None, "room": None, "over": "0", "expired": "0", "free_services": None,
+        "available": "700", "locked": "300", "limit": None, "room": None, "over": "0", "expired": "0",
+        "free_services": None,
     }  # fmt: skip
     world.accept(step("parameter.set", parameter="holding_cap", amount="900"))
     world.accept(step("parameter.set", parameter="expiry", codes=["10:5000"]))
     go_to(world, "2026-11-27")
     world.accept(gift("a", "b", 50))
     assert show_credits(world.database, acct("a"), CHAPTER, date(2026, 11, 27)) == {
-        "available": "650", "locked": "300", "limit": "900", "room": "0", "over": "50", "expired": "0", "free_services": None,
+        "available": "650", "locked": "300", "limit": "900", "room": "0", "over": "50", "expired": "0",
+        "free_services": None,
     }  # fmt: skip
     # The same number that the step burns.
     shown = show_credits(world.database, acct("a"), CHAPTER, date(2026, 11, 28))

@@ -46,9 +46,10 @@ POOLS = ("holding", "subsidy", "merchant_subsidy")
 
 
 def certify(rules: Rules) -> Draft:
-    """Record that the subject is an elder, without the fee and the year of a membership."""
-    account = rules.draft.subjects[0]
-    rules.put(Case("membership", account, rules.chapter, "active", account, None, {"elder": True}))
+    """Record the subjects as members, e as an elder, without the fee and the year of a membership."""
+    for one in rules.draft.subjects:
+        elder = {"elder": one == account("e")}
+        rules.put(Case("membership", one, rules.chapter, "active", one, None, elder))
     return rules.draft
 
 
@@ -196,5 +197,5 @@ def bank_of(database: Database, folder: Path) -> Iterator[Bank]:
             world.accept(step("pool.opened", name=name, account=account(name)))
         for name in ("m", "n", "subsidy", "merchant_subsidy"):
             world.accept(operated(OperationKind.ISSUE, receiver=address(name), amount=10_000))
-        world.accept(replace(step("service.recorded", ("e",)), public={}))
+        world.accept(replace(step("service.recorded", NAMES), public={}))
         yield Bank(world)

@@ -116,5 +116,5 @@ def paper_bank(now: int) -> PaperLedger:
         assert ledger.take(step("pool.opened", name=name, account=account(name)))
     for name in ("m", "n", "e", "subsidy", "merchant_subsidy"):
         ledger.give(name, 10_000)
-    assert ledger.take(replace(step("service.recorded", ("e",)), public={}))
+    assert ledger.take(replace(step("service.recorded", NAMES), public={}))
     return ledger

@@ -26,6 +26,7 @@ def town(database: Database, tmp_path: Path) -> Iterator[Bank]:
         world.accept(joined("holding", kind=AccountKind.POOL))
         for name in ("m", "p"):
             world.accept(joined(name))
+            world.accept(step("membership.opened", (name,), kind="trial", receipt="a1" * 32))
         world.accept(step("pool.opened", name="holding", account=account("holding")))
         world.accept(operated(OperationKind.ISSUE, receiver=address("m"), amount=10_000))
         yield Bank(world)

@@ -197,6 +197,7 @@ def test_a_chapter_without_holding_account_holds_nothing(bank: Bank) -> None:
     def take(name: str, *subjects: str, **public: object) -> str:
         return world.accept(replace(step(name, subjects, **public), chapter=other)).entry_id
 
+    take("service.recorded", "x", "y")
     offer = take(
         "service.offered", "y", skill="appliance_cleaning", compound="c1", availability=ALWAYS, capacity=1
     )

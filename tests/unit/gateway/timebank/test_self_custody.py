@@ -41,6 +41,7 @@ def own(bank: Bank) -> Bank:
     """The bank with a member in self-custody, who has 100.00 coins."""
     bank.world.accept(joined("self", custody=Custody.SELF, at=SELF))
     bank.world.accept(operated(K.ISSUE, receiver=SELF, amount=10_000))
+    bank.world.accept(replace(step("service.recorded"), subjects=(account_id(SELF),)))
     return bank
 
 
