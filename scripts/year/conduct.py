@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from scripts.year.alliance import Alliance, digest
 from scripts.year.stage import Stage, line
@@ -27,6 +28,7 @@ class Conduct:
         self._list(stage, stage.rng.choice(shops))
         if self.months % 2:
             self._claim(stage, stage.rng.choice(sorted(self.alliance.seats)))
+            self._check_duty(stage, sorted(self.alliance.seats)[0])
         self.months += 1
 
     def _penalise(self, stage: Stage, merchant: str) -> None:
@@ -65,6 +67,12 @@ class Conduct:
         verdict = {"about": entry, "result": result, "evidence": evidence}
         stage.step(decided, verdict, actor=self.alliance.officers[2])
         stage.count("appeals decided")
+
+    def _check_duty(self, stage: Stage, industry: str) -> None:
+        """Nobody is judged by the duty to refer members while the chain's gate is closed: refused."""
+        month = f"{stage.today.replace(day=1) - timedelta(1):%Y-%m}"
+        public = {"industry": industry, "month": month}
+        stage.record([line("seat.duty_checked", public, actor=self.alliance.officers[1])], may_fail=True)
 
     def _claim(self, stage: Stage, industry: str) -> None:
         """A breach of exclusivity is claimed; in turn it is paid or withdrawn."""

@@ -57,13 +57,14 @@ class Funds:
         stage.count("granted coins", int(str(stage.public(entry)["coins"])))
 
     def _use(self, stage: Stage, town: Town, before: str) -> None:
-        """Use half of what each fund has, with legs and evidence."""
+        """Use half of what each fund has, with legs and evidence; more than it has is refused."""
         page = stage.client.get("/v1/figures", month=before, chapter=CHAPTER).require("figures")
         rows = page["funds"]
         for row in rows if isinstance(rows, list) else []:
             balance = int(str(row["balance"]))
             if balance < 2:
                 continue
+            stage.record([_use(str(row["fund"]), 100 * balance, stage.month)], may_fail=True)
             stage.record([_use(str(row["fund"]), balance // 2, stage.month)])
             stage.count("funds used (fen)", balance // 2)
 

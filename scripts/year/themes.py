@@ -77,6 +77,8 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
 """Theme by entry types; a theme was played when each of its types was recorded."""
 
 REFUSALS: Mapping[str, str] = {
+    "fund uses above the balance": "fund.short",
+    "duty checks while switched off": "duty.switched_off",
     "second scans": "payment_code.used",
     "gifts to others than kin": "member.kin_not_allowed",
     "wards over their limit": "guardian.over_limit",
