@@ -61,7 +61,8 @@ TEXT
 
 usage_of_chapter_year() {
   cat <<'TEXT'
-Usage: ./scripts/chapter_year [--seed TEXT] [--members N] [--merchants N] [--days N] [--sales N] [--short] [--json]
+Usage: ./scripts/chapter_year [--seed TEXT] [--members N] [--merchants N] [--days N] [--sales N] [--pairs-of N]
+       [--block-time S] [--short] [--json]
 
 One chapter for a year, generated from a seed. Installs everything it needs first (Python 3.11 or newer).
 由一个种子生成并模拟一个分会的一年。首次运行会先安装所需的一切（需要 Python 3.11 或更新版本）。
@@ -71,7 +72,9 @@ One chapter for a year, generated from a seed. Installs everything it needs firs
   --merchants N    how many merchants                               商家数
   --days N         how many days                                    天数
   --sales N        sales a day                                      每日销售笔数
-  --short          a small chapter and few days                     小规模：较小的分会、较少的天数
+  --pairs-of N     play the first two of every N days               每 N 天只模拟前两天
+  --block-time S   seconds between the chain's blocks               链的出块间隔（秒）
+  --short          a small chapter and few days, every theme in it  小规模：较小的分会、较少的天数，但涵盖所有主题
   --json           end with one line of JSON                        最后输出一行 JSON
   -h, --help       this text, without installing anything           显示本说明，不安装任何东西
 TEXT
