@@ -145,6 +145,11 @@ AWARD_TYPES: tuple[tuple[str, EntryType], ...] = (
     ),
 )
 
+COMMITTEE_TYPES: tuple[tuple[str, EntryType], ...] = (
+    entry_row("committee.joined", {"evidence": HEX32}, needs=("evidence",)),
+    entry_row("committee.left", {"evidence": HEX32}, needs=("reason",)),
+)
+
 TABLE_TYPES: tuple[tuple[str, EntryType], ...] = (
     entry_row(
         "rule.published",
@@ -159,4 +164,5 @@ COMMERCE_TYPES: tuple[tuple[str, EntryType], ...] = (
     *GRANT_TYPES,
     *AWARD_TYPES,
     *TABLE_TYPES,
+    *COMMITTEE_TYPES,
 )

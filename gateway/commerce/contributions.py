@@ -54,7 +54,11 @@ class Brought:
 def read_equity(database: Database, chapter: int, period: int) -> dict[str, JsonValue]:
     """Return who contributed which part of a chapter until the end of a month (yyyymm).
 
-    The parts of all rows sum to the whole. Raises Refusal ``equity.nothing`` where nobody has contributed.
+    The core pool is the merchants' and that of the committee at that moment; a member who serves stays in the
+    members' pool, too, since the paper takes him out of neither. The parts of all rows sum to the whole.
+
+    Raises:
+        Refusal: ``equity.nothing`` where nobody has contributed.
     """
     with database.reader() as connection:
         size = min(find_index(connection, month_span(period)[1]), log_size(connection))
@@ -64,7 +68,9 @@ def read_equity(database: Database, chapter: int, period: int) -> dict[str, Json
     terms = pick_table(EQUITY_TERMS, "equity_terms", last_day(period))
     accounts = [row.account for row in contributions]
     pools = {
-        EquityPool.CORE: [one for one in accounts if kinds.get(one) == AccountKind.MERCHANT],
+        EquityPool.CORE: [
+            one for one in accounts if kinds.get(one) == AccountKind.MERCHANT or one in brought.committee
+        ],
         EquityPool.MEMBERS: [one for one in accounts if kinds.get(one) == AccountKind.MEMBER],
     }
     try:
@@ -76,6 +82,7 @@ def read_equity(database: Database, chapter: int, period: int) -> dict[str, Json
         "month": format_month(period),
         "size": size,
         "version": terms.version,
+        "committee": cast("JsonValue", sorted(brought.committee)),
         "whole": figures.whole,
         "rows": [
             {"pool": row.pool.value, "account": row.account, "parts": row.parts} for row in figures.rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.cases.book import DueRule, Rule
 from gateway.commerce.awards import AWARD_DECISIONS, AWARD_RULES
+from gateway.commerce.committee import COMMITTEE_DECISIONS, COMMITTEE_RULES
 from gateway.commerce.exits import EXIT_RULES
 from gateway.commerce.grants import GRANT_DECISIONS, GRANT_RULES
 from gateway.commerce.rule_tables import TABLE_DECISIONS, TABLE_RULES
@@ -18,9 +19,10 @@ RULES: dict[str, Rule] = {
     **EXIT_RULES,
     **AWARD_RULES,
     **TABLE_RULES,
+    **COMMITTEE_RULES,
 }
 
-DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS | TABLE_DECISIONS
+DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS | TABLE_DECISIONS | COMMITTEE_DECISIONS
 """Types that need the scope ``cases:decide``."""
 
 DUE: dict[str, DueRule] = {**VOUCHER_DUE}

@@ -123,6 +123,10 @@ def _capital(entry: Past) -> Iterator[Addition]:
     yield Addition(CAPITAL, entry.subjects[0], 1, entry.sum("amount"))
 
 
+def _term(entry: Past) -> Iterator[Addition]:
+    yield Addition(COMMITTEE, entry.subjects[0], 1 if entry.type == "committee.joined" else -1, 0)
+
+
 def _grant(entry: Past) -> Iterator[Addition]:
     yield Addition(GRANTS, "", 1, entry.sum("amount"))
 
@@ -150,6 +154,8 @@ _ENTRIES: dict[str, EntryCount] = {
     "fund.used": _fund_use,
     "capital.recorded": _capital,
     "grant.booked": _grant,
+    "committee.joined": _term,
+    "committee.left": _term,
     **dict.fromkeys(VOUCHER_STEPS, _happened),
     "voucher.used": _voucher_use,
     "voucher.returned": _voucher_return,

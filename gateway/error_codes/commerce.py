@@ -75,6 +75,27 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "What is given to a chapter fills its subsidy pool; no member's or merchant's account receives it.",
         "赠予分会的资金只能注入补贴池，任何会员或商家账户都不得接收。",
     ),
+    "committee.himself": CodeRule(
+        403,
+        "Not by himself",
+        "不得自行任命",
+        "Nobody puts himself into the chapter's committee.",
+        "任何人不得自行任命为推荐委员会委员。",
+    ),
+    "committee.closing": CodeRule(
+        409,
+        "Account is being closed",
+        "账户正在注销",
+        "An account that is being closed takes no office in the committee.",
+        "正在注销的账户不得进入推荐委员会。",
+    ),
+    "committee.in_office": CodeRule(
+        409,
+        "In the committee",
+        "仍在推荐委员会任职",
+        "The holder is in the chapter's committee; the office ends before the account.",
+        "持有人仍在推荐委员会任职，卸任后方可注销账户。",
+    ),
     "fund.short": CodeRule(
         409,
         "Fund has less",

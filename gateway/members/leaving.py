@@ -19,6 +19,7 @@ from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, only_subject, order, read_text
 from gateway.cases.pools import HOLDING, find_pool
 from gateway.cases.world import World
+from gateway.commerce.committee import is_serving
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft, SetRights
 from gateway.members.family import relation_of
@@ -129,6 +130,8 @@ def begin_closing(world: World) -> Draft:
     standing = world.own(only_subject(world.draft), "subjects")
     account = standing.account
     _refuse_closed(world, account)
+    if is_serving(world, account):
+        raise Refusal("committee.in_office")
     destination, receiver, relation = _destination(world, account)
     parked = find_membership(world, account)
     holding = Holding(

@@ -61,12 +61,16 @@ class AccountContribution(Answer):
 
 
 class EquityStatement(Answer):
-    """Contributions until the end of a month; the parts of all rows sum to ``whole``. Not transferable."""
+    """Contributions until the end of a month; the parts of all rows sum to ``whole``. Not transferable.
+
+    ``committee`` are the accounts in office at the month's end: with the merchants the core pool.
+    """
 
     chapter: ChapterName
     month: MonthName
     size: Count
     version: Count
+    committee: list[Account]
     whole: Count
     rows: list[EquityPart]
     contributions: list[AccountContribution]

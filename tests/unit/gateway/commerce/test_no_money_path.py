@@ -45,6 +45,7 @@ SERVICE: tuple[Way, ...] = (
     (_P.MERCHANT, _P.MEMBER, "service"),
     (_P.SUBSIDY, _P.MEMBER, "elder_service"),
     (_P.SUBSIDY, _P.MEMBER, "basic_service"),
+    *((who, _P.PUBLIC_BENEFIT, "donated_hours") for who in (_P.ISSUED, _P.MEMBER, _P.SUBSIDY)),
 )
 """Certified hours: what is held for a booking meanwhile is still its payer's."""
 GIFT: Way = (_P.MEMBER, _P.MEMBER, "gift")
@@ -85,6 +86,7 @@ MOVED: dict[str, tuple[Way, ...]] = {
     "membership.restored": ((_P.CHAPTER, _P.MEMBER, "reopening"),),
     "account.closing": ((_P.MEMBER, _P.CHAPTER, "closing"), GIFT, *BURNED),
     "credits.expired": ((_P.MEMBER, _P.BURNED, "expiry"),),
+    "credits.surplus_burned": ((_P.MERCHANT, _P.BURNED, "expiry"),),
     "penalty.executed": ((_P.MERCHANT, _P.BURNED, "penalty"),),
     "sale.paid": (REDEMPTION,),
     "sale.rebated": (REBATED,),
@@ -148,8 +150,10 @@ def test_a_new_way_from_money_would_be_found() -> None:
 
 @pytest.fixture
 def world(database: Database, tmp_path: Path) -> Iterator[World]:
-    """A market whose pools hold coins."""
+    """A market whose pools hold coins and whose fund holds money."""
     with market(database, tmp_path) as world:
+        world.accept(step("referral.declared", None, "b", referrer=named("n")))
+        world.accept(step("sale.recorded", None, "b", merchant=named("m"), amount="100000"))
         given = step("grant.booked", None, kind="grant", amount="120000", receipt="11" * 32)
         world.accept(given)
         yield world
