@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from gateway.alliance import steps as alliance
-from gateway.cases.book import CaseBook
+from gateway.cases.book import CaseBook, PastReader
+from gateway.cases.history import log_size
 from gateway.cases.pools import POOL_DECISIONS, POOL_RULES
 from gateway.commerce import steps as commerce
 from gateway.members import steps as members
+from gateway.members import switches
+from gateway.members.expiring import EXPIRED
 from gateway.timebank import steps as timebank
+
+_PAST: dict[object, PastReader] = {
+    switches.load_switches: lambda connection, entry: switches.load_switches(connection, entry.at // 1000),
+    switches.load_duty_since: lambda connection, entry: switches.load_duty_since(
+        connection, entry.at // 1000
+    ),
+    # An award says of how many entries it was computed.
+    log_size: lambda connection, entry: cast("int", entry.draft.public["size"]),
+}
 
 CASE_BOOK = CaseBook(
     {**POOL_RULES, **members.RULES, **timebank.RULES, **alliance.RULES, **commerce.RULES},
@@ -18,4 +32,6 @@ CASE_BOOK = CaseBook(
     | commerce.DECISIONS,
     tallies=commerce.TALLIES,
     due={**members.DUE, **timebank.DUE, **alliance.DUE, **commerce.DUE},
+    caseless={EXPIRED},
+    past=_PAST,
 )

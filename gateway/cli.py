@@ -192,20 +192,29 @@ def reconcile(
 
 
 @app.command()
-def fsck(data: Data = Path(".tongyi"), database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+def fsck(
+    data: Data = Path(".tongyi"),
+    database_url: DatabaseUrl = None,
+    cases: Annotated[
+        bool, typer.Option("--cases", help="Also build all cases from the entries again and compare them.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check a stopped gateway's data from its bytes up. Exit 1: something is wrong."""
     from dataclasses import asdict
 
     from gateway.fsck_command import run_fsck
 
     try:
-        found = run_fsck(data, database_url)
+        found = run_fsck(data, database_url, cases=cases, on_entry=_progress("entry"))
     except (NotaryError, OSError) as error:
         raise _fail(error) from None
     if as_json:
         typer.echo(json.dumps(asdict(found)))
     else:
         typer.echo(f"{found.entries:,} entries, {found.checkpoints:,} checkpoints, {found.files:,} files")
+        if found.cases is not None:
+            typer.echo(f"{found.cases:,} rows of cases as the entries give them")
         for fault in found.faults:
             typer.echo(f"✗ {fault}")
     raise typer.Exit(EXIT_MISMATCH if found.faults else EXIT_PASS)

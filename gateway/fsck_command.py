@@ -3,14 +3,16 @@
 1. The database's own integrity check. 2. Entries are dense from 0 and each leaf commits to its entry and
 salt. 3. Every stored checkpoint is signed by this log and has the root its entries give. 4. The
 published checkpoint is the newest stored one. 5. Every tile and entry bundle of that size is there with
-exactly the bytes the entries give.
+exactly the bytes the entries give. On demand: 6. All cases are built once more from the entries, in a
+database of their own, and compared row by row (`gateway.cases.replay`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, select
 
@@ -26,8 +28,11 @@ from chain.tiles import (
     parse_tile_path,
     tile_path,
 )
+from gateway.case_rules import CASE_BOOK
+from gateway.cases.compare import compare_cases
+from gateway.cases.replay import rebuild_cases
 from gateway.data_folder import DataFolder
-from gateway.db import Database, sqlite_url
+from gateway.db import Database, migrate, sqlite_url
 from gateway.keys import KeyFolder
 from gateway.ledger.tables import checkpoints, entries
 from gateway.ledger.tile_files import TileFiles
@@ -38,11 +43,15 @@ MOST_FAULTS = 100
 
 @dataclass(slots=True)
 class Findings:
-    """What was looked at and what is wrong; ``faults`` name a part and a place, never a value."""
+    """What was looked at and what is wrong; ``faults`` name a part and a place, never a value.
+
+    ``cases`` are the rows of cases that are as the entries give them, None where they were not asked for.
+    """
 
     entries: int = 0
     checkpoints: int = 0
     files: int = 0
+    cases: int | None = None
     faults: list[str] = field(default_factory=list)
 
     def fault(self, text: str) -> None:
@@ -51,8 +60,16 @@ class Findings:
             self.faults.append(text)
 
 
-def run_fsck(data: Path, database_url: str | None) -> Findings:
-    """Check a data folder that no gateway is using.
+def run_fsck(
+    data: Path,
+    database_url: str | None,
+    *,
+    cases: bool = False,
+    on_entry: Callable[[int], None] | None = None,
+) -> Findings:
+    """Check a data folder that no gateway is using; with ``cases`` these too.
+
+    ``on_entry`` is told how far the cases are built.
 
     Raises:
         FolderInUse: a gateway runs on it.
@@ -64,7 +81,10 @@ def run_fsck(data: Path, database_url: str | None) -> Findings:
         url = database_url or (secret.get_secret_value() if secret else sqlite_url(folder.database))
         database = Database(url, pool_size=2)
         try:
-            return _check(database, folder)
+            found = _check(database, folder)
+            if cases:
+                _check_cases(database, found, on_entry)
+            return found
         finally:
             database.close()
     finally:
@@ -94,6 +114,25 @@ def _check(database: Database, folder: DataFolder) -> Findings:
         found.fault("published checkpoint: is not the newest stored one")
     _check_files(files, tree, bundles, newest[0], found)
     return found
+
+
+def _check_cases(database: Database, found: Findings, on_entry: Callable[[int], None] | None) -> None:
+    with TemporaryDirectory() as folder:
+        place = Database(sqlite_url(Path(folder) / "cases.sqlite3"), pool_size=2)
+        try:
+            migrate(place)
+            stuck = rebuild_cases(database, place, CASE_BOOK, on_entry).stuck
+            if stuck is not None:
+                # Everything after it rests on what it changed: nothing more can be said.
+                found.cases = 0
+                found.fault(f"entry {stuck.index}: the rules do not give this {stuck.type}: {stuck.code}")
+                return
+            found.cases, difference = compare_cases(database, place)
+        finally:
+            place.close()
+    if difference is not None:
+        place_of = f"case {difference.kind} {difference.key}"
+        found.fault(f"{place_of}: {difference.table} is not what the entries give: {difference.what}")
 
 
 def _entries(

@@ -20,18 +20,21 @@ def read_switches(world: World) -> Switches:
     return world.ask(load_switches)
 
 
-def load_duty_since(connection: Connection) -> int | None:
-    """Return since when the duty to refer is switched on, Unix seconds of the block; None while it is off."""
+def load_duty_since(connection: Connection, at: int | None = None) -> int | None:
+    """Return since when the duty to refer is switched on, Unix seconds of the block; None while it is off.
+
+    Given ``at`` (Unix seconds), as it was then.
+    """
     chains = connection.execute(select(mirror_cursor.c.chain_id)).scalars().all()
-    found = [load_gate_since(connection, chain_id, Gate.REFERRAL_DUTY) for chain_id in chains]
+    found = [load_gate_since(connection, chain_id, Gate.REFERRAL_DUTY, at) for chain_id in chains]
     known = [since for since in found if since is not None]
     return max(known) if known and len(known) == len(found) else None
 
 
-def load_switches(connection: Connection) -> Switches:
-    """Return the gates in force by the mirror of a database."""
+def load_switches(connection: Connection, at: int | None = None) -> Switches:
+    """Return the gates in force by the mirror of a database; given ``at`` (Unix seconds), those of then."""
     chains = connection.execute(select(mirror_cursor.c.chain_id)).scalars().all()
-    found = [load_gates(connection, chain_id) for chain_id in chains]
+    found = [load_gates(connection, chain_id, at) for chain_id in chains]
     if not found:
         return SHIPPED
     least = {gate: min(gates[gate] for gates in found) for gate in Gate}

@@ -88,31 +88,44 @@ def load_table(
     return None
 
 
-def load_gates(connection: Connection, chain_id: int) -> dict[Gate, int]:
-    """Return the values of all gates in force: depth 1 and all else 0 where nothing was changed."""
+def load_gates(connection: Connection, chain_id: int, at: int | None = None) -> dict[Gate, int]:
+    """Return the values of all gates in force: depth 1 and all else 0 where nothing was changed.
+
+    Given ``at``, only blocks up to that time count (Unix seconds).
+    """
     values = {gate: int(gate is Gate.DEPTH) for gate in Gate}
     rows = mirror_referral.c
-    changes = connection.execute(
-        select(rows.gate, rows.value)
-        .where(rows.chain_id == chain_id, rows.event.in_(("activated", "lowered")))
-        .order_by(rows.block_number, rows.log_index)
+    query = select(rows.gate, rows.value).where(
+        rows.chain_id == chain_id, rows.event.in_(("activated", "lowered"))
     )
-    for gate, value in changes:
+    if at is not None:
+        blocks = mirror_blocks.c
+        query = query.join(
+            mirror_blocks, (blocks.chain_id == rows.chain_id) & (blocks.number == rows.block_number)
+        ).where(blocks.timestamp <= at)
+    for gate, value in connection.execute(query.order_by(rows.block_number, rows.log_index)):
         values[Gate(gate)] = value
     return values
 
 
-def load_gate_since(connection: Connection, chain_id: int, gate: Gate) -> int | None:
-    """Return when a gate of 0 or 1 was switched on (Unix seconds of the block), None while it is off."""
+def load_gate_since(
+    connection: Connection, chain_id: int, gate: Gate, until: int | None = None
+) -> int | None:
+    """Return when a gate of 0 or 1 was switched on (Unix seconds of the block), None while it is off.
+
+    Given ``until``, only blocks up to that time count (Unix seconds).
+    """
     rows, blocks = mirror_referral.c, mirror_blocks.c
-    changes = connection.execute(
+    query = (
         select(rows.value, blocks.timestamp)
         .join(mirror_blocks, (blocks.chain_id == rows.chain_id) & (blocks.number == rows.block_number))
         .where(rows.chain_id == chain_id, rows.gate == int(gate))
         .where(rows.event.in_(("activated", "lowered")))
         .order_by(rows.block_number, rows.log_index)
     )
+    if until is not None:
+        query = query.where(blocks.timestamp <= until)
     since: int | None = None
-    for value, at in changes:
+    for value, at in connection.execute(query):
         since = None if not value else at if since is None else since
     return since

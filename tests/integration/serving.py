@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx2
 
+from gateway.fsck_command import run_fsck
 from gateway.rules.calendar import business_month
 
 READY_SECONDS = 90.0
@@ -79,6 +80,12 @@ class Serving:
     def log(self) -> str:
         """Return what it wrote to standard error."""
         return self.data.with_suffix(".log").read_text()
+
+    def stop_and_check(self) -> None:
+        """Ask it to end, then hold all its cases against its entries."""
+        assert self.stop() == 0
+        found = run_fsck(self.data, None, cases=True)
+        assert found.faults == [] and found.cases
 
     @property
     def url(self) -> str:

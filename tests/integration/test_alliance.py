@@ -25,7 +25,7 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving
     try:
         yield running
     finally:
-        running.stop()
+        running.stop_and_check()
 
 
 class Alliance:

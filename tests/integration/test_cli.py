@@ -85,8 +85,8 @@ def test_one_process_per_folder(serving: Serving) -> None:
     assert tongyi("fsck", "--data", str(serving.data)).returncode == 4
 
 
-def fsck(data: Path) -> tuple[int, dict[str, Any]]:
-    done = tongyi("fsck", "--data", str(data), "--json")
+def fsck(data: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    done = tongyi("fsck", "--data", str(data), "--json", *options)
     return done.returncode, json.loads(done.stdout)
 
 
@@ -96,6 +96,9 @@ def test_fsck_finds_every_change_of_a_stopped_gateways_data(
     gateway = Serving(tmp_path_factory.mktemp("fsck") / "data").start()
     gateway.open_chapter("3103-0001")
     member = gateway.join("3103-0001")
+    public = {"kind": "ordinary", "receipt": "a1" * 32}
+    body = {"type": "membership.opened", "chapter": "3103-0001", "subjects": [member], "public": public}
+    opened = gateway.made("/v1/entries", body)["id"]
     entry = gateway.made("/v1/credits/issue", {"chapter": "3103-0001", "to": member, "amount": "5"})
     gateway.wait_state(entry["id"], "final")
     assert gateway.stop() == 0
@@ -116,6 +119,13 @@ def test_fsck_finds_every_change_of_a_stopped_gateways_data(
     note.write_bytes(kept)
 
     database = Database(sqlite_url(gateway.data / "gateway.sqlite3"), pool_size=1)
+    code, found = fsck(gateway.data, "--cases")
+    assert (code, found["faults"], found["cases"]) == (0, [], 4)
+    with database.writer() as connection:
+        execute(connection, "UPDATE cases SET state = 'split' WHERE kind = 'fee'")
+    named = f"case fee {opened}: cases is not what the entries give: state"
+    assert fsck(gateway.data, "--cases") == (1, {**found, "cases": 0, "faults": [named]})
+    assert fsck(gateway.data) == (0, {**found, "cases": None})
     with database.writer() as connection:
         execute(connection, "UPDATE entries SET body = replace(body, '500', '501') WHERE log_index = 3")
     code, found = fsck(gateway.data)

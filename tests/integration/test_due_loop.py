@@ -19,7 +19,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     data = tmp_path_factory.mktemp("due") / "data"
     running = Serving(data, environment={"TONGYI_DUE_SECONDS": "0.2"}).start()
     yield running
-    assert running.stop() == 0
+    running.stop_and_check()
 
 
 def wait_for(holds: Callable[[], bool], seconds: float = 20.0) -> None:

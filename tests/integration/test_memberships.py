@@ -18,7 +18,7 @@ RECEIPT = "a1" * 32
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     running = Serving(tmp_path_factory.mktemp("members") / "data").start()
     yield running
-    assert running.stop() == 0
+    running.stop_and_check()
 
 
 def entry(serving: Serving, name: str, who: str | None = None, **public: object) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     try:
         yield running
     finally:
-        running.stop()
+        running.stop_and_check()
 
 
 class Town:
