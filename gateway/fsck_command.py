@@ -4,7 +4,8 @@
 salt. 3. Every stored checkpoint is signed by this log and has the root its entries give. 4. The
 published checkpoint is the newest stored one. 5. Every tile and entry bundle of that size is there with
 exactly the bytes the entries give. On demand: 6. All cases are built once more from the entries, in a
-database of their own, and compared row by row (`gateway.cases.replay`).
+database of their own, and compared row by row (`gateway.cases.replay`). 7. Running sums are what all entries
+add up to (`gateway.cases.tallies`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from chain.checkpoint import open_checkpoint
 from chain.errors import NotaryError
 from chain.hashing import hash_leaf, sha256
 from chain.merkle.tree import Tree
+from chain.operation import chapter_code
 from chain.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
@@ -31,11 +33,13 @@ from chain.tiles import (
 from gateway.case_rules import CASE_BOOK
 from gateway.cases.compare import compare_cases
 from gateway.cases.replay import rebuild_cases
+from gateway.cases.tallies import find_difference
 from gateway.data_folder import DataFolder
 from gateway.db import Database, migrate, sqlite_url
 from gateway.keys import KeyFolder
 from gateway.ledger.tables import checkpoints, entries
 from gateway.ledger.tile_files import TileFiles
+from gateway.rules.calendar import format_month
 from gateway.settings import Settings
 
 MOST_FAULTS = 100
@@ -133,6 +137,12 @@ def _check_cases(database: Database, found: Findings, on_entry: Callable[[int], 
     if difference is not None:
         place_of = f"case {difference.kind} {difference.key}"
         found.fault(f"{place_of}: {difference.table} is not what the entries give: {difference.what}")
+    with database.reader() as connection:
+        sum_differs = find_difference(connection, CASE_BOOK.tallies)
+    if sum_differs is not None:
+        chapter, name, period, part = sum_differs.place
+        named = " ".join((chapter_code(chapter), format_month(period), name, part)).rstrip()
+        found.fault(f"running sum {named}: is not what the entries give")
 
 
 def _entries(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -126,6 +127,13 @@ def test_fsck_finds_every_change_of_a_stopped_gateways_data(
     named = f"case fee {opened}: cases is not what the entries give: state"
     assert fsck(gateway.data, "--cases") == (1, {**found, "cases": 0, "faults": [named]})
     assert fsck(gateway.data) == (0, {**found, "cases": None})
+    with database.writer() as connection:
+        execute(connection, "UPDATE cases SET state = 'paid' WHERE kind = 'fee'")
+        execute(connection, "UPDATE tallies SET amount = 501 WHERE name = 'coins.issued'")
+    code, found = fsck(gateway.data, "--cases")
+    assert (code, found["cases"], len(found["faults"])) == (1, 4, 1)
+    month = r"running sum 3103-0001 20\d\d-\d\d coins\.issued: is not what the entries give"
+    assert re.fullmatch(month, found["faults"][0])
     with database.writer() as connection:
         execute(connection, "UPDATE entries SET body = replace(body, '500', '501') WHERE log_index = 3")
     code, found = fsck(gateway.data)
