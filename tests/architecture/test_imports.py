@@ -70,6 +70,7 @@ TABLE = (
     row("chain.entry chain.entry_text chain.disclosure", FORMAT, pure=True),
     row("chain.checkpoint", f"{BASE} chain.hashing chain.base64_text", "cryptography", pure=True),
     row("chain.receipt", f"{FORMAT} chain.checkpoint", "cryptography", pure=True),
+    row("chain.witness_policy", f"{BASE} chain.checkpoint", pure=True),
     row("chain.merkle", f"{BASE} chain.hashing", pure=True),
     # The verifier shares nothing with the prover, so that neither can excuse the other.
     Row(("chain.merkle.verify",), (*BASE.split(), "chain.hashing"), pure=True),
