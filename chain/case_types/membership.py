@@ -112,6 +112,7 @@ _PARAMETERS = (
         "parameter.in_force", {"parameter": CODE, "amount": SUM, "version": COUNT}, needs=("parameter",)
     ),
     entry_row("credits.expired", {"amount": SUM, "version": COUNT}, may=(_K.BURN,)),
+    entry_row("credits.surplus_burned", {"amount": SUM, "due": DATE, "version": COUNT}, may=(_K.BURN,)),
 )  # fmt: skip
 
 _REFERRALS = (

@@ -106,7 +106,9 @@ _SERVICE_TYPES = (
     ),
     entry_row("service.cancelled", {**_SIDE, **_PAID}, needs=("about", "side"), may=(_K.TRANSFER,)),
     entry_row("service.no_show", {**_SIDE, **_PAID}, needs=("about", "side"), may=(_K.TRANSFER,)),
-    entry_row("service.settled", {"legs": LEGS, "left": COUNT}, needs=("about",), does=_K.TRANSFER),
+    entry_row(
+        "service.settled", {"legs": LEGS, "left": COUNT}, needs=("about",), may=(_K.TRANSFER, _K.ISSUE)
+    ),
 )
 
 _CODE_TYPES = (

@@ -208,6 +208,27 @@ MEMBER_CODES: dict[str, CodeRule] = {
         "No credits of this account have expired.",
         "此账户没有过期积分。",
     ),
+    "holding.not_set": CodeRule(
+        409,
+        "No holding limit",
+        "未设商家持有上限",
+        "The chapter has not set what a merchant may hold.",
+        "本分会未设定商家持有积分的上限。",
+    ),
+    "holding.nothing_over": CodeRule(
+        409,
+        "Nothing over the limit",
+        "未超过上限",
+        "The merchant holds nothing to burn over the limit of {limit} hundredths.",
+        "该商家没有超过上限 {limit}（百分之一积分）而应销毁的积分。",
+    ),
+    "holding.not_due": CodeRule(
+        409,
+        "Time to spend it left",
+        "尚在使用期内",
+        "What is over the limit may be spent until {due}.",
+        "超过上限的积分在 {due} 之前仍可使用。",
+    ),
     "expiry.unsettled": CodeRule(
         409,
         "Movements under way",

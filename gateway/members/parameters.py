@@ -16,11 +16,12 @@ from chain.errors import FormatError
 from chain.operation import chapter_code, parse_amount
 from gateway.cases.case import Case
 from gateway.cases.filling import fill, read_text
+from gateway.cases.pools import PUBLIC_BENEFIT, pool_account
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft, SetCaps
 from gateway.rules.calendar import day_start
-from gateway.rules.caps import Caps
+from gateway.rules.caps import Caps, MerchantTerms
 from gateway.rules.closing import ClosingTerms, Destination
 from gateway.rules.expiry import AgeBand, ExpiryTerms
 from gateway.rules.membership import AgeTerms, KinTerms, TierTerms
@@ -75,12 +76,21 @@ def _acts(value: Value) -> tuple[str, ...]:
     return acts
 
 
+def _switch(value: Value) -> Value:
+    if value not in (0, 1):
+        raise FormatError("number", "not 0 or 1")
+    return value
+
+
 PARAMETERS: dict[str, ParameterRule] = {
     "holding_cap": ParameterRule(AMOUNT, None, "no paper sets caps"),
     "spent_daily_cap": ParameterRule(AMOUNT, None, "no paper sets caps"),
     "earned_daily_cap": ParameterRule(AMOUNT, None, "no paper sets caps"),
     "merchant_holding": ParameterRule(AMOUNT, None, "rule 39; no paper sets a figure"),
-    "donate_excess": ParameterRule(NUMBER, 0, "Nanjing: excess to donation; 1: yes", unset=False),
+    "merchant_clear_days": ParameterRule(NUMBER, 30, "rule 39: days to spend what is over", unset=False),
+    "donate_excess": ParameterRule(
+        NUMBER, 0, "Nanjing: excess to donation; 1: yes", unset=False, check=_switch
+    ),
     "kin_transfer": ParameterRule(CODES, None, "[C] may be given to other members"),
     "expiry": ParameterRule(CODES, None, "no paper sets an expiry", check=_bands),
     "closing_destinations": ParameterRule(
@@ -162,6 +172,12 @@ def caps_in_force(world: World) -> Caps:
     )
 
 
+def merchant_terms(world: World) -> MerchantTerms:
+    """Return what a merchant of the chapter may hold, and how long what is over it."""
+    days = amount_of(world, "merchant_clear_days")
+    return MerchantTerms(amount_of(world, "merchant_holding"), 0 if days is None else days)
+
+
 def age_terms(world: World) -> AgeTerms:
     """Return the ages that matter in the chapter."""
     return AgeTerms(amount_of(world, "elder_age") or 60, amount_of(world, "guarded_below"))
@@ -207,6 +223,9 @@ def set_parameter(world: World) -> Draft:
     """Decide the next version of a parameter, from a business date on; without a value it is "not set"."""
     name = _name(world)
     value = _read_value(world.draft, name)
+    if name == "donate_excess" and value:
+        # What is over a limit must have its place before anybody earns it.
+        pool_account(world, PUBLIC_BENEFIT)
     key = parameter_key(world.chapter, name)
     case = world.find(PARAMETER, key)
     before = [] if case is None else versions_of(case)

@@ -19,6 +19,7 @@ from chain.types import AccountId
 from gateway.cases.case import Case
 from gateway.cases.world import SELECT_CASES, load_movements, read_case
 from gateway.db import Database, fetch_all
+from gateway.ledger.drafts import AccountKind
 from gateway.members.expiring import sum_expired
 from gateway.members.free_services import read_years
 from gateway.members.parameters import (
@@ -34,6 +35,7 @@ from gateway.members.parameters import (
 from gateway.members.referrals import PAID, REFERRAL, SALE
 from gateway.members.register import ACTIVE, MEMBERSHIP, MOVED, text_or_none
 from gateway.members.rewards import REWARD
+from gateway.members.surplus import HOLDING as MERCHANT_HOLDING
 from gateway.members.switches import load_switches
 from gateway.rules.caps import view_holding
 from gateway.rules.free_services import find_year
@@ -166,9 +168,8 @@ def show_credits(database: Database, account: str, chapter: int, day: date) -> D
         sql = "SELECT available, locked FROM balances WHERE account = ?"
         rows = fetch_all(connection, sql, bytes(account_address(AccountId(account))))
         available, locked = cast("tuple[int, int]", rows[0]) if rows else (0, 0)
-        limit = pick_version(
-            _find(connection, PARAMETER, parameter_key(chapter, "holding_cap")), "holding_cap", day
-        )
+        name = _limit_name(connection, account)
+        limit = pick_version(_find(connection, PARAMETER, parameter_key(chapter, name)), name, day)
         expiry = _find(connection, PARAMETER, parameter_key(chapter, "expiry"))
         expired: int | None = 0
         if expiry is not None:
@@ -185,6 +186,13 @@ def show_credits(database: Database, account: str, chapter: int, day: date) -> D
         "expired": _shown(expired),
         "free_services": _free_services(membership, day),
     }
+
+
+def _limit_name(connection: Connection, account: str) -> str:
+    """Return the parameter that limits what an account may hold."""
+    sql = "SELECT kind FROM accounts WHERE account = ?"
+    rows = fetch_all(connection, sql, bytes(account_address(AccountId(account))))
+    return MERCHANT_HOLDING if rows and rows[0][0] == AccountKind.MERCHANT else "holding_cap"
 
 
 def _free_services(membership: Case | None, day: date) -> JsonValue:

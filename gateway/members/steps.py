@@ -16,6 +16,7 @@ from gateway.members.parameters import PARAMETER, PARAMETER_RULES, force_due
 from gateway.members.referrals import REFERRAL_RULES
 from gateway.members.register import MEMBERSHIP
 from gateway.members.rewards import REWARD, REWARD_RULES, claw_back_due
+from gateway.members.surplus import SURPLUS_RULES
 
 RULES: dict[str, Rule] = {
     **MEMBERSHIP_RULES,
@@ -27,12 +28,14 @@ RULES: dict[str, Rule] = {
     **EXPIRY_RULES,
     **REFERRAL_RULES,
     **REWARD_RULES,
+    **SURPLUS_RULES,
 }
 
 DECISIONS: frozenset[str] = frozenset(
     {
         *("membership.refunded", "membership.suspended", "membership.restored", "membership.elder_confirmed"),
         *("steward.appointed", "steward.ended", "guardian.appointed", "guardian.ended"),
+        "credits.surplus_burned",
         *("account.closing", "account.closed", "parameter.set", "parameter.in_force"),
     }
 )

@@ -9,6 +9,7 @@ RULE_WORDS: dict[str, str] = {
     "not <days>:<basis points left>": "不是 <天数>:<剩余基点> 的形式",
     "not kin, pool or burn": "不是 kin、pool 或 burn",
     "not offer, request or dispatch": "不是 offer、request 或 dispatch",
+    "not 0 or 1": "不是 0 或 1",
     "negative or smaller than its gold members": "为负数，或小于其中的金卡成员数",
     "a chain without top": "推荐链没有顶端",
     "another referrer": "已有另一位推荐人",

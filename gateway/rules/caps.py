@@ -21,7 +21,8 @@ from gateway.rules.refusals import RuleRefusal, check_amount
 class Caps:
     """Limits in hundredths of a coin, None where not set.
 
-    ``donate_excess``: earnings above ``holding`` go to the chapter's subsidy pool instead of being refused.
+    ``donate_excess``: earnings above ``holding`` or ``earned_daily`` go to the public-benefit pool instead of
+    being refused.
     """
 
     holding: int | None = None
@@ -137,6 +138,33 @@ def check_daily(
     if amount > room:
         day = business_date(at).isoformat()
         raise RuleRefusal("cap.daily", limit=limit, day=day, room=max(0, room))
+
+
+def admit_daily(movements: Iterable[tuple[int, int]], amount: int, at: int, caps: Caps) -> Admission:
+    """Return how an earning on the business date of ``at`` counts: what is over the day's limit is donated.
+
+    ``movements`` are (Unix seconds, amount) of what is earned or promised already. Raises as
+    :func:`check_daily` unless the excess is donated.
+    """
+    earned = list(movements)
+    if not caps.donate_excess or caps.earned_daily is None:
+        check_daily(earned, 0, amount, at, caps.earned_daily)
+        return Admission(amount, 0)
+    check_amount(amount, "amount")
+    credited = min(amount, max(0, caps.earned_daily - sum_business_day(earned, at)))
+    return Admission(credited, amount - credited)
+
+
+def over_since(changes: Iterable[tuple[date, int]], limit: int) -> date | None:
+    """Return the business date on which a balance rose over the limit and stayed there, None where it is not.
+
+    ``changes``: what came in or, negative, went out, with its date, in order.
+    """
+    balance, since = 0, None
+    for day, change in changes:
+        balance += change
+        since = None if balance <= limit else since or day
+    return since
 
 
 def view_holding(balance: int, limit: int | None) -> HoldingView:

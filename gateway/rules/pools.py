@@ -79,6 +79,8 @@ MOVES: tuple[Move, ...] = (
     # Coins come in: for hours, and to the chapter's pool under the issuer's quota.
     Move(_P.ISSUED, _P.MEMBER, "service", _D.WORK),
     Move(_P.ISSUED, _P.CHAPTER, "quota", _D.RULE),
+    # What a provider works beyond the limits of a day or of what he may hold.
+    *(Move(who, _P.PUBLIC_BENEFIT, "donated_hours", _D.WORK) for who in (_P.ISSUED, _P.MEMBER, _P.SUBSIDY)),
     # Between pools, by the chapter's published decision.
     *(Move(a, b, "pool_transfer", _D.RULE) for a in POOLS for b in POOLS if a != b),
     # Out of pools.

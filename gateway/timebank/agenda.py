@@ -22,12 +22,13 @@ AGENDA = "agenda"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One time of a provider: half-open, Unix seconds."""
+    """One time of a provider: half-open, Unix seconds; ``earns``: hundredths he may be credited with."""
 
     booking: str
     offer: str
     start: int
     end: int
+    earns: int = 0
 
     @property
     def span(self) -> Span:
@@ -39,8 +40,8 @@ def read_agenda(document: Mapping[str, JsonValue] | None) -> tuple[Taken, ...]:
     """Return the times of an agenda's document; none where there is no agenda yet."""
     rows = cast("list[list[JsonValue]]", [] if document is None else document["times"])
     return tuple(
-        Taken(str(booking), str(offer), cast("int", start), cast("int", end))
-        for booking, offer, start, end in rows
+        Taken(str(booking), str(offer), cast("int", start), cast("int", end), cast("int", earns))
+        for booking, offer, start, end, earns in rows
     )
 
 
@@ -68,6 +69,6 @@ def free(world: World, provider: str, booking: str) -> None:
 
 
 def _put(world: World, provider: str, times: list[Taken]) -> None:
-    rows: list[JsonValue] = [[time.booking, time.offer, time.start, time.end] for time in times]
+    rows: list[JsonValue] = [[time.booking, time.offer, time.start, time.end, time.earns] for time in times]
     case = world.find(AGENDA, provider) or Case(AGENDA, provider, world.chapter, "kept", AccountId(provider))
     world.put(replace(case, document={"times": rows}))

@@ -21,7 +21,8 @@ from gateway.rules.booking import Booking
 from gateway.rules.booking_table import BookingState, Step
 from gateway.rules.service import CapacityWarning, Funding, surge_subsidy
 from gateway.timebank.capacity import open_subsidy
-from gateway.timebank.payout import MEMBER, POOL, Part, hold, read_parts, tell_parts, write_parts
+from gateway.timebank.parts import MEMBER, POOL, Part, read_parts, tell_parts, write_parts
+from gateway.timebank.payout import hold
 from gateway.timebank.records import advance, concerning, event_of, keep_booking, open_case
 
 

@@ -8,8 +8,7 @@ Legs sum to what was held, exactly: what a part is short of is rounded to the me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import replace
 
 from chain.canonical import JsonValue
 from chain.operation import OperationKind
@@ -20,37 +19,13 @@ from gateway.cases.world import World
 from gateway.ledger.drafts import Draft
 from gateway.members.free_services import give_back
 from gateway.rules.booking import Booking, Outcome
+from gateway.timebank.earnings import share_excess
+from gateway.timebank.parts import MEMBER, PROVIDER, Part, read_parts, tell_parts, write_parts
 from gateway.timebank.records import BOOKING, SETTLING, concerning, read_booking, write_booking
 
-PROVIDER, MEMBER, POOL = "provider", "member", "subsidy"
 FEES = (Outcome.CANCELLED, Outcome.MEMBER_ABSENT)
 """Outcomes in which what is paid is a fee, which the member's own coins alone bear."""
 ALL_TOLD = ("coins", "legs", "outcome")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Coins that are held: whose they are, in which role, hundredths."""
-
-    role: str
-    account: str
-    amount: int
-
-
-def read_parts(case: Case, name: str = "parts") -> tuple[Part, ...]:
-    """Return whose coins a booking holds, or what is still to be paid out (``legs``)."""
-    rows = cast("list[dict[str, JsonValue]]", case.document[name])
-    return tuple(Part(str(row["role"]), str(row["account"]), cast("int", row["amount"])) for row in rows)
-
-
-def write_parts(parts: Sequence[Part]) -> list[JsonValue]:
-    """Return parts as a document keeps them. Inverse: `read_parts`."""
-    return [{"role": part.role, "account": part.account, "amount": part.amount} for part in parts]
-
-
-def tell_parts(parts: Sequence[Part]) -> list[JsonValue]:
-    """Return parts as an entry says them."""
-    return [{"role": part.role, "account": part.account, "amount": str(part.amount)} for part in parts]
 
 
 def pay_out(parts: Sequence[Part], paid: int) -> tuple[Part, ...]:
@@ -98,6 +73,7 @@ def settle(
         Refusal: ``entry.not_as_computed``, ``pool.unknown``.
     """
     ended, legs = legs_of(booking, read_parts(case))
+    legs = share_excess(world, case, legs)
     year = case.document["free_year"]
     if isinstance(year, str) and not ended.issued:
         give_back(world, ended.member, year)
@@ -123,7 +99,8 @@ def settle_next(world: World) -> Draft:
     booking = read_booking(case)
     leg, *rest = read_parts(case, "legs")
     draft = fill(world.draft, legs=tell_parts([leg]), left=len(rest))
-    draft = _leg(world, draft, leg, issued=False)
+    # Where new coins are issued nothing is held: then all legs are issued.
+    draft = _leg(world, draft, leg, issued=booking.issued > 0)
     _keep(world, case, booking, rest)
     return concerning(draft, [booking.member, booking.provider])
 

@@ -21,6 +21,7 @@ from gateway.rules.parameters import value_on
 from gateway.rules.service import SERVICE_TERMS, Funding, ServiceKind, quote_service
 from gateway.timebank.agenda import Taken, agenda_of, bookings_in_week, free, take
 from gateway.timebank.capacity import count_request
+from gateway.timebank.earnings import admit_service
 from gateway.timebank.elders import is_elder
 from gateway.timebank.membership import check_asking, check_dispatched
 from gateway.timebank.offers import OFFER, OPEN, find_item
@@ -75,6 +76,7 @@ def request_service(world: World) -> Draft:
         "offer": None,
         "parts": [],
         "legs": [],
+        "admitted": None,
         "free_year": granted.since.isoformat() if granted is not None and granted.free else None,
     }
     case = Case(
@@ -107,6 +109,7 @@ def dispatch_request(world: World) -> Draft:
 
     Raises:
         Refusal: ``case.*``, ``booking.*``, ``service.not_matching`` saying what does not fit.
+        RuleRefusal: ``cap.daily`` where the provider would earn more in a day than the chapter lets him.
     """
     draft = world.draft
     case, booking = open_case(world)
@@ -115,8 +118,10 @@ def dispatch_request(world: World) -> Draft:
     event = event_of(world, booking, Step.OFFER, Actor.CHAPTER)
     after, _ = advance(world, case, booking, replace(event, provider=provider))
     _check_match(world, case, booking, offer)
-    take(world, provider, Taken(case.key, offer.key, booking.starts_at, booking.ends_at))
-    keep_booking(world, case, after, offer=offer.key)
+    admitted = admit_service(world, provider, booking)
+    earns = booking.quote.coins.amount if admitted is None else admitted
+    take(world, provider, Taken(case.key, offer.key, booking.starts_at, booking.ends_at, earns))
+    keep_booking(world, case, after, offer=offer.key, admitted=admitted)
     completed = fill(draft, provider=provider, until=_until(after))
     return concerning(completed, [booking.member, provider])
 

@@ -20,11 +20,13 @@ from gateway.rules.caps import (
     HoldingView,
     MerchantTerms,
     Surplus,
+    admit_daily,
     admit_earning,
     check_daily,
     check_receive,
     check_spend,
     judge_surplus,
+    over_since,
     sum_business_day,
     view_holding,
 )
@@ -136,3 +138,31 @@ def test_terms_of_merchants_are_in_range() -> None:
     with pytest.raises(FormatError) as caught:
         MerchantTerms(clear_days=-1)
     assert caught.value.where == "clear_days"
+
+
+@given(st.lists(st.integers(0, 50), max_size=6), st.integers(0, 60), st.integers(0, 100))
+def test_rule_06_what_is_over_a_day_s_limit_is_donated_and_nothing_is_lost(
+    earned: list[int], amount: int, limit: int
+) -> None:
+    movements = [(0, one) for one in earned]
+    found = admit_daily(movements, amount, 0, Caps(earned_daily=limit, donate_excess=True))
+    assert found.credited + found.donated == amount
+    assert found.credited == min(amount, max(0, limit - sum(earned)))
+    assert admit_daily(movements, amount, 0, Caps(donate_excess=True)) == Admission(amount, 0)
+    # Another business date has its own limit.
+    elsewhere = admit_daily(movements, amount, 200_000, Caps(earned_daily=limit, donate_excess=True))
+    assert elsewhere.credited == min(amount, limit)
+
+
+def test_without_donation_the_day_s_limit_refuses() -> None:
+    with pytest.raises(RuleRefusal) as caught:
+        admit_daily([(0, 7)], 4, 0, Caps(earned_daily=10))
+    assert caught.value == RuleRefusal("cap.daily", limit=10, day="1970-01-01", room=3)
+
+
+def test_rule_39_over_the_limit_since_the_last_time_it_rose() -> None:
+    days = [date(2027, 1, day) for day in range(1, 6)]
+    changes = list(zip(days, [5, 6, -3, 4, 1], strict=True))
+    assert [over_since(changes[:count], 10) for count in range(6)] == [
+        None, None, days[1], None, days[3], days[3],
+    ]  # fmt: skip

@@ -20,7 +20,7 @@ from gateway.rules.calendar import business_date, day_start_seconds, format_time
 from gateway.rules.parameters import ship
 from gateway.rules.payment_codes import digest_token
 from gateway.timebank import records
-from gateway.timebank.payout import read_parts
+from gateway.timebank.parts import read_parts
 from tests.unit.gateway.timebank.kit import ALWAYS, HOUR, MINUTE, MORNING, account, step
 from tests.unit.gateway.timebank.paper import paper_bank
 
