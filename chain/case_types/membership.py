@@ -75,6 +75,12 @@ _MEMBERSHIP = (
         "steward.ended", {"compound": CODE, "building": CODE}, needs=("compound", "building", "reason")
     ),
     entry_row(
+        "steward.rewarded",
+        {"compound": CODE, "building": CODE, "period": MONTH, "amount": SUM, "version": COUNT},
+        needs=("compound", "building", "period"),
+        does=_K.TRANSFER,
+    ),
+    entry_row(
         "tier.set", {"tier": CODE, "was": CODE, "team": COUNT, "gold_teams": COUNT, "version": COUNT}
     ),
 )  # fmt: skip

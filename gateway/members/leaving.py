@@ -23,7 +23,6 @@ from gateway.commerce.committee import is_serving
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft, SetRights
 from gateway.members.family import relation_of
-from gateway.members.offices import APPOINTED, ENDED, STEWARD
 from gateway.members.parameters import closing_terms, kin_terms
 from gateway.members.register import (
     ACTIVE,
@@ -36,6 +35,7 @@ from gateway.members.register import (
     require_membership,
     text_or_none,
 )
+from gateway.members.stewards import APPOINTED, ENDED, STEWARD
 from gateway.rules.closing import (
     AccountState,
     ClosingActor,

@@ -1,4 +1,4 @@
-"""Titles in a chapter: stewards of buildings, and tiers, which follow from who was referred by whom.
+"""Tiers: titles that follow from who was referred by whom.
 
 A tier is a title and pays nothing (requirement R2): a team is whom a member referred directly and who is a
 member in force.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.cases.case import Case
-from gateway.cases.filling import fill, only_subject, read_text
+from gateway.cases.filling import fill, only_subject
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
@@ -17,40 +17,8 @@ from gateway.members.parameters import PARAMETER, parameter_key, pick_version, t
 from gateway.members.register import is_active, require_active, text_or_none
 from gateway.rules.membership import judge_tier
 
-STEWARD, TIER = "steward", "tier"
-APPOINTED, ENDED = "appointed", "ended"
+TIER = "tier"
 NO_TIER = "none"
-
-
-def appoint_steward(world: World) -> Draft:
-    """Give a member the title of steward of one building, which has one at a time."""
-    member = require_active(world, only_subject(world.draft), "subjects")
-    key = _building(world)
-    before = world.find(STEWARD, key)
-    if before is not None and before.state == APPOINTED:
-        raise Refusal("case.exists", kind=STEWARD)
-    document = {
-        "compound": read_text(world.draft, "compound"),
-        "building": read_text(world.draft, "building"),
-    }
-    case = Case(STEWARD, key, world.chapter, APPOINTED, member.holder, None, document)
-    world.put(case if before is None else replace(before, state=APPOINTED, holder=member.holder))
-    return world.draft
-
-
-def end_steward(world: World) -> Draft:
-    """Take the title back; the building has no steward then."""
-    account = only_subject(world.draft)
-    case = world.require(STEWARD, _building(world), "public.building", APPOINTED)
-    if case.holder != account:
-        raise Refusal("entry.not_as_computed", field="subjects")
-    world.put(replace(case, state=ENDED))
-    return world.draft
-
-
-def _building(world: World) -> str:
-    place = f"{read_text(world.draft, 'compound')}:{read_text(world.draft, 'building')}"
-    return f"{world.chapter_text}:{place}"
 
 
 def set_tier(world: World) -> Draft:
@@ -81,4 +49,4 @@ def _team(world: World, account: str) -> list[str]:
     ]
 
 
-OFFICE_RULES = {"steward.appointed": appoint_steward, "steward.ended": end_steward, "tier.set": set_tier}
+OFFICE_RULES = {"tier.set": set_tier}

@@ -101,6 +101,7 @@ PARAMETERS: dict[str, ParameterRule] = {
     "gold_team": ParameterRule(NUMBER, 30, "[C] gold: team of 30", unset=False),
     "diamond_teams": ParameterRule(NUMBER, 2, "[C] diamond: two gold teams", unset=False),
     "members_only": ParameterRule(CODES, MEMBERS_ACTS, "[B, C] members serve each other", check=_acts),
+    "steward_coins": ParameterRule(AMOUNT, None, "[B] stewards have points; no paper sets a figure"),
     "households": ParameterRule(NUMBER, None, "[B] 15% of households; how many there are is counted"),
 }
 """Every parameter a chapter may set."""

@@ -16,12 +16,14 @@ from gateway.members.parameters import PARAMETER, PARAMETER_RULES, force_due
 from gateway.members.referrals import REFERRAL_RULES
 from gateway.members.register import MEMBERSHIP
 from gateway.members.rewards import REWARD, REWARD_RULES, claw_back_due
+from gateway.members.stewards import STEWARD_RULES
 from gateway.members.surplus import SURPLUS_RULES
 
 RULES: dict[str, Rule] = {
     **MEMBERSHIP_RULES,
     **FEE_RULES,
     **OFFICE_RULES,
+    **STEWARD_RULES,
     **FAMILY_RULES,
     **LEAVING_RULES,
     **PARAMETER_RULES,
@@ -34,7 +36,7 @@ RULES: dict[str, Rule] = {
 DECISIONS: frozenset[str] = frozenset(
     {
         *("membership.refunded", "membership.suspended", "membership.restored", "membership.elder_confirmed"),
-        *("steward.appointed", "steward.ended", "guardian.appointed", "guardian.ended"),
+        *("steward.appointed", "steward.ended", "steward.rewarded", "guardian.appointed", "guardian.ended"),
         "credits.surplus_burned",
         *("account.closing", "account.closed", "parameter.set", "parameter.in_force"),
     }

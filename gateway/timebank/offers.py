@@ -11,6 +11,7 @@ from gateway.cases.filling import fill, only_subject, read_sum, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
+from gateway.members.stewards import check_chapter_side
 from gateway.rules.availability import parse_availability
 from gateway.rules.parameters import value_on
 from gateway.rules.service import PRICE_LIST, ServiceItem, ServiceKind
@@ -126,6 +127,8 @@ def withdraw_offer(world: World) -> Draft:
     side = read_text(draft, "side")
     if side not in ("provider", "chapter") or (side == "provider" and draft.actor not in (None, case.holder)):
         raise Refusal("booking.wrong_actor", step="withdraw")
+    if side == "chapter":
+        check_chapter_side(world, str(case.holder), "withdraw")
     change_supply(world, case.text("skill"), -case.number("capacity"))
     world.put(replace(case, state=WITHDRAWN))
     return concerning(draft, [case.holder])

@@ -19,6 +19,7 @@ from gateway.cases.filling import concern, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
+from gateway.members.stewards import check_chapter_side
 from gateway.rules.booking import Booking, Event, Outcome, Settlement, advance_booking
 from gateway.rules.booking_table import BOOKING_TERMS, Actor, BookingState, BookingTerms, Step
 from gateway.rules.parameters import value_on
@@ -131,7 +132,8 @@ def event_of(world: World, booking: Booking, step: Step, actor: Actor | None = N
 
     Raises:
         Refusal: ``entry.bad_field`` for a side that is none; ``booking.wrong_actor`` where the entry's actor
-            is neither the party of that side nor its guardian, or a party speaks for the chapter.
+            is neither the party of that side nor its guardian, or a party speaks for the chapter;
+            ``steward.required`` where a member who is not the steward there speaks for it.
     """
     draft = world.draft
     if actor is None:
@@ -142,6 +144,8 @@ def event_of(world: World, booking: Booking, step: Step, actor: Actor | None = N
     party = {Actor.MEMBER: booking.member, Actor.PROVIDER: booking.provider}.get(actor)
     if draft.actor is not None and not _speaks(world, booking, draft.actor, actor, party):
         raise Refusal("booking.wrong_actor", step=step.value)
+    if actor is Actor.CHAPTER and step is not Step.DECIDE:
+        check_chapter_side(world, booking.member, step.value)
     return Event(step, actor, world.now // 1000, party)
 
 

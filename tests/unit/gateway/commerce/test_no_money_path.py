@@ -85,6 +85,7 @@ MOVED: dict[str, tuple[Way, ...]] = {
     "membership.suspended": ((_P.MEMBER, _P.CHAPTER, "closing"),),
     "membership.restored": ((_P.CHAPTER, _P.MEMBER, "reopening"),),
     "account.closing": ((_P.MEMBER, _P.CHAPTER, "closing"), GIFT, *BURNED),
+    "steward.rewarded": ((_P.CHAPTER, _P.MEMBER, "award"),),
     "credits.expired": ((_P.MEMBER, _P.BURNED, "expiry"),),
     "credits.surplus_burned": ((_P.MERCHANT, _P.BURNED, "expiry"),),
     "penalty.executed": ((_P.MERCHANT, _P.BURNED, "penalty"),),
