@@ -23,17 +23,35 @@ def digest(text: str) -> str:
 
 @dataclass(slots=True)
 class Alliance:
-    """``officers`` decide, each on another stage; ``seats`` are merchants by industry."""
+    """``officers`` decide, each on another stage; ``seats`` are merchants by industry, ``speaker`` theirs."""
 
     officers: list[str] = field(default_factory=list)
     seats: dict[str, str] = field(default_factory=dict)
+    speaker: str = ""
 
     def open(self, stage: Stage, town: Town) -> None:
         """Every merchant lodges its deposit, promises, applies and is granted its seat."""
         self.officers = town.members[:5]
         town.kept.update(self.officers)
         self.bring(stage, town.merchants)
+        for number, officer in enumerate(self.officers):
+            self._elect(stage, officer, self.officers[number - 1])
+        self._elect(stage, town.merchants[0], self.officers[0])
+        self.speaker = town.merchants[0]
         self.seat(stage, {f"industry-{n:02d}": merchant for n, merchant in enumerate(town.merchants)})
+
+    def _elect(self, stage: Stage, account: str, decider: str) -> None:
+        """Put somebody into the committee, by somebody else's decision."""
+        evidence = {"evidence": digest(f"minutes {account} {stage.month}")}
+        stage.record([line("committee.joined", evidence, [account], actor=decider)])
+
+    def change_speaker(self, stage: Stage) -> None:
+        """The merchants' member of the committee goes, and another merchant comes."""
+        left = {"reason": "term_over", "evidence": digest(f"minutes {stage.month}")}
+        stage.record([line("committee.left", left, [self.speaker], actor=self.officers[0])])
+        others = sorted(merchant for merchant in self.seats.values() if merchant != self.speaker)
+        self.speaker = stage.rng.choice(others)
+        self._elect(stage, self.speaker, self.officers[0])
 
     def bring(self, stage: Stage, merchants: Sequence[str]) -> None:
         """Merchants lodge their deposits and make the three public promises."""

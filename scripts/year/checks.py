@@ -74,6 +74,7 @@ def check_all(closing: Closing) -> list[Check]:
         *_check_services(closing),
         *_check_free_services(closing),
         *_check_money(closing),
+        *_check_equity(closing),
         *_check_tables(closing),
     ]
 
@@ -233,6 +234,19 @@ def _check_money(closing: Closing) -> Iterator[Check]:
             f"funds: {name} accrued - used = balance", accrued - ledger.used[name], int(row["balance"])
         )
         yield Check(f"funds: {name} overdrawn", min(0, int(row["balance"])), 0)
+
+
+def _check_equity(closing: Closing) -> Iterator[Check]:
+    """The parts of all who contributed are the whole, and the committee is who joined and did not leave."""
+    month = max(closing.ledger.types)
+    page = closing.stage.client.get("/v1/equity", month=month, chapter=CHAPTER).require("equity")
+    rows, committee = page["rows"], page["committee"]
+    parts = sum(row["parts"] for row in rows) if isinstance(rows, list) else 0
+    yield Check("equity: all parts = the whole", parts, int(str(page["whole"])))
+    joined = closing.ledger.total("committee.joined") - closing.ledger.total("committee.left")
+    yield Check(
+        "committee: joined - left = serving", joined, len(committee) if isinstance(committee, list) else 0
+    )
 
 
 def _check_tables(closing: Closing) -> Iterator[Check]:

@@ -90,13 +90,14 @@ class Family:
                 stage.count("gifts to kin", amount)
 
     def _pay_as_wards(self, stage: Stage, town: Town) -> None:
-        """Too much at once is refused, a little passes; what the guardian pays for the ward passes."""
-        for ward, guardian in sorted(self.guardians.items()):
+        """What one in ten tries is too much at once; a little passes, and what the guardian pays passes."""
+        for number, (ward, guardian) in enumerate(sorted(self.guardians.items())):
             if stage.available(ward) < 2 * ONCE:
                 stage.record([gift(guardian, ward, 2 * ONCE)], may_fail=True)
             if stage.available(ward) < 2 * ONCE:
                 continue
-            stage.record([gift(ward, guardian, ONCE + 50)], may_fail=True)
+            if number % 10 == 0:
+                stage.record([gift(ward, guardian, ONCE + 50)], may_fail=True)
             stage.record([gift(ward, guardian, ONCE)], may_fail=True)
             stage.record([{**gift(ward, guardian, ONCE), "actor": guardian}], may_fail=True)
             self._moved(stage, town, ward, guardian)

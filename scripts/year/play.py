@@ -114,6 +114,7 @@ class Year:
             if day.month % 3 == 1:
                 self.alliance.close_quarter(stage, quarter_before(day))
                 self.alliance.pay_pledges(stage, quarter_before(day))
+                self.alliance.change_speaker(stage)
             busy = self._busy()
             self.memberships.run_month(stage, town, busy)
             self.accounts.run_month(stage, town, busy)

@@ -49,6 +49,7 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
     "quarters closed": ("seat.quarter_closed",),
     "seats released": ("seat.released",),
     "seat appeals": ("seat.rejection_decided", "seat.release_decided"),
+    "committee": ("committee.joined", "committee.left"),
     "exits noticed": ("exit.noticed",),
     "exits completed": ("exit.completed",),
     "profits": ("profit.declared", "profit.paid"),
