@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from chain.errors import NotaryError
 from gateway.error_codes import CODES, CodeRule
 from gateway.reason_words import PROSE_CODES, reason_zh
+from gateway.reason_words.codes import close_up, sentence_words
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """Media type of every 4xx and 5xx body (RFC 9457)."""
@@ -65,24 +66,28 @@ class _Filled(dict[str, str | int]):
 def problem_document(refusal: Refusal, *, instance: str, trace_id: str) -> dict[str, object]:
     """Return the RFC 9457 document of a refusal; its own fields become extension members.
 
-    The standard members win over a field of the same name. ``instance`` is the path asked for.
+    The standard members win over a field of the same name. ``instance`` is the path asked for. Codes stand in
+    the members as they are and in the sentences in words.
     """
     rule = refusal.rule
     values = _Filled(refusal.fields)
     wait = refusal.retry_after_s
     if wait is not None:
         values["retry_after_s"] = wait
-    chinese = values
+    english = _Filled({**values, **sentence_words(refusal.code, refusal.fields, "en")})
+    words = sentence_words(refusal.code, refusal.fields, "zh")
+    chinese = _Filled({**values, **words})
     if refusal.code in PROSE_CODES and "reason" in values:
-        chinese = _Filled({**values, "reason": reason_zh(str(values["reason"]))})
+        chinese["reason"] = reason_zh(str(values["reason"]))
+    detail_zh = rule.detail_zh.format_map(chinese)
     document: dict[str, object] = {
         **refusal.fields,
         "type": f"/problems/{refusal.code}",
         "title": rule.title,
         "title_zh": rule.title_zh,
         "status": rule.status,
-        "detail": rule.detail.format_map(values),
-        "detail_zh": rule.detail_zh.format_map(chinese),
+        "detail": rule.detail.format_map(english),
+        "detail_zh": close_up(detail_zh) if words else detail_zh,
         "instance": instance,
         "code": refusal.code,
         "trace_id": trace_id,
