@@ -13,6 +13,8 @@ from scripts.year.town import Town
 
 KIN, WARDS = 0.05, 0.05
 """Pairs of kin, and elders with a guardian, as shares of the members."""
+STEWARD_COINS = 2_000
+"""Hundredths for a month of office."""
 ONCE, DAILY = 300, 500
 """Hundredths a ward may pay at once and in a day."""
 TO_KIN_ALONE = timedelta(7)
@@ -42,6 +44,8 @@ class Family:
         wards = max(2, round(len(town.members) * WARDS))
         for elder in [one for one in town.members if one in town.elders and one not in town.kept][:wards]:
             self._guard(stage, town, elder)
+        coins = {"parameter": "steward_coins", "amount": str(STEWARD_COINS)}
+        stage.step("parameter.set", coins)
         for compound in COMPOUNDS:
             self._appoint_steward(stage, town, compound)
 
@@ -70,8 +74,17 @@ class Family:
         self.stewards[compound] = steward
         town.kept.add(steward)
 
+    def _reward_stewards(self, stage: Stage, town: Town) -> None:
+        """Whoever was steward for the whole month before gets its coins; others are refused them."""
+        period = f"{stage.today.replace(day=1) - timedelta(1):%Y-%m}"
+        for compound, steward in sorted(self.stewards.items()):
+            public = {"compound": compound, "building": "b1", "period": period}
+            stage.record([line("steward.rewarded", public, [steward])], may_fail=True)
+            town.stale.add(steward)
+
     def run_month(self, stage: Stage, town: Town) -> None:
         """Gifts to kin, wards who pay a little alone and more with their guardian; now and then an end."""
+        self._reward_stewards(stage, town)
         self._give(stage, town)
         self._pay_as_wards(stage, town)
         if self.months % 3 == 2:

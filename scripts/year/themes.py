@@ -25,6 +25,7 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
     "kin": ("kin.declared", "kin.ended"),
     "guardians": ("guardian.appointed", "guardian.ended"),
     "stewards": ("steward.appointed", "steward.ended"),
+    "stewards rewarded": ("steward.rewarded",),
     "parameters": ("parameter.set", "parameter.in_force"),
     "memberships": ("membership.opened",),
     "upgrades": ("membership.upgraded",),
