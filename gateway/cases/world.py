@@ -40,7 +40,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the ledger knows of an account; amounts are hundredths of a coin, all accepted operations done."""
+    """What the ledger knows of an account; amounts are hundredths of a coin, all accepted operations done.
+
+    ``recovered``: it was lost, and all it was part of goes on with the account that took its place.
+    """
 
     account: AccountId
     chapter: int
@@ -50,6 +53,7 @@ class Standing:
     may_receive: bool
     available: int
     locked: int
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +129,20 @@ class World:
         return Standing(
             AccountId(account), found.chapter, found.kind, found.custody,
             found.may_send, found.may_receive, found.available, found.locked,
+            found.recovered_to is not None,
         )  # fmt: skip
 
     def own(self, account: str, field: str) -> Standing:
-        """Return the standing of an account of the step's chapter. Raises Refusal ``member.unknown``."""
+        """Return the standing of an account of the step's chapter.
+
+        Raises:
+            Refusal: ``member.unknown``; ``member.recovered`` for one whose matters go on with another.
+        """
         found = self.standing(account)
         if found is None or found.chapter != self.chapter:
             raise Refusal("member.unknown", field=field)
+        if found.recovered:
+            raise Refusal("member.recovered", field=field)
         return found
 
     def chapter_pool(self) -> AccountId:

@@ -12,6 +12,13 @@ MEMBER_CODES: dict[str, CodeRule] = {
         "The account in {field} was closed by its holder; it neither sends nor receives.",
         "字段 {field} 中的账户已关闭，不能转出或转入。",
     ),
+    "member.recovered": CodeRule(
+        409,
+        "Account recovered",
+        "账户已恢复至新账户",
+        "The account in {field} was lost and recovered; its matters go on with the account in its place.",
+        "字段 {field} 中的账户已挂失并恢复，相关事项由接替它的账户继续。",
+    ),
     "member.protected": CodeRule(
         409,
         "Account protected",

@@ -14,7 +14,7 @@ from gateway.cases import replay
 from gateway.cases.compare import CaseDifference, compare_cases
 from gateway.cases.replay import NotEmpty, Rebuilt, Stuck, rebuild_cases
 from gateway.db import Database, execute, fetch_all, migrate, sqlite_url
-from gateway.ledger.drafts import Draft
+from gateway.ledger.drafts import Accepted, Draft
 from tests.databases import fresh_postgres
 from tests.unit.gateway.ledger.worlds import World, joined
 from tests.unit.gateway.members.chapter import (
@@ -65,6 +65,7 @@ class Walk:
         self.world = world
         self.random = random.Random(seed)
         self.fresh = 0
+        self.names = list("abcde")
 
     def sale(self) -> str:
         with self.world.database.reader() as connection:
@@ -73,7 +74,7 @@ class Walk:
 
     def draft(self) -> Draft:
         draw = self.random
-        one, other = draw.sample("abcde", 2)
+        one, other = draw.sample(self.names, 2)
         amount = draw.randint(1, 900)
         about_sale = self.sale()
         made = [
@@ -99,10 +100,19 @@ class Walk:
             ]
         return draw.choice(made)
 
+    def follow(self, recovered: Draft) -> None:
+        """A lost account takes no more steps: the one in its place does."""
+        old, new = recovered.subjects
+        known = {acct(name): name for name in (*self.names, *(f"fresh-{n + 1}" for n in range(self.fresh)))}
+        self.names[self.names.index(known[old])] = known[new]
+
     def run(self, groups: int) -> None:
         for _ in range(groups):
             drafts = [self.draft() for _ in range(self.random.randint(1, 8))]
-            self.world.ledger.submit_many([self.world.submission(draft) for draft in drafts])
+            answers = self.world.ledger.submit_many([self.world.submission(draft) for draft in drafts])
+            for draft, answer in zip(drafts, answers, strict=True):
+                if draft.type == "account.recovered" and isinstance(answer, Accepted):
+                    self.follow(draft)
             self.world.clock.milliseconds += self.random.choice((0, 1, 60_000, DAY))
             if self.random.random() < 0.3:
                 run_due(self.world)

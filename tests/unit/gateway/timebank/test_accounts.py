@@ -59,3 +59,25 @@ def test_rule_27_a_booking_goes_on_with_the_recovered_account(town: Bank) -> Non
     other = town.request("m", start=MORNING + 30 * 3_600)
     town.accepted(other, town.cases("offer")[0]["key"])
     assert [time[0] for time in town.case("agenda", account("n"))["document"]["times"]] == [booking, other]
+
+
+def test_rule_27_coins_held_for_a_booking_go_back_to_the_recovered_member(town: Bank) -> None:
+    booking, asked = town.booked(), town.request("m", start=MORNING + 30 * 3_600)
+    effect = RecoverAccount(address("m"), address("n"), bytes.fromhex(ORDER))
+    public = {"from": account("m"), "to": account("n"), "order": ORDER}
+    town.world.accept(replace(step("account.recovered", ("m", "n"), **public), effects=(effect,)))
+    lost = town.refused("service.cancelled", about=booking, side="member", actor="m")
+    assert lost == ("booking.wrong_actor", {"step": "cancel"})
+    back = town.take("service.cancelled", about=booking, side="member", actor="n")
+    assert town.moved(back) == ("transfer", "holding", "n", 2_000)
+    # A request that waits goes on as well, and the old account asks for nothing more.
+    town.take("service.dispatched", about=asked, offer=town.cases("offer")[0]["key"])
+    assert town.case("booking", asked)["holder"] == account("n")
+    at = {
+        "service": "companionship",
+        "compound": "c1",
+        "minutes": 60,
+        "starts_at": "2026-11-21T01:00:00.000Z",
+    }
+    refused = town.refused("service.requested", ("m",), **at)
+    assert refused == ("member.recovered", {"field": "subjects"})
