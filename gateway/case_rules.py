@@ -12,6 +12,7 @@ from gateway.commerce import steps as commerce
 from gateway.members import steps as members
 from gateway.members import switches
 from gateway.members.expiring import EXPIRED
+from gateway.members.surplus import SURPLUS_BURNED
 from gateway.timebank import steps as timebank
 
 _PAST: dict[object, PastReader] = {
@@ -32,6 +33,7 @@ CASE_BOOK = CaseBook(
     | commerce.DECISIONS,
     tallies=commerce.TALLIES,
     due={**members.DUE, **timebank.DUE, **alliance.DUE, **commerce.DUE},
-    caseless={EXPIRED},
+    # What they burn follows from movements of back then, and no case follows from it.
+    caseless={EXPIRED, SURPLUS_BURNED},
     past=_PAST,
 )

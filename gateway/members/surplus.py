@@ -21,6 +21,7 @@ from gateway.rules.calendar import business_date
 from gateway.rules.caps import MerchantTerms, Surplus, judge_surplus, over_since
 
 HOLDING = "merchant_holding"
+SURPLUS_BURNED = "credits.surplus_burned"
 
 
 def burn_surplus(world: World) -> Draft:
@@ -68,4 +69,4 @@ def find_surplus(
     return judge_surplus(held, begun, day, terms)
 
 
-SURPLUS_RULES = {"credits.surplus_burned": burn_surplus}
+SURPLUS_RULES = {SURPLUS_BURNED: burn_surplus}
