@@ -12,17 +12,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG_FILES = (
-    "tests/unit/gateway/timebank/test_booking_walks.py",
     "tests/integration/test_roles_postgres.py",
     "tests/integration/test_chapter_year.py",
-    "tests/unit/gateway/cases/test_conservation.py",
-    "tests/integration/test_start_check.py",
-    "tests/contracts/test_toolchain.py",
-    "tests/integration/test_operations_end_to_end.py",
-    "tests/unit/chain/test_verify_mutations.py",
     "tests/integration/test_cli.py",
-    "tests/unit/gateway/outbox/test_calls.py",
+    "tests/unit/gateway/timebank/test_booking_walks.py",
+    "tests/integration/test_start_check.py",
+    "tests/integration/test_import.py",
     "tests/integration/test_api.py",
+    "tests/integration/test_mirror_follow.py",
+    "tests/integration/test_operations_end_to_end.py",
+    "tests/integration/test_serve_with_signers.py",
+    "tests/unit/gateway/cases/test_conservation.py",
+    "tests/contracts/test_toolchain.py",
+    "tests/unit/chain/test_verify_mutations.py",
 )
 """Files of ten seconds and more, longest first."""
 
