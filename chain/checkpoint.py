@@ -127,10 +127,10 @@ def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> bytes:
 def cosignature_line(text: str, name: str, key: Ed25519PrivateKey, timestamp: int) -> str:
     """Return the signature line a witness adds to a checkpoint's ``text`` (type 0x04), newline included.
 
-    Requires 1 <= timestamp < 2^63, in Unix seconds.
+    Requires 1 <= timestamp < 2^63, in Unix seconds. Extension lines of other logs are signed as they stand.
     """
     _check_name(name, "name")
-    parse_checkpoint_text(text)
+    parse_checkpoint_text(text, extensions=True)
     if not 1 <= timestamp <= MAX_TIMESTAMP:
         raise FormatError("timestamp", "not Unix seconds from 1 to 2^63 - 1")
     stamp = timestamp.to_bytes(8, "big")
@@ -141,6 +141,23 @@ def cosign(note: bytes, name: str, key: Ed25519PrivateKey, timestamp: int) -> by
     """Return ``note`` with a cosignature line added. Does not verify the signatures already there."""
     text, _ = _split_note(note)
     return note + cosignature_line(text, name, key, timestamp).encode()
+
+
+def select_signatures(note: bytes, vkeys: Sequence[str]) -> bytes:
+    """Return ``note`` with only the signature lines that name one of ``vkeys``, in their order; verifies
+    none.
+
+    Raises FormatError for a malformed note or vkey, and where no line is left.
+    """
+    known = {(key.name, key.key_id) for key in map(parse_vkey, vkeys)}
+    text, lines = _split_note(note)
+    kept = [line for line in lines if (line.name, line.key_id) in known]
+    if not kept:
+        raise FormatError("note", "none of these keys signed it")
+    signatures = (
+        f"{_SIGNATURE_PREFIX}{line.name} {encode_base64(line.key_id + line.signature)}\n" for line in kept
+    )
+    return (text + "\n" + "".join(signatures)).encode()
 
 
 def open_note(note: bytes, vkeys: Sequence[str]) -> Note:
@@ -178,12 +195,15 @@ def format_checkpoint(origin: str, size: int, root: bytes) -> str:
     return f"{origin}\n{size}\n{encode_base64(root)}\n"
 
 
-def parse_checkpoint_text(text: str) -> Checkpoint:
+def parse_checkpoint_text(text: str, *, extensions: bool = False) -> Checkpoint:
     """Return origin, size and root of a checkpoint's text. Inverse of :func:`format_checkpoint`.
 
     Raises FormatError on anything else than exactly these three lines: logs here have no extension lines.
+    With ``extensions``, which only a witness of other logs needs, more lines may follow, none empty.
     """
     lines = text.split("\n")
+    if extensions and len(lines) > 4 and "" not in lines[3:-1]:
+        del lines[3:-1]
     if len(lines) != 4 or lines[3] != "":
         raise FormatError("checkpoint", "not exactly three lines")
     origin, size, root = lines[:3]

@@ -19,6 +19,7 @@ import typer
 from chain.errors import NotaryError
 from gateway.role_commands import add_role_commands
 from gateway.signer_command import signers
+from gateway.witness_command import witness
 
 EXIT_PASS = 0
 EXIT_MISMATCH = 1
@@ -42,6 +43,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(export_app, name="export")
 add_role_commands(app, mirror_app)
 keys_app.command("signers")(signers)
+app.command("witness")(witness)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds everything of one gateway.")]
 ChainUrl = Annotated[

@@ -43,6 +43,8 @@ ROLES = (
 
 _PASSWORD = "password"  # noqa: S105  a file's name
 _LOG_KEY = "log.json"
+_COSIGNER_KEY = "cosigner.json"
+_PLACES = {"log": "tongyi.local", "witness": "witness.local"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +73,31 @@ class KeyFolder:
         Raises:
             FormatError: ``origin`` is not the name the log was made with, or the file cannot be opened.
         """
-        path, password = self._folder / _LOG_KEY, self._password()
+        return LogIdentity(*self._named_key(_LOG_KEY, origin, "origin", "log"))
+
+    def cosigner(self, name: str | None) -> tuple[str, Ed25519PrivateKey]:
+        """Return a witness's name and key, made and sealed as the log's; never the same key as a log's.
+
+        Raises:
+            FormatError: ``name`` is not the one the witness was made with, or the file cannot be opened.
+        """
+        return self._named_key(_COSIGNER_KEY, name, "name", "witness")
+
+    def _named_key(
+        self, file: str, given: str | None, what: str, whose: str
+    ) -> tuple[str, Ed25519PrivateKey]:
+        path, password = self._folder / file, self._password()
         if not path.exists():
-            name = origin or f"tongyi.local/{self._entropy(4).hex()}"
+            name = given or f"{_PLACES[whose]}/{self._entropy(4).hex()}"
             # If we crash here, nothing was signed with this key; a later start uses it or makes the file.
             save_log_key(path, name, self._entropy(SEED_SIZE), password)
         name, seed, is_sealed = load_log_key(path, password)
-        if origin is not None and name != origin:
-            raise FormatError("origin", "is not the one this log was made with")
+        if given is not None and name != given:
+            raise FormatError(what, f"is not the one this {whose} was made with")
         if not is_sealed:
             # If we crash here, the old or the new form stands, whole.
             save_log_key(path, name, seed, password)
-        return LogIdentity(name, Ed25519PrivateKey.from_private_bytes(seed))
+        return name, Ed25519PrivateKey.from_private_bytes(seed)
 
     def signer(self, role: str) -> Signer:
         """Return the signer of a role; a key that belongs in the folder is made on first use.

@@ -44,7 +44,7 @@ FORMAT = (
     f"{BASE} chain.hashing chain.base64_text chain.canonical chain.operation chain.entry_fields"
     " chain.case_types chain.entry_types chain.entry"
 )
-NOTES = "chain.checkpoint chain.receipt chain.disclosure"
+NOTES = "chain.checkpoint chain.receipt chain.disclosure chain.witness_policy"
 EVENTS = (
     "chain.event_kinds chain.events chain.event_words chain.rule_events chain.rule_kinds"
     " chain.typed_data chain.tiles"
@@ -95,6 +95,12 @@ TABLE = (
     # gateway: the machinery. Mirror and outbox do not know each other; nobody here knows a use case.
     row("gateway.outbox", f"chain gateway.rules {GROUND}", f"{STORE} eth_abi"),
     row("gateway.mirror", f"chain gateway.rules {GROUND}", STORE),
+    row("gateway.witness", f"{PURE} {GROUND}", STORE),
+    row("gateway.witness.app", f"{PURE} {GROUND} gateway.witness", f"{STORE} starlette prometheus_client"),
+    row(
+        "gateway.witness.process",
+        f"{PURE} {GROUND} gateway.witness gateway.data_folder gateway.keys gateway.server",
+    ),
     row("gateway.anchor", f"chain gateway.rules gateway.outbox {GROUND}", STORE),
     row("gateway.ledger", f"chain gateway.rules gateway.outbox gateway.mirror {GROUND}", STORE),
     row("gateway.ledger.identity", PURE, "cryptography"),
@@ -125,6 +131,7 @@ TABLE = (
     row("gateway.keys gateway.log_key gateway.signer_places", "chain gateway", "cryptography"),
     row(
         "gateway.cli gateway.role_commands gateway.signer_command gateway.doctor_command "
+        "gateway.witness_command "
         "gateway.import_command",
         "chain gateway",
         "typer rich httpx2",
@@ -150,6 +157,7 @@ ONLY_HERE = {
         "gateway.import_command",
         "gateway.role_commands",
         "gateway.signer_command",
+        "gateway.witness_command",
     },
 }
 """Packages with a place of their own, whatever the rows say."""

@@ -21,6 +21,7 @@ from chain.checkpoint import (
     open_note,
     parse_checkpoint_text,
     parse_vkey,
+    select_signatures,
     sign_note,
 )
 from chain.errors import FormatError, VerificationError
@@ -215,3 +216,25 @@ def test_texts_that_cannot_be_signed(text: str) -> None:
 def test_texts_may_hold_empty_lines() -> None:
     text = "one\n\n\ntwo — three\n"
     assert open_note(sign_note(text, ORIGIN, LOG), [LOG_VKEY]).text == text
+
+
+def test_only_chosen_keys_lines_are_kept() -> None:
+    signed = cosign(cosign(NOTE, WITNESS_NAME, WITNESS, 7), "witness.example/other", LOG, 8)
+    assert select_signatures(signed, [LOG_VKEY]) == NOTE
+    assert select_signatures(signed, [WITNESS_VKEY, LOG_VKEY]) == cosign(NOTE, WITNESS_NAME, WITNESS, 7)
+    with pytest.raises(FormatError) as refused:
+        select_signatures(NOTE, [WITNESS_VKEY])
+    assert (refused.value.where, refused.value.reason) == ("note", "none of these keys signed it")
+
+
+def test_extension_lines_are_only_a_witness_s_business() -> None:
+    more = TEXT + "extension\n"
+    assert parse_checkpoint_text(more, extensions=True) == parse_checkpoint_text(TEXT)
+    assert cosignature_line(more, WITNESS_NAME, WITNESS, 7) != cosignature_line(
+        TEXT, WITNESS_NAME, WITNESS, 7
+    )
+    for text in (TEXT + "\n", TEXT + "a\n\nb\n", TEXT + "a"):
+        with pytest.raises(FormatError):
+            parse_checkpoint_text(text, extensions=True)
+    with pytest.raises(FormatError):
+        parse_checkpoint_text(more)

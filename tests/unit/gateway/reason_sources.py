@@ -19,13 +19,14 @@ NEVER_ANSWERED = (
     *("chain/evidence", "chain/evm", "chain/merkle", "chain/checkpoint.py", "chain/proof_file.py"),
     *("chain/tiles.py", "chain/trust_root.py", "chain/receipt.py", "chain/events.py"),
     *("chain/event_words.py", "chain/event_kinds.py", "chain/rule_events.py", "chain/typed_data.py"),
-    "chain/verify.py",
+    *("chain/verify.py", "chain/witness_policy.py"),
     # Commands and first starts: their reader is at a terminal.
     *(
         "gateway/import_",
         "gateway/keys.py",
         "gateway/log_key.py",
         "gateway/signer_",
+        "gateway/witness",
         "gateway/mirror_commands.py",
     ),
     # Between our own processes.

@@ -1,0 +1,95 @@
+"""A real ``tongyi witness`` process for tests: on a free port, ended by its own pid."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from chain.hashing import sha256
+
+
+@dataclass(slots=True)
+class Witnessing:
+    """One running witness. ``port`` 0 takes a free one on first start, and the same one again later."""
+
+    data: Path
+    options: tuple[str, ...]
+    port: int = 0
+    ready: dict[str, Any] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self) -> Witnessing:
+        """Start the process and wait for its ready line."""
+        tongyi = str(Path(sys.executable).parent / "tongyi")
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        log = self.data.with_suffix(".log").open("ab")
+        command = [tongyi, "witness", "--data", str(self.data), "--port", str(self.port), "--json"]
+        self.process = subprocess.Popen(
+            [*command, *self.options],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        log.close()
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        assert line, self.log()
+        self.ready = json.loads(line)
+        self.port = int(self.url.rpartition(":")[2])
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it, gently or not, and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(30)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self.process is not None and self.process.poll() is None
+
+    def log(self) -> str:
+        """Return what it wrote to standard error."""
+        return self.data.with_suffix(".log").read_text()
+
+    @property
+    def url(self) -> str:
+        """Address of the witness."""
+        return str(self.ready["witness"])
+
+    @property
+    def vkey(self) -> str:
+        """Its key."""
+        return str(self.ready["vkey"])
+
+    def get(self, path: str) -> httpx2.Response:
+        """GET a path as anyone may."""
+        return httpx2.get(self.url + path, timeout=10, trust_env=False)
+
+    def post(self, body: bytes, path: str = "/witness/add-checkpoint") -> httpx2.Response:
+        """POST a body as a log does."""
+        return httpx2.post(self.url + path, content=body, timeout=20, trust_env=False)
+
+    def checkpoint(self, origin: str) -> bytes | None:
+        """Return the checkpoint it cosigned last, None before the first."""
+        answer = self.get(f"/witness/{sha256(origin.encode()).hex()}/checkpoint")
+        return answer.content if answer.status_code == 200 else None
