@@ -150,12 +150,33 @@ SPECIAL: dict[tuple[StepNumber, str], Words] = {
         "账本中有一笔记录没有写明的操作。",
         "The ledger holds an operation the record conceals.",
     ),
+    (_N.COMMITMENT, "salt_missing"): (
+        "缺少记录的盐值，无法核对记录内容。",
+        "Without the record's salt it cannot be joined to the ledger.",
+    ),
+    (_N.INCLUSION, "path_missing"): ("文件不含包含证明。", "The file holds no inclusion proof."),
+    (_N.CHECKPOINT, "unsigned"): (
+        "检查点没有账本签名。",
+        "The checkpoint carries no signature of the ledger.",
+    ),
+    (_N.CONTRACT, "no_account_proof"): (
+        "缺少合约地址与代码的凭据。",
+        "Evidence of a contract's address and code is missing.",
+    ),
     (_N.WITNESSES, "none"): ("没有见证人联署。", "No witness cosigned."),
     (_N.ANCHOR, "not_anchored"): ("检查点尚未写入链上合约。", "The checkpoint is not anchored yet."),
     (_N.BLOCKS, "too_shallow"): ("其后的区块还不够多。", "Not enough blocks follow."),
     (_N.SEALS, "unsealed"): ("这条链的区块没有签名。", "Blocks of this chain carry no seals."),
     (_N.OUTCOME, "done"): ("链上合约已执行这笔操作。", "The contract carried out the operation."),
     (_N.OUTCOME, "refused"): ("链上合约拒绝了这笔操作。", "The contract refused the operation."),
+    (_N.OUTCOME, "no_account_proof"): (
+        "缺少合约的账户凭据，无法核对执行结果。",
+        "Without the contract's account proof the outcome cannot be checked.",
+    ),
+    (_N.STATE, "no_account_proof"): (
+        "缺少合约的账户凭据，无法核对余额。",
+        "Without the contract's account proof the balance cannot be checked.",
+    ),
     (_N.OUTCOME, "not_settled"): (
         "链上合约尚未处理这笔操作。",
         "The contract has not dealt with the operation yet.",

@@ -48,14 +48,14 @@ _MAX_ORIGIN = 256
 @dataclass(frozen=True, slots=True)
 class LogEvidence:
     """Where the leaf stands in the log: ``leaf`` is the 65 bytes of leaf data, ``checkpoint`` a signed
-    note.
+    note. ``path`` is None where the holder leaves it out.
     """
 
     origin: str
     index: LeafIndex
     size: TreeSize
     leaf: bytes
-    path: tuple[NodeHash, ...]
+    path: tuple[NodeHash, ...] | None
     checkpoint: str
 
 
@@ -123,7 +123,7 @@ class Bundle:
 
     trust_root: Digest
     entry: bytes
-    salt: bytes
+    salt: bytes | None
     op_salt: bytes | None
     disclosures: tuple[str, ...]
     log: LogEvidence
@@ -145,12 +145,12 @@ def parse_bundle(data: bytes) -> Bundle:
     if canonicalize(value) != data:
         raise FormatError("bundle", "not canonical JSON")
     read_integer(members["v"], "v", least=BUNDLE_VERSION, most=BUNDLE_VERSION)
-    op_salt = members["op_salt"]
+    salt, op_salt = members["salt"], members["op_salt"]
     disclosures = read_list(members["disclosures"], "disclosures", MAX_DISCLOSURES)
     bundle = Bundle(
         trust_root=Digest(read_bytes(members["trust_root"], "trust_root", 32)),
         entry=canonicalize(members["entry"]),
-        salt=read_bytes(members["salt"], "salt", 32),
+        salt=None if salt is None else read_bytes(salt, "salt", 32),
         op_salt=None if op_salt is None else read_bytes(op_salt, "op_salt", 16),
         disclosures=tuple(read_text(item, "disclosures", _MAX_DISCLOSURE) for item in disclosures),
         log=_parse_log(members["log"]),
@@ -176,7 +176,7 @@ def format_bundle(bundle: Bundle) -> bytes:
         "v": BUNDLE_VERSION,
         "trust_root": bundle.trust_root.hex(),
         "entry": parse_json(bundle.entry),
-        "salt": bundle.salt.hex(),
+        "salt": None if bundle.salt is None else bundle.salt.hex(),
         "op_salt": None if bundle.op_salt is None else bundle.op_salt.hex(),
         "disclosures": list(bundle.disclosures),
         "log": {
@@ -184,7 +184,7 @@ def format_bundle(bundle: Bundle) -> bytes:
             "index": log.index,
             "size": log.size,
             "leaf": log.leaf.hex(),
-            "path": _hex(log.path),
+            "path": None if log.path is None else _hex(log.path),
             "checkpoint": log.checkpoint,
         },
         "chain": None if bundle.chain is None else _format_chain(bundle.chain),
@@ -200,13 +200,15 @@ def format_bundle(bundle: Bundle) -> bytes:
 
 def _parse_log(value: JsonValue) -> LogEvidence:
     members = read_object(value, "log", ("origin", "index", "size", "leaf", "path", "checkpoint"))
-    path = read_list(members["path"], "log.path", MAX_PATH)
+    path = None if members["path"] is None else read_list(members["path"], "log.path", MAX_PATH)
     return LogEvidence(
         origin=read_text(members["origin"], "log.origin", _MAX_ORIGIN),
         index=LeafIndex(read_integer(members["index"], "log.index")),
         size=TreeSize(read_integer(members["size"], "log.size", least=1)),
         leaf=read_bytes(members["leaf"], "log.leaf", 65),
-        path=tuple(NodeHash(read_bytes(item, f"log.path[{n}]", 32)) for n, item in enumerate(path)),
+        path=None
+        if path is None
+        else tuple(NodeHash(read_bytes(item, f"log.path[{n}]", 32)) for n, item in enumerate(path)),
         checkpoint=read_text(members["checkpoint"], "log.checkpoint", _MAX_NOTE, lines=True),
     )
 

@@ -61,7 +61,8 @@ class Facts:
 
     Times are Unix seconds. ``recorded_at`` is the entry's own claim, proved by nothing. ``cosigned_at`` is
     when the quorum of witnesses had signed, ``block_time`` the time of the anchor's block; ``sealed`` says
-    by how many of how many validators, None where nobody sealed.
+    by how many of how many validators, None where nobody sealed. ``contracts`` are name, address and code
+    hash of each contract that the evidence is of.
     """
 
     trust_root: str = ""
@@ -84,6 +85,7 @@ class Facts:
     depth: int | None = None
     seal_kind: str = ""
     sealed: tuple[int, int] | None = None
+    contracts: tuple[str, ...] = ()
     outcome: str = ""
     refused: int | None = None
     account: str = ""

@@ -55,7 +55,11 @@ def check_contract(case: Case, root: TrustRoot, facts: Facts) -> Ended:
     if chain is None:
         return not_present(number, "no_chain", _NO_CHAIN), facts
     pin = root.chain(chain.chain_id)
+    proved: dict[str, None] = {}
     for name, section in case.sections():
+        if not section.account_proof:
+            detail = f"no account proof of {name} {section.contract.hex()}"
+            return not_present(number, "no_account_proof", detail, "cannot_check"), facts
         found = None if pin is None else pin.contract(name, section.contract, section.block)
         if found is None:
             return failed(number, f"{name} {section.contract.hex()} is not pinned here", "unpinned"), facts
@@ -66,7 +70,8 @@ def check_contract(case: Case, root: TrustRoot, facts: Facts) -> Ended:
             return failed(number, error), facts
         if account.code_hash != found.code_hash:
             return failed(number, f"{name} has code {account.code_hash.hex()}", "other_code"), facts
-    return passed(number, ", ".join(dict.fromkeys(name for name, _ in case.sections()))), facts
+        proved[f"{name} {section.contract.hex()} {account.code_hash.hex()}"] = None
+    return passed(number, "; ".join(proved)), replace(facts, contracts=tuple(proved))
 
 
 def check_blocks(case: Case, root: TrustRoot, facts: Facts) -> Ended:
@@ -139,6 +144,8 @@ def check_outcome(case: Case, root: TrustRoot, facts: Facts) -> Ended:
         return not_present(number, "no_operation", "the entry orders no operation"), facts
     if outcome is None:
         return not_present(number, "not_settled", "not settled yet", _pending(root.required.outcome)), facts
+    if not outcome.account_proof:
+        return not_present(number, "no_account_proof", "no account proof", "cannot_check"), facts
     try:
         _check_outcome_slots(case, outcome)
     except NotaryError as error:
@@ -156,6 +163,8 @@ def check_state(case: Case, facts: Facts) -> Ended:
     state = case.bundle.state
     if state is None:
         return not_present(number, "none", "no balance in the bundle"), facts
+    if not state.account_proof:
+        return not_present(number, "no_account_proof", "no account proof", "cannot_check"), facts
     try:
         _check_state_slot(case, state)
     except NotaryError as error:

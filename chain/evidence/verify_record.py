@@ -34,6 +34,9 @@ def check_trust_root(case: Case, root: TrustRoot, facts: Facts) -> Ended:
 def check_commitment(case: Case, facts: Facts) -> Ended:
     """Step 3: the leaf's commitment is SHA-256(salt || entry bytes)."""
     number = StepNumber.COMMITMENT
+    if case.bundle.salt is None:
+        # Nothing then joins the entry to the leaf, so no trust root can waive it.
+        return not_present(number, "salt_missing", "no salt of the entry", "cannot_check"), facts
     if entry_commitment(case.bundle.salt, case.bundle.entry) != case.commitment:
         return failed(number, "entry and salt do not give the leaf's commitment"), facts
     entry = case.entry
@@ -87,6 +90,8 @@ def check_inclusion(case: Case, facts: Facts) -> Ended:
     log, checkpoint = case.bundle.log, case.checkpoint
     if (checkpoint.origin, checkpoint.size) != (log.origin, log.size):
         return failed(number, "origin or size is not the checkpoint's", "other_checkpoint"), facts
+    if log.path is None:
+        return not_present(number, "path_missing", "no inclusion path", "cannot_check"), facts
     try:
         verify_inclusion(log.index, log.size, case.leaf_hash, log.path, checkpoint.root)
     except VerificationError as error:
@@ -100,6 +105,8 @@ def check_checkpoint(note: bytes, origin: str, size: int, root: TrustRoot, facts
     vkeys = root.log_keys(origin, size)
     if not vkeys:
         return failed(number, "no key is pinned for this log at this size", "key_unknown"), facts
+    if f"\n\u2014 {origin} ".encode() not in note:
+        return not_present(number, "unsigned", f"no signature by {origin}", "cannot_check"), facts
     try:
         checkpoint = open_checkpoint(note, vkeys)
     except NotaryError as error:

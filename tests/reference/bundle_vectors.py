@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chain.canonical import JsonValue
+from chain.checkpoint import sign_note
 from chain.disclosure import make_disclosure
-from tests.reference.bundle_maker import BALANCE, CHAIN_ID, SETTLED, SIZE, Made, make
+from tests.reference.bundle_maker import BALANCE, CHAIN_ID, ORIGIN, SETTLED, SIZE, Made, ed25519, make
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "bundle" / "v1"
 
@@ -86,7 +87,11 @@ def build_cases() -> list[Case]:
         Case("path-in-wrong-order", "clique", {"/log/path": path[::-1]}, failed_step=6),
         Case("another-index", "clique", {"/log/index": 1}, failed_step=6),
         Case("another-size", "clique", {"/log/size": SIZE + 1}, failed_step=6),
-        Case("log-signature-missing", "clique", {"/log/checkpoint": unsigned}, failed_step=7),
+        Case("log-signature-missing", "clique", {"/log/checkpoint": unsigned}, "cannot_check"),
+        Case("log-key-replaced", "clique", {"/log/checkpoint": resigned(note)}, failed_step=7),
+        Case("entry-salt-missing", "clique", {"/salt": None}, "cannot_check"),
+        Case("path-missing", "clique", {"/log/path": None}, "cannot_check"),
+        Case("code-proof-missing", "clique", {"/anchor/account_proof": []}, "cannot_check"),
         Case("another-root-in-checkpoint", "clique", {"/log/checkpoint": other_root(note)}, failed_step=6),
         Case(
             "doubled-cosignature",
@@ -128,6 +133,13 @@ def build_cases() -> list[Case]:
         Case("lock-concealed", "clique", {"/state/locked": "0"}, failed_step=14),
         Case("balance-of-somebody-else", "clique", {"/state/account": "acct_" + "11" * 20}, failed_step=14),
     ]
+
+
+def resigned(note: str) -> str:
+    """The note with the log's own line made by another key, the witnesses' lines as they were."""
+    text, _, lines = note.partition("\n\n")
+    forged = sign_note(text + "\n", ORIGIN, ed25519("thief")).decode()
+    return forged + "".join(line for line in lines.splitlines(True) if not line.startswith("\u2014 log."))
 
 
 def other_root(note: str) -> str:

@@ -225,7 +225,7 @@ def test_step_7_checkpoint() -> None:
 def test_step_7_needs_the_logs_signature_itself() -> None:
     lines = FULL.bundle.log.checkpoint.splitlines(keepends=True)
     unsigned = "".join(line for line in lines if not line.startswith(f"\u2014 {ORIGIN} "))
-    assert_step(check(log(checkpoint=unsigned)), 7, "failed", "mismatch", "mismatch")
+    assert_step(check(log(checkpoint=unsigned)), 7, "not_present", "unsigned", "cannot_check")
 
 
 def without_witness(name: str) -> str:
@@ -377,6 +377,9 @@ def test_step_10_contract() -> None:
     assert_step(check(late), 10, "failed", "unpinned", "mismatch")
     swapped = pins(lambda pin: replace(pin, name="LogAnchor" if pin.name == "TimeCredit" else "TimeCredit"))
     assert_step(check(swapped), 10, "failed", "unpinned", "mismatch")
+    assert check(FULL).facts.contracts == tuple(
+        f"{pin.name} {pin.address.hex()} {pin.code_hash.hex()}" for pin in FULL.root.chains[0].contracts
+    )
     for name in ("anchor", "outcome", "state"):
         short = getattr(FULL.bundle, name).account_proof[:-1]
         verdict = check(part(name, account_proof=short))

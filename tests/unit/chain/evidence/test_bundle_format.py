@@ -65,7 +65,7 @@ def test_refuses_every_missing_and_every_added_member() -> None:
         (lambda v: v.update(v=True), "v"),
         (lambda v: v.update(trust_root=v["trust_root"].upper()), "trust_root"),
         (lambda v: v.update(trust_root="00"), "trust_root"),
-        (lambda v: v.update(salt=None), "salt"),
+        (lambda v: v.update(salt=5), "salt"),
         (lambda v: v.update(op_salt="00" * 15), "op_salt"),
         (lambda v: v.update(disclosures=["x"] * 65), "disclosures"),
         (lambda v: v.update(disclosures=[""]), "disclosures"),
