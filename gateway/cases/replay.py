@@ -3,7 +3,9 @@
 The rules judge each entry again as it was recorded, completed. What they can no longer see is what was so at
 that moment only, and the completed entry says what came of it:
 
-1. Balances: an account had what the entry's operation took from it. Rights: those the step needed were there.
+1. Balances: an account had what the entry's operation took from it; where the rules do not give the entry so,
+   what had moved before it, with and without what the chain refused since. Rights: those the step needed
+   were there.
 2. Subjects: a caller names one account or none, the rules add the others; so each of them is tried.
 3. Private fields: no rule lets a case depend on one (birth months confirm what is public).
 4. Gates of the chain and the log's size: read for the moment of the entry, see ``CaseBook.past``.
@@ -18,6 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TypeVar, cast
 
 from sqlalchemy import Connection
@@ -30,7 +33,7 @@ from gateway.cases.book import CaseBook, Recorded, placed, store_cases
 from gateway.cases.case import Case
 from gateway.cases.history import Past
 from gateway.cases.tallies import Tallies
-from gateway.cases.world import Key, Movement, Standing, World, load_movements
+from gateway.cases.world import Key, Movement, Standing, World, change_of, load_movements
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Authorization, Draft
@@ -41,8 +44,23 @@ from gateway.rules.refusals import RuleRefusal
 
 PAGE = 500
 """Entries of one transaction."""
-LAGS = (0, 60_000)
-"""Milliseconds by which the gateway's mirror of the chain may have been behind when a step was judged."""
+_SELECT_HELD = """
+SELECT o.kind, o.sender, o.receiver, o.moved, o.outcome FROM account_entries a
+JOIN operations o ON o.log_index = a.log_index WHERE a.account = ? AND a.log_index < ?"""
+
+
+class Balances(Enum):
+    """Which coins an account is taken to have had."""
+
+    TAKEN = "what the entry's operation took from it"
+    MOVED = "all that moved before the entry"
+    FORESEEN = "all that was accepted before the entry, what the chain refused since included"
+
+
+TRIES = (
+    (Balances.TAKEN, 0), (Balances.MOVED, 0), (Balances.FORESEEN, 0), (Balances.TAKEN, 60_000),
+)  # fmt: skip
+"""Balances, and the milliseconds by which the gateway's mirror of the chain may have been behind."""
 T = TypeVar("T")
 
 _SELECT_ENTRIES = (
@@ -89,12 +107,14 @@ class PastWorld(World):
         book: CaseBook,
         kept: dict[Key, Case],
         seen: dict[Key, Case | None],
+        balances: Balances,
         lag: int,
         total: Callable[[int, str, str], tuple[int, int]],
     ) -> None:
         super().__init__(place, Registers(), Step(entry.id, entry.at, entry.draft), kept, seen, total)
         self._stored = stored
         self._entry = entry
+        self._balances = balances
         self._told = replace(entry, at=entry.at - lag)
         self._past = book.past
 
@@ -106,8 +126,22 @@ class PastWorld(World):
             return None
         chapter, kind, custody = cast("tuple[int, int, int]", tuple(rows[0]))
         operation = self._entry.draft.operation
-        taken = operation.amount if operation is not None and operation.sender == address else 0
-        return Standing(AccountId(account), chapter, kind, custody, True, True, taken, 0)
+        if self._balances is Balances.TAKEN:
+            held = operation.amount if operation is not None and operation.sender == address else 0
+        else:
+            held = self._held(address)
+        return Standing(AccountId(account), chapter, kind, custody, True, True, held, 0)
+
+    def _held(self, address: bytes) -> int:
+        rows = fetch_all(self._stored, _SELECT_HELD, address, self._entry.index)
+        foreseen = self._balances is Balances.FORESEEN
+        return sum(
+            change_of(address, kind, sender, receiver, moved)
+            for kind, sender, receiver, moved, outcome in cast(
+                "list[tuple[int, bytes, bytes, int, int]]", rows
+            )
+            if foreseen or not outcome
+        )
 
     def chapter_pool(self) -> AccountId:
         """Return the pool of an open chapter, which never changes."""
@@ -198,7 +232,7 @@ class _Page:
     def _judge(self, entry: Recorded) -> dict[Key, Case] | str:
         """Return the cases a step changed, or why the rules do not give it: a code, or ``differs``."""
         codes: list[str] = []
-        for lag in LAGS:
+        for balances, lag in TRIES:
             for draft in _asked(entry.draft):
                 asked = replace(entry, draft=draft)
                 world = PastWorld(
@@ -208,6 +242,7 @@ class _Page:
                     self._book,
                     self._kept,
                     self._seen,
+                    balances,
                     lag,
                     self._sums.total,
                 )

@@ -75,6 +75,12 @@ _UNMOVED = frozenset({OperationKind.LOCK, OperationKind.RELEASE})
 """Operations after which the sender still holds what it held, free or locked."""
 
 
+def change_of(address: bytes, kind: int, sender: bytes, receiver: bytes, moved: int) -> int:
+    """Return by how much an operation changed what an account holds, free or locked."""
+    change = moved if bytes(receiver) == address and kind not in _OWN else 0
+    return change - (moved if bytes(sender) == address and kind not in _UNMOVED else 0)
+
+
 def load_movements(connection: Connection, account: str) -> tuple[Movement, ...]:
     """Return what accepted operations moved in or out of an account, in order; locks move nothing."""
     address = bytes(account_address(AccountId(account)))
@@ -82,8 +88,7 @@ def load_movements(connection: Connection, account: str) -> tuple[Movement, ...]
     for at, name, kind, sender, receiver, moved in cast(
         "list[tuple[str, str, int, bytes, bytes, int]]", fetch_all(connection, _SELECT_MOVEMENTS, address)
     ):
-        change = moved if bytes(receiver) == address and kind not in _OWN else 0
-        change -= moved if bytes(sender) == address and kind not in _UNMOVED else 0
+        change = change_of(address, kind, sender, receiver, moved)
         if change:
             found.append(Movement(parse_timestamp(at), name, change))
     return tuple(found)
