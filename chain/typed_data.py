@@ -6,13 +6,16 @@ Signers that hash by themselves take the payload, all others the digest. eth_acc
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from chain.errors import FormatError
 from chain.hashing import keccak256
 from chain.types import Address, Digest, NodeHash, TreeSize
 
-DOMAIN_TYPE: Final = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+DOMAIN_TYPE: Final = (
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
+)
 DOMAIN_VERSION: Final = "1"
 CREDIT_DOMAIN: Final = "Tongyi TimeCredit"
 ANCHOR_DOMAIN: Final = "Tongyi LogAnchor"
@@ -40,8 +43,20 @@ def _fixed(value: bytes, size: int, where: str) -> bytes:
     return value.rjust(32, b"\0")
 
 
-def domain_separator(name: str, chain_id: int, contract: Address) -> Digest:
-    """Return the EIP-712 domain separator of ``contract`` on the chain (version ``1``).
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a signature counts: the chain by its id and the hash of its genesis block, and the contract.
+
+    The genesis hash is the domain's salt: a chain that is reset may have the same contract in the same place.
+    """
+
+    chain_id: int
+    genesis_hash: Digest
+    contract: Address
+
+
+def domain_separator(name: str, place: Place) -> Digest:
+    """Return the EIP-712 domain separator of the contract at ``place`` (version ``1``).
 
     Raises FormatError where an argument has the wrong size.
     """
@@ -49,27 +64,27 @@ def domain_separator(name: str, chain_id: int, contract: Address) -> Digest:
         _DOMAIN_HASH
         + keccak256(name.encode())
         + _VERSION_HASH
-        + _unsigned(chain_id, 256, "chainId")
-        + _fixed(contract, 20, "verifyingContract")
+        + _unsigned(place.chain_id, 256, "chainId")
+        + _fixed(place.contract, 20, "verifyingContract")
+        + _fixed(place.genesis_hash, 32, "salt")
     )
 
 
-def anchor_payload(chain_id: int, contract: Address, log_id: bytes, size: TreeSize, root: NodeHash) -> bytes:
+def anchor_payload(place: Place, log_id: bytes, size: TreeSize, root: NodeHash) -> bytes:
     """Return the 66 bytes an anchor signer signs: this log has this root at this size."""
     struct = keccak256(
         _ANCHOR_HASH + _fixed(log_id, 32, "logId") + _unsigned(size, 64, "size") + _fixed(root, 32, "root")
     )
-    return b"\x19\x01" + domain_separator(ANCHOR_DOMAIN, chain_id, contract) + struct
+    return b"\x19\x01" + domain_separator(ANCHOR_DOMAIN, place) + struct
 
 
-def anchor_digest(chain_id: int, contract: Address, log_id: bytes, size: TreeSize, root: NodeHash) -> Digest:
+def anchor_digest(place: Place, log_id: bytes, size: TreeSize, root: NodeHash) -> Digest:
     """Return the keccak-256 of ``anchor_payload``."""
-    return keccak256(anchor_payload(chain_id, contract, log_id, size, root))
+    return keccak256(anchor_payload(place, log_id, size, root))
 
 
 def authorization_payload(
-    chain_id: int,
-    contract: Address,
+    place: Place,
     *,
     kind: int,
     sender: Address,
@@ -92,12 +107,11 @@ def authorization_payload(
         + _fixed(nonce, 32, "nonce")
         + _unsigned(valid_before, 64, "validBefore")
     )
-    return b"\x19\x01" + domain_separator(CREDIT_DOMAIN, chain_id, contract) + struct
+    return b"\x19\x01" + domain_separator(CREDIT_DOMAIN, place) + struct
 
 
 def authorization_digest(
-    chain_id: int,
-    contract: Address,
+    place: Place,
     *,
     kind: int,
     sender: Address,
@@ -109,8 +123,7 @@ def authorization_digest(
     """Return the keccak-256 of ``authorization_payload``."""
     return keccak256(
         authorization_payload(
-            chain_id,
-            contract,
+            place,
             kind=kind,
             sender=sender,
             receiver=receiver,

@@ -103,6 +103,7 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         chain_id=chain_id,
         log_id=log_id,
         contracts={name: "0x" + address.hex() for name, address in ground.addresses().items()},
+        genesis_hash=ground.deployment.genesis_hash.hex(),
         trust_root=format_trust_root(ground.trust_root),
         trust_root_id=subject.trust_root.hex(),
         trust_root_name=ground.trust_root.name,

@@ -53,8 +53,8 @@ DEVELOPMENT = "development root: nobody independent has witnessed or sealed this
 GRANT_DELAY = 86_400
 """Seconds before a later grant of a sensitive role counts: time to see it and to take it back."""
 SENSITIVE = (RoleKind.HQ, RoleKind.ISSUER, RoleKind.FREEZER, RoleKind.RECOVERER, RoleKind.REGULATOR)
-"""Kinds whose grants wait, for the network and for every chapter (`RoleManager` I4). The access manager lets
-a delay begin five days after it is set, so the first five days are those of the set-up."""
+"""Kinds whose grants wait, for the network and for every chapter (`RoleManager` I4); a new admin waits as
+long. The access manager lets a delay begin five days after it is set: the first five days are the set-up's."""
 _GRANTS = {
     "hq": RoleKind.HQ,
     "operator": RoleKind.OPERATOR,
@@ -81,7 +81,7 @@ def build_plan(keys: KeyFolder, identity: LogIdentity, genesis_root: NodeHash) -
     )
     signers = tuple(keys.signer(role).address for role in ANCHOR_ROLES)
     log = LogPlan(identity.log_id, genesis_root, MAX_GROWTH, signers, len(signers))
-    delays = tuple((role_id(kind), GRANT_DELAY) for kind in SENSITIVE)
+    delays = ((ADMIN_ROLE, GRANT_DELAY), *((role_id(kind), GRANT_DELAY) for kind in SENSITIVE))
     return DeploymentPlan(grants, policies, (log,), grant_delays=delays)
 
 

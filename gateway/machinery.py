@@ -13,13 +13,13 @@ from functools import partial
 import structlog
 
 from chain.errors import ChainError
+from chain.typed_data import Place
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
 from gateway.anchor.evidence import EvidenceKeeper
 from gateway.bootstrap import ANCHOR_ROLES
 from gateway.case_rules import CASE_BOOK
 from gateway.cases.due import DueLoop, DueRecorder
 from gateway.ground import Ground, clock_text
-from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.log_view import LogView
 from gateway.ledger.outcomes import FinalOutcomes
 from gateway.ledger.proposals import ApprovalSource
@@ -69,7 +69,7 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
         clock=ground.surroundings.clock,
         entropy=ground.surroundings.entropy("entries"),
         interval=ground.settings.integrate_interval,
-        domain=CreditDomain(chain_id, ground.address("TimeCredit")),
+        place=Place(chain_id, ground.deployment.genesis_hash, ground.address("TimeCredit")),
         planner=RegisterPlanner(chain_id, identity.log_id),
         outcomes=FinalOutcomes(chain_id, identity, ground.depth),
         rules=CASE_BOOK,
@@ -124,8 +124,8 @@ def build_anchorer(ground: Ground, view: LogView) -> Anchorer:
     """Return the poster of signed checkpoints."""
     return Anchorer(
         ground.database, ground.client, view, view, [ground.keys.signer(role) for role in ANCHOR_ROLES],
-        chain_id=ground.chain_id, log_id=ground.log_id, contract=ground.address("LogAnchor"),
-        clock=clock_text,
+        place=Place(ground.chain_id, ground.deployment.genesis_hash, ground.address("LogAnchor")),
+        log_id=ground.log_id, clock=clock_text,
         settings=AnchorSettings(threshold=len(ANCHOR_ROLES), interval=_anchor_interval(ground)),
     )  # fmt: skip
 

@@ -63,7 +63,7 @@ class PublishedLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One running gateway's parts. ``contracts`` maps names to 0x addresses."""
+    """One running gateway's parts. ``contracts`` maps names to 0x addresses, ``genesis_hash`` is hex."""
 
     settings: Settings
     database: Database
@@ -84,6 +84,7 @@ class Services:
     chain_id: int
     log_id: bytes
     contracts: dict[str, str]
+    genesis_hash: str
     trust_root: bytes
     trust_root_id: str
     trust_root_name: str

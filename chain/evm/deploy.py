@@ -141,7 +141,7 @@ def deploy(
     chain_id, genesis = client.chain_id(), client.genesis_hash()
     stored = _load_progress(progress, chain_id, genesis, deployer.address)
     nonce = client.transaction_count(deployer.address) if stored is None else stored[0]
-    steps = _plan_steps(deployer.address, nonce, plan)
+    steps = _plan_steps(deployer.address, nonce, genesis, plan)
     if stored is None:
         price = _ask_price(client) if gas_price is None else gas_price
         raws = [_sign(deployer, chain_id, nonce + i, step, price) for i, step in enumerate(steps)]
@@ -163,9 +163,9 @@ def _ask_price(client: EvmClient) -> int:
     return 2 * parse_number(client.call("eth_gasPrice"), "eth_gasPrice")
 
 
-def _plan_steps(deployer: Address, nonce: int, plan: DeploymentPlan) -> list[_Step]:
+def _plan_steps(deployer: Address, nonce: int, genesis: Digest, plan: DeploymentPlan) -> list[_Step]:
     roles, anchor, approvals, credit = (contract_address(deployer, nonce + i) for i in range(4))
-    steps = _creations(deployer, nonce, plan.referral_delay)
+    steps = _creations(deployer, nonce, genesis, plan.referral_delay)
     hq = role_id(RoleKind.HQ)
     lasting = [(role_id(grant.kind, grant.chapter), grant.account) for grant in plan.grants]
     lasting += [(ADMIN_ROLE, admin) for admin in plan.admins if admin != deployer]
@@ -192,13 +192,13 @@ def _plan_steps(deployer: Address, nonce: int, plan: DeploymentPlan) -> list[_St
     return steps
 
 
-def _creations(deployer: Address, nonce: int, referral_delay: int) -> list[_Step]:
+def _creations(deployer: Address, nonce: int, salt: Digest, referral_delay: int) -> list[_Step]:
     places = [contract_address(deployer, nonce + i) for i in range(4)]
     roles, anchor, approvals, _ = (bytes(12) + place for place in places)
     membership = bytes(12) + _membership_address(places[3])
     arguments = {
         "RoleManager": bytes(12) + deployer,
-        "LogAnchor": roles,
+        "LogAnchor": roles + salt,
         "CoSignature": roles,
         "TimeCredit": roles + anchor + approvals,
         "SeatRegistry": roles + membership + approvals,

@@ -21,7 +21,7 @@ import {TypedData} from "./libraries/TypedData.sol";
 /// ROLES: HQ registers logs, sets signers and names successors. It cannot anchor without the signers, nor change a
 /// root, a genesis root or a growth limit.
 /// ASSUMPTIONS: signers are the log's operator and its witnesses and sign a size only once. The signatures bind
-/// chain and contract. LIVENESS: anyone may post an anchor that the signers signed.
+/// chain, genesis block and contract. LIVENESS: anyone may post an anchor that the signers signed.
 /// NON-GOALS: what the leaves mean; the time of a root (its block tells).
 contract LogAnchor is RoleGated, ILogAnchor {
     /// @dev slot 0: size, growth limit and threshold; slot 1: successor; slot 2: signers.
@@ -36,13 +36,20 @@ contract LogAnchor is RoleGated, ILogAnchor {
     bytes32 private constant NAME_HASH = keccak256("Tongyi LogAnchor");
     bytes32 private constant ANCHOR_TYPEHASH = keccak256("Anchor(bytes32 logId,uint64 size,bytes32 root)");
     uint256 private constant MAX_SIGNERS = 16;
+    uint64 private constant MAX_SIZE = 2 ** 63;
 
     /// @dev Logs by id; size 0 where there is none.
     mapping(bytes32 logId => Log) private _logs;
     /// @inheritdoc ILogAnchor
     mapping(bytes32 logId => mapping(uint64 size => bytes32 root)) public rootAt;
 
-    constructor(IAccessManager roles_) RoleGated(roles_) {}
+    /// @inheritdoc ILogAnchor
+    bytes32 public immutable domainSalt;
+
+    constructor(IAccessManager roles_, bytes32 domainSalt_) RoleGated(roles_) {
+        if (domainSalt_ == 0) revert ZeroSalt();
+        domainSalt = domainSalt_;
+    }
 
     /// @inheritdoc ILogAnchor
     function registerLog(
@@ -76,6 +83,7 @@ contract LogAnchor is RoleGated, ILogAnchor {
         uint64 have = log.size;
         if (size <= have) revert TreeSizeNotIncreasing(have, size);
         if (size - have > log.maxGrowth) revert GrowthTooLarge(size - have, log.maxGrowth);
+        if (size > MAX_SIZE) revert SizeTooLarge(size);
         if (root == 0) revert InvalidLog(logId);
         _requireSigned(log, keccak256(abi.encode(ANCHOR_TYPEHASH, logId, size, root)), signatures);
         if (!Rfc9162.isConsistent(have, rootAt[logId][have], size, root, proof)) {
@@ -161,7 +169,7 @@ contract LogAnchor is RoleGated, ILogAnchor {
         if (signatures.length < log.threshold || signatures.length > signers.length) {
             revert SignatureCountOutOfRange(signatures.length, log.threshold, signers.length);
         }
-        bytes32 digest = TypedData.digest(NAME_HASH, structHash);
+        bytes32 digest = TypedData.digest(NAME_HASH, domainSalt, structHash);
         uint256 next = 0;
         for (uint256 i = 0; i < signatures.length; ++i) {
             (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, signatures[i]);

@@ -38,6 +38,8 @@ abstract contract OperationChecks is AccountBook {
 
     ILogAnchor internal immutable _logAnchor;
     ICoSignature internal immutable _coSignature;
+    /// @dev Of the deployment, see {ILogAnchor}.
+    bytes32 private immutable _domainSalt;
 
     /// @dev Next leaf of each log.
     mapping(bytes32 logId => uint64) internal _cursor;
@@ -50,6 +52,7 @@ abstract contract OperationChecks is AccountBook {
         if (address(logAnchor_) == address(0) || address(coSignature_) == address(0)) revert ZeroAddress();
         _logAnchor = logAnchor_;
         _coSignature = coSignature_;
+        _domainSalt = logAnchor_.domainSalt();
     }
 
     function _takeEvidence(Window memory window, bytes[] calldata evidence)
@@ -136,6 +139,7 @@ abstract contract OperationChecks is AccountBook {
     ) internal view returns (bytes32) {
         return TypedData.digest(
             NAME_HASH,
+            _domainSalt,
             keccak256(abi.encode(AUTHORIZATION_TYPEHASH, kind, from, to, amount, nonce, validBefore))
         );
     }

@@ -8,7 +8,7 @@ import {Roles} from "./libraries/Roles.sol";
 /// @title RoleManager
 /// @notice PURPOSE: hold all roles of the network in OpenZeppelin's access manager, with three rules added.
 /// @dev INVARIANTS
-/// I1. There is always an address with the admin role.
+/// I1. There is always an address with the admin role in force; grants that are still in their delay do not count.
 /// I2. No address holds two of issuer, freezer and recoverer, in whatever chapters; grants that are still in
 ///     their delay count.
 /// I3. It never holds coins of the chain.
@@ -23,8 +23,8 @@ contract RoleManager is AccessManager, IRoleManager {
     /// @dev How many grants of issuer, freezer and recoverer an address holds, over all chapters.
     mapping(address member => mapping(uint8 kind => uint256 grants)) private _grants;
 
-    /// @inheritdoc IRoleManager
-    uint256 public adminCount;
+    /// @dev Addresses with the admin role, those in their delay included. Only admins make it longer.
+    address[] private _admins;
 
     constructor(address initialAdmin) AccessManager(initialAdmin) {}
 
@@ -46,6 +46,11 @@ contract RoleManager is AccessManager, IRoleManager {
     }
 
     /// @inheritdoc IRoleManager
+    function adminCount() external view returns (uint256) {
+        return _admins.length;
+    }
+
+    /// @inheritdoc IRoleManager
     function grantsOf(address account, uint8 kind) external view returns (uint256) {
         return _grants[account][kind];
     }
@@ -58,7 +63,7 @@ contract RoleManager is AccessManager, IRoleManager {
         if (account == address(0)) revert ZeroMember(roleId);
         newMember = super._grantRole(roleId, account, grantDelay, executionDelay);
         if (!newMember) return false;
-        if (roleId == ADMIN_ROLE) ++adminCount;
+        if (roleId == ADMIN_ROLE) _admins.push(account);
         uint8 kind = Roles.kindOf(roleId);
         if (!_isSeparated(kind)) return true;
         _requireNone(account, Roles.ISSUER, kind);
@@ -70,12 +75,22 @@ contract RoleManager is AccessManager, IRoleManager {
     function _revokeRole(uint64 roleId, address account) internal override returns (bool revoked) {
         revoked = super._revokeRole(roleId, account);
         if (!revoked) return false;
-        if (roleId == ADMIN_ROLE) {
-            if (adminCount == 1) revert LastAdmin(account);
-            --adminCount;
-        }
+        if (roleId == ADMIN_ROLE) _dropAdmin(account);
         uint8 kind = Roles.kindOf(roleId);
         if (_isSeparated(kind)) --_grants[account][kind];
+    }
+
+    /// @dev Called when `account` has lost the role already.
+    function _dropAdmin(address account) private {
+        bool isLeft = false;
+        uint256 last = _admins.length - 1;
+        for (uint256 i = 0; i <= last; ++i) {
+            if (_admins[i] == account) _admins[i] = _admins[last];
+            (bool isInForce,) = hasRole(ADMIN_ROLE, _admins[i]);
+            isLeft = isLeft || isInForce;
+        }
+        if (!isLeft) revert LastAdmin(account);
+        _admins.pop();
     }
 
     function _requireNone(address account, uint8 held, uint8 wanted) private view {

@@ -387,7 +387,26 @@ contract RawCallInvariants is Fixture {
                 holding,
                 maySend,
                 mayReceive,
-                roles.adminCount()
+                roles.adminCount(),
+                _authorities()
+            )
+        );
+    }
+
+    /// @dev What approvals, policies, recoveries and signers stand at; strangers call these contracts, too.
+    function _authorities() private view returns (bytes32) {
+        (address[] memory signers, uint8 threshold) = anchor.signersOf(LOG);
+        (uint16 kinds, uint8 least) = cosign.policyOf(REVERSE);
+        return keccak256(
+            abi.encode(
+                signers,
+                threshold,
+                anchor.successorOf(LOG),
+                kinds,
+                least,
+                cosign.approvedKinds(REVERSE, CHAPTER, LOG),
+                membership.recoveredTo(alice),
+                membership.commitmentOf(alice)
             )
         );
     }

@@ -252,7 +252,7 @@ contract LogAnchorTest is Fixture {
         _refuseSignatures(list, none);
     }
 
-    /// @dev S2: a signature for another chain, contract, log, size or root is somebody else's.
+    /// @dev S2, S5: a signature for another chain, genesis block, contract, log, size or root is somebody else's.
     function test_signaturesBindEverything() public {
         bytes32 root = _root(2);
         bytes32[] memory proof = _consistency(1, 2);
@@ -264,14 +264,13 @@ contract LogAnchorTest is Fixture {
         _expectForeign(LOG, 2, root, proof, _signatures(_anchorDigest(OTHER_LOG, 2, root), 0, 1));
         _expectForeign(LOG, 2, root, proof, _signatures(_anchorDigest(LOG, 3, root), 0, 1));
         _expectForeign(LOG, 2, root, proof, _signatures(_anchorDigest(LOG, 2, ~root), 0, 1));
-        bytes32 elsewhere = _typedDigest(
-            "Tongyi LogAnchor",
-            address(credit),
-            keccak256(
-                abi.encode(keccak256("Anchor(bytes32 logId,uint64 size,bytes32 root)"), LOG, uint64(2), root)
-            )
+        bytes32 structHash = keccak256(
+            abi.encode(keccak256("Anchor(bytes32 logId,uint64 size,bytes32 root)"), LOG, uint64(2), root)
         );
+        bytes32 elsewhere = _typedDigest("Tongyi LogAnchor", address(credit), structHash);
         _expectForeign(LOG, 2, root, proof, _signatures(elsewhere, 0, 1));
+        bytes32 before = _saltedDigest("Tongyi LogAnchor", address(anchor), ~GENESIS, structHash);
+        _expectForeign(LOG, 2, root, proof, _signatures(before, 0, 1));
         anchor.anchor(LOG, 2, root, proof, signatures);
     }
 
@@ -346,12 +345,30 @@ contract LogAnchorTest is Fixture {
         anchor.verifyInclusion(LOG, 5, 3, hashes[LOG][3], proof);
     }
 
-    function test_zeroRolesAreRefused() public {
-        bytes memory code = abi.encodePacked(vm.getCode("LogAnchor.sol:LogAnchor"), abi.encode(address(0)));
-        address deployed;
+    /// @dev A4: RFC 9162 tree heads name sizes to 2^63 at most in the languages that verify them.
+    function test_sizesEndAtTwoToThe63() public {
+        uint64 most = 2 ** 63;
+        (address[] memory signers,) = _signers();
+        vm.prank(hq);
+        anchor.registerLog(NEW_LOG, bytes32(uint256(7)), type(uint64).max, signers, 2);
+        bytes[] memory none = new bytes[](0);
+        vm.expectRevert(abi.encodeWithSelector(ILogAnchor.SizeTooLarge.selector, most + 1));
+        anchor.anchor(NEW_LOG, most + 1, bytes32(uint256(1)), new bytes32[](0), none);
+        vm.expectRevert(abi.encodeWithSelector(ILogAnchor.SignatureCountOutOfRange.selector, 0, 2, 3));
+        anchor.anchor(NEW_LOG, most, bytes32(uint256(1)), new bytes32[](0), none);
+    }
+
+    function test_zeroRolesAndZeroSaltAreRefused() public {
+        assertEq(_create(abi.encode(address(0), GENESIS)), address(0), "a contract without roles");
+        assertEq(_create(abi.encode(roles, bytes32(0))), address(0), "a contract without salt");
+        assertTrue(_create(abi.encode(roles, GENESIS)) != address(0), "a contract with both");
+        assertEq(anchor.domainSalt(), GENESIS, "salt");
+    }
+
+    function _create(bytes memory arguments) private returns (address deployed) {
+        bytes memory code = abi.encodePacked(vm.getCode("LogAnchor.sol:LogAnchor"), arguments);
         assembly ("memory-safe") {
             deployed := create(0, add(code, 32), mload(code))
         }
-        assertEq(deployed, address(0), "a contract without roles");
     }
 }

@@ -50,6 +50,37 @@ contract RoleManagerTest is Test {
         roles.revokeRole(0, second);
     }
 
+    /// @dev R3: two steps, grant and renounce, with the delay between them.
+    function test_adminIsHandedOverAfterTheDelay() public {
+        roles.setGrantDelay(0, 1 days);
+        vm.warp(block.timestamp + 5 days);
+        roles.grantRole(0, second, 0);
+        assertTrue(!_holds(0, second), "not yet");
+        vm.prank(second);
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccessManager.AccessManagerUnauthorizedAccount.selector, second, 0)
+        );
+        roles.revokeRole(0, address(this));
+        vm.expectRevert(abi.encodeWithSelector(IRoleManager.LastAdmin.selector, address(this)));
+        roles.renounceRole(0, address(this));
+        vm.warp(block.timestamp + 1 days);
+        assertTrue(_holds(0, second), "now");
+        roles.renounceRole(0, address(this));
+        assertEq(roles.adminCount(), 1, "one admin");
+    }
+
+    /// @dev R3: the owner takes a grant back that a thief of the key made.
+    function test_aPendingAdminIsTakenBack() public {
+        roles.setGrantDelay(0, 1 days);
+        vm.warp(block.timestamp + 5 days);
+        roles.grantRole(0, second, 0);
+        roles.grantRole(0, officer, 0);
+        roles.revokeRole(0, second);
+        assertEq(roles.adminCount(), 2, "the owner and the other one");
+        vm.warp(block.timestamp + 1 days);
+        assertTrue(!_holds(0, second) && _holds(0, officer) && _holds(0, address(this)), "who is left");
+    }
+
     function test_grantingTwiceCountsOnce() public {
         roles.grantRole(0, second, 0);
         roles.grantRole(0, second, 0);

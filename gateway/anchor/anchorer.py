@@ -23,8 +23,8 @@ from chain.errors import FatalChainError
 from chain.evm.calldata import encode_anchor
 from chain.evm.client import EvmClient
 from chain.evm.signers.base import Signer
-from chain.typed_data import anchor_payload
-from chain.types import Address, NodeHash, TreeSize
+from chain.typed_data import Place, anchor_payload
+from chain.types import NodeHash, TreeSize
 from gateway.db import Database
 from gateway.outbox.calls import ChainCall, TransactionState
 from gateway.outbox.credit_views import load_anchored
@@ -100,14 +100,15 @@ class Anchorer:
         proofs: ConsistencyProofs,
         signers: Sequence[Signer],
         *,
-        chain_id: int,
+        place: Place,
         log_id: bytes,
-        contract: Address,
         clock: Callable[[], str],
         settings: AnchorSettings,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``signers`` are the log's anchor keys held here; at least ``threshold`` of the registered ones."""
+        """``place`` is the contract's; ``signers`` are the log's anchor keys held here, at least ``threshold``
+        of the registered ones.
+        """
         if len(signers) < settings.threshold:
             raise FatalChainError(f"{len(signers)} anchor keys are at hand, {settings.threshold} must sign")
         self._database = database
@@ -116,9 +117,10 @@ class Anchorer:
         self._proofs = proofs
         # The contract walks both lists once: ascending addresses.
         self._signers = sorted(signers, key=lambda signer: signer.address)[: settings.threshold]
-        self._chain_id = chain_id
+        self._place = place
+        self._chain_id = place.chain_id
         self._log_id = log_id
-        self._contract = contract
+        self._contract = place.contract
         self._clock = clock
         self._settings = settings
         self._monotonic = monotonic
@@ -192,9 +194,7 @@ class Anchorer:
         )
 
     def _call(self, checkpoint: SignedCheckpoint, base: TreeSize) -> ChainCall:
-        payload = anchor_payload(
-            self._chain_id, self._contract, self._log_id, checkpoint.size, checkpoint.root
-        )
+        payload = anchor_payload(self._place, self._log_id, checkpoint.size, checkpoint.root)
         signatures = [signer.sign_payload(payload) for signer in self._signers]
         proof = self._proofs.consistency_proof(base, checkpoint.size)
         gas = _BASE_GAS + _SIGNATURE_GAS * len(signatures) + _NODE_GAS * len(proof)

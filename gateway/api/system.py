@@ -63,6 +63,7 @@ async def status(services: Shared) -> dict[str, object]:
         **figures.shown(),
         "vkey": services.log.vkey,
         "contracts": services.contracts,
+        "genesis_hash": services.genesis_hash,
         "trust_root": services.trust_root_id,
         "trust_root_name": services.trust_root_name,
         "finality_depth": services.settings.finality_depth,

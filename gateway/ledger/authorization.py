@@ -7,15 +7,12 @@ Replay is judged by (signer, nonce), never by signature bytes; the ledger keeps 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import coincurve
 
 from chain.evm.calldata import encode_authorization
 from chain.hashing import keccak256
 from chain.operation import Operation, OperationKind
-from chain.typed_data import authorization_payload
-from chain.types import Address
+from chain.typed_data import Place, authorization_payload
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Authorization
 
@@ -28,22 +25,14 @@ AUTHORIZED_KINDS = frozenset(
 """Kinds that a self-custody sender must authorise."""
 
 
-@dataclass(frozen=True, slots=True)
-class CreditDomain:
-    """The EIP-712 domain of the deployment's TimeCredit."""
-
-    chain_id: int
-    contract: Address
-
-
 def verify_authorization(
-    domain: CreditDomain, operation: Operation, authorization: Authorization
+    place: Place, operation: Operation, authorization: Authorization
 ) -> tuple[bytes, bytes]:
     """Return (digest, evidence): the EIP-712 digest that is the operation's ref, and the settlement's
     evidence.
 
     1. the signature is 65 bytes with v 27 or 28 and r, s in range; 2. s is low; 3. its signer is the sender
-    and signed exactly this operation. Does not check replay.
+    and signed exactly this operation for the TimeCredit at ``place``. Does not check replay.
 
     Raises Refusal ``signature.malformed``, ``signature.high_s`` or ``signature.wrong_signer``.
     """
@@ -57,8 +46,7 @@ def verify_authorization(
         raise Refusal("signature.high_s")
     digest = keccak256(
         authorization_payload(
-            domain.chain_id,
-            domain.contract,
+            place,
             kind=operation.kind,
             sender=operation.sender,
             receiver=operation.receiver,

@@ -26,11 +26,12 @@ from chain.operation import (
     account_id,
     chapter_number,
 )
+from chain.typed_data import Place
 from gateway.db import fetch_all, fetch_in, insert_rows
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import Acceptance, Moment, Movement
 from gateway.ledger.append import Batch
-from gateway.ledger.authorization import CreditDomain, verify_authorization
+from gateway.ledger.authorization import verify_authorization
 from gateway.ledger.drafts import AccountKind, ApproveOperation, Draft, OpenChapter, Submission, ToldEffect
 from gateway.ledger.effects import accounts_named, apply_effects, check_effects
 from gateway.ledger.movements import apply_movement
@@ -85,7 +86,7 @@ class Group:
         moment: Moment,
         *,
         vault: Vault,
-        domain: CreditDomain | None,
+        place: Place | None,
         planner: ChainPlanner | None,
         rules: CaseRules | None = None,
         approvals: ApprovalSource | None = None,
@@ -97,7 +98,7 @@ class Group:
         self._batch = batch
         self._moment = moment
         self._vault = vault
-        self._domain = domain
+        self._place = place
         self._planner = planner
         self._acceptance = Acceptance(connection, registers, moment)
         self._proposals = ProposalUse(connection, approvals, batch.at)
@@ -254,9 +255,9 @@ class Group:
             raise
         if draft.authorization is None:
             return operation, movement, None
-        if self._domain is None:
+        if self._place is None:
             raise Refusal("chain.unavailable")
-        digest, evidence = verify_authorization(self._domain, operation, draft.authorization)
+        digest, evidence = verify_authorization(self._place, operation, draft.authorization)
         if operation.ref not in (ZERO_REF, digest):
             raise Refusal("entry.bad_field", field="op.ref", reason="is not the authorization's digest")
         self._check_nonce(operation.sender, draft.authorization.nonce)

@@ -24,7 +24,7 @@ def rehearse(database: Database, vault: Vault, draft: Draft, *, now: int, entrop
     with database.reader() as connection:
         batch = Batch(0, now, RandomPool(entropy), vault)
         group = Group(
-            connection, Registers(), batch, moment_of(now), vault=vault, domain=None, planner=None
+            connection, Registers(), batch, moment_of(now), vault=vault, place=None, planner=None
         )  # fmt: skip
         (answer,) = group.run([Submission("", "", b"", draft)])
     if isinstance(answer, Refusal):

@@ -22,12 +22,12 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from chain.typed_data import Place
 from chain.types import EntryId, LeafHash, LeafIndex
 from gateway.db import Database, execute
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import moment_of
 from gateway.ledger.append import Batch, Leaf, RandomPool
-from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.drafts import Accepted, Answer, Submission
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock, Head, read_head, take_epoch
@@ -86,7 +86,7 @@ class Sequencer:
         clock: Clock,
         entropy: Entropy,
         on_commit: Callable[[list[Leaf]], None],
-        domain: CreditDomain | None = None,
+        place: Place | None = None,
         planner: ChainPlanner | None = None,
         outcomes: OutcomeUndo | None = None,
         rules: CaseRules | None = None,
@@ -99,7 +99,7 @@ class Sequencer:
         self._clock = clock
         self._pool = RandomPool(entropy)
         self._on_commit = on_commit
-        self._domain = domain
+        self._place = place
         self._planner = planner
         self._outcomes = outcomes
         self._rules = rules
@@ -313,7 +313,7 @@ class Sequencer:
             batch = Batch(self._head.next_index, now, self._pool, self._vault)
             group = Group(
                 connection, self._registers, batch, moment,
-                vault=self._vault, domain=self._domain, planner=self._planner, rules=self._rules,
+                vault=self._vault, place=self._place, planner=self._planner, rules=self._rules,
                 approvals=self._approvals,
             )  # fmt: skip
             answers = group.run(submissions)

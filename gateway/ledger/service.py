@@ -13,8 +13,8 @@ from pathlib import Path
 from chain.errors import TransientChainError
 from chain.merkle.tree import Tree
 from chain.tiles import TilePath
+from chain.typed_data import Place
 from gateway.db import Database
-from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock
@@ -61,7 +61,7 @@ class Ledger:
         clock: Clock = system_clock,
         entropy: Entropy = os.urandom,
         interval: float = 0.25,
-        domain: CreditDomain | None = None,
+        place: Place | None = None,
         planner: ChainPlanner | None = None,
         outcomes: OutcomeUndo | None = None,
         rules: CaseRules | None = None,
@@ -78,7 +78,7 @@ class Ledger:
         )
         self.sequencer = Sequencer(
             database, identity, vault, clock=clock, entropy=entropy, on_commit=self.integrator.offer,
-            domain=domain, planner=planner, outcomes=outcomes, rules=rules, approvals=approvals,
+            place=place, planner=planner, outcomes=outcomes, rules=rules, approvals=approvals,
             queue_limit=queue_limit,
         )  # fmt: skip
 

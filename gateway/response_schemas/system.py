@@ -60,6 +60,7 @@ class Status(Answer):
     calls_wait_seconds: Seconds
     vkey: str
     contracts: dict[str, HexAddress]
+    genesis_hash: Hex32
     trust_root: Hex32
     trust_root_name: str
     finality_depth: Count

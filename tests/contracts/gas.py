@@ -15,6 +15,7 @@ from eth_utils import keccak
 
 from chain.evm.solc import CONTRACTS_DIR
 from tests.contracts.harness import (
+    GENESIS,
     ISSUE,
     TRANSFER,
     ZERO,
@@ -79,6 +80,7 @@ def _anchor(system: System, log: Log, have: int, size: int) -> tuple[int, int]:
                 {"name": "version", "type": "string"},
                 {"name": "chainId", "type": "uint256"},
                 {"name": "verifyingContract", "type": "address"},
+                {"name": "salt", "type": "bytes32"},
             ],
             "Anchor": [
                 {"name": "logId", "type": "bytes32"},
@@ -92,6 +94,7 @@ def _anchor(system: System, log: Log, have: int, size: int) -> tuple[int, int]:
             "version": "1",
             "chainId": 31337,
             "verifyingContract": system.anchor.address,
+            "salt": GENESIS,
         },
         "message": {"logId": LOG_ID, "size": size, "root": log.root(size)},
     }

@@ -41,6 +41,10 @@ ROLE_KINDS = {
 }
 
 
+GENESIS = b"\x47" * 32
+"""Salt of the deployment's domains; any value but zero."""
+
+
 def sha(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
@@ -271,7 +275,7 @@ class System:
 
 def deploy_system(chain: Chain) -> System:
     roles = chain.deploy("RoleManager", chain.admin)
-    anchor = chain.deploy("LogAnchor", roles.address)
+    anchor = chain.deploy("LogAnchor", roles.address, number=int.from_bytes(GENESIS, "big"))
     cosign = chain.deploy("CoSignature", roles.address)
     credit = chain.deploy("TimeCredit", roles.address, anchor.address, cosign.address)
     membership = Contract(chain, "Membership", credit.call("membership"))

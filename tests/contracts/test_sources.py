@@ -12,7 +12,7 @@ from chain.evm.solc import CONTRACTS_DIR
 SOURCES = sorted((CONTRACTS_DIR / "src").rglob("*.sol"))
 CONTRACTS = [path for path in SOURCES if path.parent.name == "src"]
 CHAPTERS = ("PURPOSE", "INVARIANTS", "ROLES", "ASSUMPTIONS", "LIVENESS", "NON-GOALS")
-FORBIDDEN = ("delegatecall", "selfdestruct", "tx.origin", " payable ")
+FORBIDDEN = ("delegatecall", "selfdestruct", "tx.origin", " payable ", "encodePacked")
 FORMATS = CONTRACTS_DIR.parent / "chain" / "FORMATS.md"
 
 

@@ -28,7 +28,8 @@ from chain.hashing import hash_leaf, keccak256
 from chain.merkle.prove import consistency_proof, inclusion_proof, window_proof
 from chain.merkle.tree import Tree
 from chain.operation import Operation, OperationKind, encode_operands
-from chain.types import Address, LeafIndex, NodeHash, TreeSize
+from chain.typed_data import Place
+from chain.types import Address, Digest, LeafIndex, NodeHash, TreeSize
 
 CHAPTER = 31010007
 ORIGIN = "test.tongyi.example/log"
@@ -191,6 +192,10 @@ class Network:
     regulator: LocalKey = field(default_factory=lambda: key(5))
     anchor_keys: tuple[LocalKey, LocalKey] = field(default_factory=lambda: (key(6), key(7)))
 
+    def place(self, contract: str) -> Place:
+        """Where signatures for a contract count."""
+        return Place(self.chain_id, Digest(self.genesis_hash), self.addresses[contract])
+
     @property
     def signers(self) -> dict[str, LocalKey]:
         """Role name -> key, as the outbox takes them."""
@@ -284,7 +289,7 @@ def deploy(client: EvmClient, log: MemoryLog) -> Network:
         return network.addresses[name]
 
     roles = create("RoleManager", word).rjust(32, b"\0")
-    anchor = create("LogAnchor", roles).rjust(32, b"\0")
+    anchor = create("LogAnchor", roles + client.genesis_hash()).rjust(32, b"\0")
     cosign = create("CoSignature", roles).rjust(32, b"\0")
     credit = create("TimeCredit", roles + anchor + cosign)
     answer = client.view(credit, keccak256(b"membership()")[:4])

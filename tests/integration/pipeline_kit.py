@@ -68,9 +68,8 @@ class Pipeline:
             network.log,
             network.log,
             network.anchor_keys,
-            chain_id=chain_id,
+            place=network.place("LogAnchor"),
             log_id=LOG_ID,
-            contract=network.addresses["LogAnchor"],
             clock=clock,
             settings=AnchorSettings(threshold=2),
         )

@@ -20,8 +20,8 @@ import pytest
 
 from chain.evm.signers.base import LocalKey
 from chain.operation import OperationKind
-from chain.typed_data import authorization_payload
-from chain.types import Address
+from chain.typed_data import Place, authorization_payload
+from chain.types import Address, Digest
 from gateway.ledger.authorization import CURVE_ORDER
 from gateway.reason_words import PROSE_CODES, UNKNOWN_ZH
 from tests.integration.serving import Serving
@@ -57,12 +57,10 @@ class World:
         self, nonce: bytes, amount: int = 100, *, key: LocalKey | None = None, high: bool = False
     ) -> dict[str, Any]:
         """A gift of the self-custody account with its holder's authorization."""
-        credit = Address(
-            bytes.fromhex(self.serving.client.get("/v1/status").json()["contracts"]["TimeCredit"][2:])
-        )
+        status = self.serving.client.get("/v1/status").json()
+        credit = Address(bytes.fromhex(status["contracts"]["TimeCredit"][2:]))
         payload = authorization_payload(
-            self.serving.ready["chain_id"],
-            credit,
+            Place(status["chain_id"], Digest(bytes.fromhex(status["genesis_hash"])), credit),
             kind=OperationKind.TRANSFER,
             sender=Address(bytes.fromhex(self.holder[5:])),
             receiver=Address(bytes.fromhex(self.merchant[5:])),

@@ -50,7 +50,7 @@ from chain.evm.transactions import TransactionFields
 from chain.hashing import hash_leaf, keccak256
 from chain.merkle.prove import consistency_proof, window_proof
 from chain.merkle.tree import Tree
-from chain.typed_data import anchor_payload
+from chain.typed_data import Place, anchor_payload
 from chain.types import Address, Digest, TreeSize
 
 LOG_ID = hashlib.sha256(b"log.example/test").digest()
@@ -257,8 +257,9 @@ class Ledger:
     def anchor_call(self, network: Network, old: int, size: int) -> bytes:
         """Return the anchor of ``size``, signed by both signers in address order."""
         root = self.tree.root(size)
-        contract = network.deployment.address("LogAnchor")
-        payload = anchor_payload(CHAIN_ID, contract, LOG_ID, TreeSize(size), root)
+        deployed = network.deployment
+        place = Place(CHAIN_ID, deployed.genesis_hash, deployed.address("LogAnchor"))
+        payload = anchor_payload(place, LOG_ID, TreeSize(size), root)
         keys = sorted((OPERATOR, WITNESS), key=lambda key: key.address)
         proof = consistency_proof(self.tree, old, size)
         return calldata.encode_anchor(

@@ -16,8 +16,8 @@ from chain.evm.signers.base import LocalKey, Signer
 from chain.evm.signers.remote import RemoteSigner, find_remote_key
 from chain.evm.transactions import TransactionFields, recover_address
 from chain.hashing import keccak256
-from chain.typed_data import anchor_payload
-from chain.types import Address, NodeHash, TreeSize
+from chain.typed_data import Place, anchor_payload
+from chain.types import Address, Digest, NodeHash, TreeSize
 from tests.integration.signer_kit import running_signer
 
 SECRET = keccak256(b"kept by the service")
@@ -25,7 +25,9 @@ KEY = LocalKey(SECRET)
 PUBLIC = coincurve.PrivateKey(SECRET).public_key.format(compressed=False)[1:]
 LEGACY = TransactionFields(20261, 3, 90_000, Address(b"\x11" * 20), b"call", gas_price=4)
 FEE_MARKET = dataclasses.replace(LEGACY, gas_price=0, max_fee_per_gas=9, max_priority_fee_per_gas=1)
-PAYLOAD = anchor_payload(20261, Address(b"\x22" * 20), bytes(32), TreeSize(5), NodeHash(bytes(32)))
+PAYLOAD = anchor_payload(
+    Place(20261, Digest(b"\x11" * 32), Address(b"\x22" * 20)), bytes(32), TreeSize(5), NodeHash(bytes(32))
+)
 
 
 @pytest.fixture(scope="module")

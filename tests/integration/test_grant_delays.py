@@ -13,7 +13,7 @@ from chain.evm.calldata import encode_grant_role
 from chain.evm.client import EvmClient
 from chain.evm.deploy import Deployment, DeploymentPlan, deploy
 from chain.evm.local import LocalChain
-from chain.evm.roles import NETWORK, RoleKind, role_id
+from chain.evm.roles import ADMIN_ROLE, NETWORK, RoleKind, role_id
 from chain.evm.signers.base import Signer
 from chain.evm.transactions import TransactionFields
 from chain.hashing import keccak256
@@ -58,6 +58,7 @@ def test_rule_28_no_key_holds_two_powers(plan: DeploymentPlan, keys: KeyFolder) 
 def test_sensitive_kinds_are_delayed_by_a_day(plan: DeploymentPlan) -> None:
     assert GRANT_DELAY == DAY
     assert {role: delay for role, delay in plan.grant_delays} == {
+        0: DAY,
         1 << 32: DAY,
         5 << 32: DAY,
         7 << 32: DAY,
@@ -76,8 +77,12 @@ class Roles:
 
     def grant(self, kind: RoleKind, chapter: int, account: Address) -> int:
         """Grant a role; return the time of its block."""
+        return self.grant_role(role_id(kind, chapter), account)
+
+    def grant_role(self, role: int, account: Address) -> int:
+        """Grant a role by its id; return the time of its block."""
         nonce = self.client.transaction_count(self.admin.address)
-        data = encode_grant_role(role_id(kind, chapter), account)
+        data = encode_grant_role(role, account)
         fields = TransactionFields(
             self.deployment.chain_id, nonce, 1_000_000, self.deployment.address("RoleManager"), data
         )
@@ -89,8 +94,12 @@ class Roles:
 
     def has(self, kind: RoleKind, chapter: int, account: Address) -> bool:
         """Whether an account has a role now."""
+        return self.has_role(role_id(kind, chapter), account)
+
+    def has_role(self, role: int, account: Address) -> bool:
+        """Whether an account has the role of this id now."""
         call = keccak256(b"hasRole(uint64,address)")[:4]
-        call += word(role_id(kind, chapter), 64, "role") + address_word(account, "account")
+        call += word(role, 64, "role") + address_word(account, "account")
         return bool(
             int.from_bytes(self.client.view(self.deployment.address("RoleManager"), call)[:32], "big")
         )
@@ -124,6 +133,15 @@ def test_new_grant_counts_after_a_day_and_not_before(roles: Roles, kind: RoleKin
     assert not roles.has(kind, chapter, account)
     roles.wait_until(granted + DAY)
     assert roles.has(kind, chapter, account)
+
+
+def test_a_new_admin_counts_after_a_day_and_not_before(roles: Roles) -> None:
+    account = Address(keccak256(b"a new admin")[:20])
+    granted = roles.grant_role(ADMIN_ROLE, account)
+    roles.wait_until(granted + DAY - 60)
+    assert not roles.has_role(ADMIN_ROLE, account)
+    roles.wait_until(granted + DAY)
+    assert roles.has_role(ADMIN_ROLE, account)
 
 
 @pytest.mark.parametrize("kind", [RoleKind.PRESIDENT, RoleKind.SECRETARY, RoleKind.OPERATOR])

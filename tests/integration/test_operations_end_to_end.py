@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from chain.evm.signers.base import LocalKey
 from chain.operation import OperationKind, account_address, account_id
-from chain.typed_data import authorization_digest
-from chain.types import AccountId, Address
+from chain.typed_data import Place, authorization_digest
+from chain.types import AccountId, Address, Digest
 from gateway.db import Database, sqlite_url
 from gateway.mirror.tables import mirror_accounts, mirror_locks, mirror_operations, mirror_rights
 from tests.integration.serving import Serving
@@ -233,8 +233,11 @@ def authorize(town: Town, key: LocalKey, kind: OperationKind, to: str, amount: i
     status = town.serving.client.get("/v1/status").json()
     nonce = secrets.token_bytes(32)
     digest = authorization_digest(
-        town.serving.ready["chain_id"],
-        Address(bytes.fromhex(status["contracts"]["TimeCredit"][2:])),
+        Place(
+            status["chain_id"],
+            Digest(bytes.fromhex(status["genesis_hash"])),
+            Address(bytes.fromhex(status["contracts"]["TimeCredit"][2:])),
+        ),
         kind=kind,
         sender=key.address,
         receiver=account_address(AccountId(to)),

@@ -100,7 +100,7 @@ def test_a_stranger_anchored_more_and_settlement_goes_on(pipeline: Pipeline, net
     network.client.call("evm_mine")
     pipeline.submitter.step()
     anchor = network.addresses["LogAnchor"]
-    payload = anchor_payload(network.chain_id, anchor, LOG_ID, size, root)
+    payload = anchor_payload(network.place("LogAnchor"), LOG_ID, size, root)
     keys = sorted(network.anchor_keys, key=lambda signer: signer.address)
     have = TreeSize(size - 1)
     calldata = encode_anchor(
@@ -167,15 +167,14 @@ def test_an_authorised_and_an_unregistered_sender(pipeline: Pipeline, network: N
     holder, stranger = key(50), key(51)
     item = Registration(holder.address, CHAPTER, 1, 2, LOG_ID, bytes([1]) * 32)
     network.do(network.operator, network.addresses["Membership"], encode_register([item]))
-    log, credit = network.log, network.addresses["TimeCredit"]
+    log = network.log
     log.operate(Kind.ISSUE, bytes(20), holder.address, 100)
 
     def authorised(signer: object, amount: int, salt: int) -> None:
         assert isinstance(signer, type(holder))
         nonce = sha256(b"nonce %d" % salt).digest()
         digest = authorization_digest(
-            network.chain_id,
-            credit,
+            network.place("TimeCredit"),
             kind=2,
             sender=signer.address,
             receiver=account(1),

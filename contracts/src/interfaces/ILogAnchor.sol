@@ -20,6 +20,10 @@ interface ILogAnchor is IRoleGated {
     error GrowthTooLarge(uint64 got, uint64 limit);
     /// @notice Thrown when the proof does not show that the anchored tree is a prefix of the new one.
     error InconsistentTree(bytes32 logId, uint64 have, uint64 got);
+    /// @notice Thrown when a size is above 2^63, the most that a tree head may name.
+    error SizeTooLarge(uint64 got);
+    /// @notice Thrown when the contract is created without the genesis block's hash.
+    error ZeroSalt();
     /// @notice Thrown when no root is anchored for a size.
     error UnknownSize(bytes32 logId, uint64 size);
     /// @notice Thrown when a proof does not lead from the leaf to the anchored root.
@@ -56,7 +60,8 @@ interface ILogAnchor is IRoleGated {
     /// @notice Anchors a larger tree. Anyone may call: the signatures are the authority. Emits {Anchored}.
     /// @dev Requirements:
     /// - the log must be registered and have no successor;
-    /// - size must be above the anchored size, by at most the log's growth limit; root must not be zero;
+    /// - size must be above the anchored size, by at most the log's growth limit, and at most 2^63;
+    /// - root must not be zero;
     /// - signatures over `Anchor(logId, size, root)` must be by at least `threshold` signers, ascending;
     /// - the consistency proof from the anchored tree must hold.
     function anchor(
@@ -74,6 +79,9 @@ interface ILogAnchor is IRoleGated {
     /// @notice Closes `oldLog` for ever in favour of `newLog`. Emits {LogSucceeded}.
     /// @dev Requirements: the caller must be HQ; both must be registered, different and have no successor.
     function succeed(bytes32 oldLog, bytes32 newLog) external;
+
+    /// @notice Returns the hash of the chain's genesis block, the salt of all EIP-712 domains of the deployment.
+    function domainSalt() external view returns (bytes32);
 
     /// @notice Returns the anchored size and root; size 0 when the log is not registered.
     function latest(bytes32 logId) external view returns (uint64 size, bytes32 root);

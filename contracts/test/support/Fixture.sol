@@ -50,6 +50,7 @@ abstract contract Fixture is Test {
     uint32 internal constant MONTH = 202_610;
     uint32 internal constant CHAPTER = 31_010_007;
     uint32 internal constant OTHER_CHAPTER = 44_010_001;
+    bytes32 internal constant GENESIS = keccak256("genesis block");
     bytes32 internal constant LOG = keccak256("log");
     bytes32 internal constant OTHER_LOG = keccak256("other log");
     bytes32 internal constant ORDER = keccak256("order");
@@ -87,7 +88,7 @@ abstract contract Fixture is Test {
     function setUp() public virtual {
         vm.warp(START);
         roles = IRoles(deploy("RoleManager.sol:RoleManager", abi.encode(address(this))));
-        anchor = ILogAnchor(deploy("LogAnchor.sol:LogAnchor", abi.encode(roles)));
+        anchor = ILogAnchor(deploy("LogAnchor.sol:LogAnchor", abi.encode(roles, GENESIS)));
         cosign = ICoSignature(deploy("CoSignature.sol:CoSignature", abi.encode(roles)));
         credit = ICredit(deploy("TimeCredit.sol:TimeCredit", abi.encode(roles, anchor, cosign)));
         membership = credit.membership();
@@ -222,15 +223,24 @@ abstract contract Fixture is Test {
         view
         returns (bytes32)
     {
+        return _saltedDigest(name, target, GENESIS, structHash);
+    }
+
+    function _saltedDigest(string memory name, address target, bytes32 salt, bytes32 structHash)
+        internal
+        view
+        returns (bytes32)
+    {
         bytes32 domain = keccak256(
             abi.encode(
                 keccak256(
-                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
                 ),
                 keccak256(bytes(name)),
                 keccak256("1"),
                 block.chainid,
-                target
+                target,
+                salt
             )
         );
         return keccak256(abi.encodePacked("\x19\x01", domain, structHash));

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from chain import typed_data
 from chain.errors import FormatError
-from chain.types import Address, NodeHash, TreeSize
+from chain.types import Address, Digest, NodeHash, TreeSize
 
 FORMATS = (Path(typed_data.__file__).parent / "FORMATS.md").read_text()
 ADDRESS = st.binary(min_size=20, max_size=20).map(Address)
 HASH = st.binary(min_size=32, max_size=32)
+PLACE = typed_data.Place(1, Digest(bytes(32)), Address(bytes(20)))
 CHAIN_ID = st.integers(1, 2**64)
 
 
@@ -27,20 +28,23 @@ def test_type_strings_and_names_stand_in_the_formats() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(CHAIN_ID, ADDRESS, HASH, st.integers(0, 2**64 - 1), HASH)
+@given(CHAIN_ID, HASH, ADDRESS, HASH, st.integers(0, 2**64 - 1), HASH)
 def test_anchor_digest_agrees_with_eth_account(
-    chain_id: int, contract: Address, log_id: bytes, size: int, root: bytes
+    chain_id: int, genesis: bytes, contract: Address, log_id: bytes, size: int, root: bytes
 ) -> None:
     types = {"Anchor": fields(typed_data.ANCHOR_TYPE)}
     message = {"logId": log_id, "size": size, "root": root}
-    want = encode_typed_data(domain(typed_data.ANCHOR_DOMAIN, chain_id, contract), types, message)
-    got = typed_data.anchor_digest(chain_id, contract, log_id, TreeSize(size), NodeHash(root))
+    want = encode_typed_data(domain(typed_data.ANCHOR_DOMAIN, chain_id, genesis, contract), types, message)
+    got = typed_data.anchor_digest(
+        typed_data.Place(chain_id, Digest(genesis), contract), log_id, TreeSize(size), NodeHash(root)
+    )
     assert got == _hash_eip191_message(want)
 
 
 @settings(max_examples=50, deadline=None)
 @given(
     CHAIN_ID,
+    HASH,
     ADDRESS,
     st.integers(0, 255),
     ADDRESS,
@@ -51,6 +55,7 @@ def test_anchor_digest_agrees_with_eth_account(
 )
 def test_authorization_digest_agrees_with_eth_account(
     chain_id: int,
+    genesis: bytes,
     contract: Address,
     kind: int,
     sender: Address,
@@ -68,10 +73,9 @@ def test_authorization_digest_agrees_with_eth_account(
         "nonce": nonce,
         "validBefore": before,
     }
-    want = encode_typed_data(domain(typed_data.CREDIT_DOMAIN, chain_id, contract), types, message)
+    want = encode_typed_data(domain(typed_data.CREDIT_DOMAIN, chain_id, genesis, contract), types, message)
     got = typed_data.authorization_digest(
-        chain_id,
-        contract,
+        typed_data.Place(chain_id, Digest(genesis), contract),
         kind=kind,
         sender=sender,
         receiver=receiver,
@@ -88,12 +92,13 @@ def fields(type_string: str) -> list[dict[str, str]]:
     return [{"type": member.split(" ")[0], "name": member.split(" ")[1]} for member in members]
 
 
-def domain(name: str, chain_id: int, contract: Address) -> dict[str, object]:
+def domain(name: str, chain_id: int, genesis: bytes, contract: Address) -> dict[str, object]:
     return {
         "name": name,
         "version": "1",
         "chainId": chain_id,
         "verifyingContract": "0x" + contract.hex(),
+        "salt": genesis,
     }
 
 
@@ -102,10 +107,10 @@ def domain(name: str, chain_id: int, contract: Address) -> dict[str, object]:
 )
 def test_values_that_do_not_fit_are_refused(size: int, root: bytes, where: str) -> None:
     with pytest.raises(FormatError) as error:
-        typed_data.anchor_payload(1, Address(bytes(20)), bytes(32), TreeSize(size), NodeHash(root))
+        typed_data.anchor_payload(PLACE, bytes(32), TreeSize(size), NodeHash(root))
     assert error.value.where == where
 
 
 def test_payload_is_66_bytes_with_the_prefix() -> None:
-    payload = typed_data.anchor_payload(1, Address(bytes(20)), bytes(32), TreeSize(1), NodeHash(bytes(32)))
+    payload = typed_data.anchor_payload(PLACE, bytes(32), TreeSize(1), NodeHash(bytes(32)))
     assert len(payload) == 66 and payload[:2] == b"\x19\x01"

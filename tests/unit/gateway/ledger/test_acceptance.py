@@ -30,10 +30,10 @@ from gateway.ledger.drafts import (
 )
 from tests.unit.gateway.ledger.worlds import (
     CHAPTER,
-    DOMAIN,
     MONTH,
     NOON,
     OTHER_CHAPTER,
+    PLACE,
     World,
     address,
     joined,
@@ -244,7 +244,7 @@ def signed(
 ) -> Authorization:  # fmt: skip
     """Return the self-custody holder's authorization."""
     digest = authorization_digest(
-        DOMAIN.chain_id, DOMAIN.contract, kind=kind, sender=SELF, receiver=receiver, amount=amount,
+        PLACE, kind=kind, sender=SELF, receiver=receiver, amount=amount,
         nonce=nonce, valid_before=until,
     )  # fmt: skip
     raw = key.sign_recoverable(digest, hasher=None)
@@ -262,7 +262,7 @@ def test_self_custody_operation_carries_its_authorization(world: World) -> None:
     world.publish()
     leaf = world.ledger.view.leaves(accepted.index, accepted.index + 1)[0]
     digest = authorization_digest(
-        DOMAIN.chain_id, DOMAIN.contract, kind=2, sender=SELF, receiver=B, amount=100,
+        PLACE, kind=2, sender=SELF, receiver=B, amount=100,
         nonce=authorization.nonce, valid_before=NOON // 1000 + 60,
     )  # fmt: skip
     assert leaf.ref == digest

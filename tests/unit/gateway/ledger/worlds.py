@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chain.canonical import JsonValue
 from chain.operation import ZERO_ADDRESS, ZERO_REF, Operation, OperationKind, account_id, chapter_code
-from chain.types import Address
+from chain.typed_data import Place
+from chain.types import Address, Digest
 from gateway.db import Database
 from gateway.errors import Refusal
-from gateway.ledger.authorization import CreditDomain
 from gateway.ledger.drafts import (
     Accepted,
     AccountKind,
@@ -42,7 +42,7 @@ NOON = 1_795_000_000_000
 CHAPTER = 31_010_007
 OTHER_CHAPTER = 31_010_008
 MONTH = 202_611
-DOMAIN = CreditDomain(31_337, Address(b"\x77" * 20))
+PLACE = Place(31_337, Digest(b"\x66" * 32), Address(b"\x77" * 20))
 IDENTITY = LogIdentity("log.example/test", Ed25519PrivateKey.from_private_bytes(b"\x05" * 32))
 
 
@@ -111,7 +111,7 @@ def running(
     open_log(database, IDENTITY, clock=clock, entropy=os.urandom)
     vault = Vault(folder / "vault.sqlite3", os.urandom)
     ledger = Ledger(
-        database, IDENTITY, vault, folder / "log", clock=clock, interval=0.01, domain=DOMAIN, **options  # type: ignore[arg-type]
+        database, IDENTITY, vault, folder / "log", clock=clock, interval=0.01, place=PLACE, **options  # type: ignore[arg-type]
     )  # fmt: skip
     ledger.start()
     try:

@@ -14,7 +14,7 @@ from chain.typed_data import authorization_digest
 from chain.types import Address
 from gateway.ledger.drafts import Authorization, Custody, Draft
 from gateway.rules.payment_codes import digest_token
-from tests.unit.gateway.ledger.worlds import DOMAIN, address, joined, operated
+from tests.unit.gateway.ledger.worlds import PLACE, address, joined, operated
 from tests.unit.gateway.timebank.kit import MORNING, Bank, account, step
 
 KEY = coincurve.PrivateKey(b"\x0c" * 32)
@@ -27,7 +27,7 @@ def signed(draft: Draft, kind: OperationKind, receiver: str, amount: int) -> Dra
     """Return the draft with the holder's operation and signature, good for an hour."""
     nonce = b"\x0a" * 32
     digest = authorization_digest(
-        DOMAIN.chain_id, DOMAIN.contract, kind=kind, sender=SELF, receiver=address(receiver), amount=amount,
+        PLACE, kind=kind, sender=SELF, receiver=address(receiver), amount=amount,
         nonce=nonce, valid_before=UNTIL,
     )  # fmt: skip
     raw = KEY.sign_recoverable(digest, hasher=None)
