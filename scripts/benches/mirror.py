@@ -73,7 +73,7 @@ def measure_peer(ground: Ground, last: int, names: Sequence[str] = CONTRACTS) ->
         contract = web3.eth.contract(
             address=Web3.to_checksum_address(addresses[name]), abi=load_artifact(name).abi
         )
-        for event in contract.events:
+        for event in contract.events:  # type: ignore[attr-defined] # web3.py calls its iterator an iterable
             if event.event_name != "Transfer":
                 events += len(event().get_logs(from_block=0, to_block=last))
     return events / (time.perf_counter() - started)
