@@ -41,6 +41,8 @@ from chain.types import BlockNumber, NodeHash
 from gateway.data_folder import DataFolder, write_durably
 from gateway.keys import KeyFolder
 from gateway.ledger.identity import LogIdentity
+from gateway.validators import NAME as CONSORTIUM
+from gateway.validators import least_depth
 
 _log = structlog.get_logger("bootstrap")
 
@@ -55,6 +57,8 @@ GRANT_DELAY = 86_400
 SENSITIVE = (RoleKind.HQ, RoleKind.ISSUER, RoleKind.FREEZER, RoleKind.RECOVERER, RoleKind.REGULATOR)
 """Kinds whose grants wait, for the network and for every chapter (`RoleManager` I4); a new admin waits as
 long. The access manager lets a delay begin five days after it is set: the first five days are the set-up's."""
+UNSEALED = SignerSet("none", (), BlockNumber(0), None)
+"""Of a chain whose blocks carry no seals."""
 _GRANTS = {
     "hq": RoleKind.HQ,
     "operator": RoleKind.OPERATOR,
@@ -142,22 +146,36 @@ def ensure_deployment(
 
 
 def ensure_trust_root(
-    folder: DataFolder, identity: LogIdentity, deployment: Deployment, depth: int, name: str = DEVELOPMENT
+    folder: DataFolder,
+    identity: LogIdentity,
+    deployment: Deployment,
+    depth: int,
+    name: str = DEVELOPMENT,
+    signers: SignerSet = UNSEALED,
 ) -> TrustRoot:
-    """Return the trust root in the data folder, writing the development one where there is none.
+    """Return the trust root in the data folder, writing the first one where there is none.
 
     An existing file is read and never changed: whoever put a better one there keeps it.
     """
     if not folder.trust_root.exists():
-        root = development_root(identity, deployment, depth, name)
+        root = development_root(identity, deployment, depth, name, signers)
         write_durably(folder.trust_root, format_trust_root(root) + b"\n")
     return parse_trust_root(folder.trust_root.read_bytes())
 
 
 def development_root(
-    identity: LogIdentity, deployment: Deployment, depth: int, name: str = DEVELOPMENT
+    identity: LogIdentity,
+    deployment: Deployment,
+    depth: int,
+    name: str = DEVELOPMENT,
+    signers: SignerSet = UNSEALED,
 ) -> TrustRoot:
-    """Return the root of a chain that nobody seals and a log that nobody witnesses."""
+    """Return the root of a log that nobody witnesses, on a chain that ``signers`` seal.
+
+    Where somebody does, their seals are required and the depth is at least what they need to suffice.
+    """
+    if signers.kind != "none" and name == DEVELOPMENT:
+        name = CONSORTIUM
     pins = tuple(
         ContractPin(name, found.address, found.code_hash, BlockNumber(found.block), None)
         for name, found in ((name, deployment.contracts[name]) for name in CONTRACTS)
@@ -166,7 +184,7 @@ def development_root(
         deployment.chain_id,
         deployment.genesis_hash,
         pins,
-        (SignerSet("none", (), BlockNumber(0), None),),
+        (signers,),
     )
     return TrustRoot(
         name=name,
@@ -174,5 +192,11 @@ def development_root(
         logs=(LogKey(identity.origin, identity.vkey, 0, None),),
         witnesses=(),
         chains=(chain,),
-        required=Requirements(anchor=True, outcome=True, seals="none", depth=depth, witness_quorum=0),
+        required=Requirements(
+            anchor=True,
+            outcome=True,
+            seals=signers.kind,
+            depth=max(depth, least_depth(signers)),
+            witness_quorum=0,
+        ),
     )

@@ -31,6 +31,7 @@ from gateway.settings import Settings
 from gateway.signer_places import OutsideSigners, parse_places
 from gateway.simulation import NAME as SIMULATION
 from gateway.simulation import Surroundings, real_surroundings, simulated_surroundings
+from gateway.validators import parse_validators
 
 _log = structlog.get_logger("ground")
 
@@ -165,6 +166,7 @@ def _first_start(
     stack: ExitStack,
 ) -> Ground:
     """Make what is missing and check what is there; every part can be repeated after a crash."""
+    signers = parse_validators(settings.validators)
     migrate(database)
     surroundings = _surroundings(settings)
     keys = KeyFolder(folder.keys, surroundings.entropy("keys"), outside)
@@ -192,7 +194,7 @@ def _first_start(
     # Here, by one process at a time: SQLite changes its journal mode only while nobody else has the file.
     Vault(folder.vault, os.urandom).close()
     name = DEVELOPMENT if surroundings.simulated is None else SIMULATION
-    root = ensure_trust_root(folder, identity, deployment, settings.finality_depth, name)
+    root = ensure_trust_root(folder, identity, deployment, settings.finality_depth, name, signers)
     pinned = EvmClient(
         rpc,
         expected_chain_id=deployment.chain_id,

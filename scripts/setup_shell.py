@@ -52,6 +52,11 @@ class Paths:
     def foreign(self) -> Path:
         return self.root / "tests" / "foreign"
 
+    @property
+    def geth(self) -> Path:
+        """The consortium's node, built here."""
+        return self.root / ".tongyi" / "geth" / "geth"
+
     def tool(self, name: str) -> Path:
         """An executable of the virtual environment."""
         return self.venv / "bin" / name

@@ -79,3 +79,24 @@ One chapter for a year, generated from a seed. Installs everything it needs firs
   -h, --help       this text, without installing anything           显示本说明，不安装任何东西
 TEXT
 }
+
+usage_of_consortium() {
+  cat <<'TEXT'
+Usage: ./scripts/consortium [--data DIR] [--validators N] [--period S] [--epoch N] [--chain-id N]
+       [--selftest] [--json]
+
+A consortium of go-ethereum Clique validators on 127.0.0.1. Installs everything it needs first, builds geth
+from source once (some minutes), runs until Ctrl-C and stops what it started.
+在本机 127.0.0.1 上启动一个由 go-ethereum Clique 验证节点组成的联盟。首次运行会先安装所需的一切并从源码
+编译 geth（需要几分钟），一直运行到 Ctrl-C，结束时停止它启动的全部进程。
+
+  --data DIR       keep the network in this folder; start it again   网络保存在此目录，可再次启动
+  --validators N   how many validators, at least 4                   验证节点数，至少 4 个
+  --period S       seconds between blocks                            出块间隔（秒）
+  --epoch N        blocks between two lists of signers               每隔多少个区块重新列出签名者
+  --chain-id N     chain id of a new network                         新网络的链编号
+  --selftest       play everything a consortium must stand, stop     自检：演练联盟必须经受的一切，然后停止
+  --json           addresses (or the selftest's result) as JSON      以 JSON 输出地址（或自检结果）
+  -h, --help       this text, without installing anything            显示本说明，不安装任何东西
+TEXT
+}

@@ -121,6 +121,7 @@ TABLE = (
     row("gateway.app gateway.services gateway.workers", "chain gateway", "fastapi starlette structlog"),
     row("gateway.server", "gateway", "uvicorn starlette"),
     row("gateway.bootstrap gateway.standing", "chain gateway", STORE),
+    row("gateway.validators", PURE),
     row("gateway.simulation", "gateway.ledger"),
     row("gateway.start_check", "chain gateway", "structlog"),
     row("gateway.ground gateway.machinery gateway.assembly gateway.runtime", "chain gateway", "structlog"),

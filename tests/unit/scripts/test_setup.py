@@ -115,7 +115,7 @@ def test_without_a_home_caches_go_into_the_clone(paths: setup.Paths, home: dict[
     assert Path(env["HOME"]).is_dir()
 
 
-def test_both_profiles_install_from_lock_files_that_have_hashes() -> None:
+def test_all_profiles_install_from_lock_files_that_have_hashes() -> None:
     locks = {
         path
         for profile in setup.PROFILES
@@ -127,6 +127,7 @@ def test_both_profiles_install_from_lock_files_that_have_hashes() -> None:
         "requirements-uv.txt",
         "requirements-demo.txt",
         "requirements-dev.txt",
+        "requirements-go.txt",
     }
     for path in locks:
         blocks = [block for block in path.read_text().replace("\\\n", "").splitlines() if "==" in block]

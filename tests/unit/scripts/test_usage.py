@@ -18,6 +18,7 @@ ENTRY_POINTS = {
     "test": "checks.py",
     "bench": "bench.py",
     "chapter_year": "chapter_year.py",
+    "consortium": "consortium.py",
 }
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
