@@ -20,6 +20,8 @@ from gateway.outbox.signing import SigningDesk
 
 _log = structlog.get_logger("outbox")
 _State = TransactionState
+_MANY = 4_096
+"""Times of sending that are kept before old ones are dropped."""
 
 
 class Sender:
@@ -49,6 +51,7 @@ class Sender:
             TransientChainError: the node did not answer; what it did answer before is noted.
         """
         now = time.monotonic()
+        self._prune(now)
         due = [row for row in rows if self._is_due(row, now)]
         answered = list[Delivery]()
         try:
@@ -70,6 +73,11 @@ class Sender:
     def _is_due(self, row: Sent, now: float) -> bool:
         last = self._sent_at.get(row.id)
         return last is None or now - last > self._resend_after
+
+    def _prune(self, now: float) -> None:
+        """Drop what is overdue anyway. Mined rows keep their time: one read before would be sent again."""
+        if len(self._sent_at) > _MANY:
+            self._sent_at = {row: at for row, at in self._sent_at.items() if now - at <= self._resend_after}
 
     def _bytes_of(self, rows: Sequence[Sent]) -> Iterator[Signed]:
         for row in rows:

@@ -123,7 +123,6 @@ class Watcher:
         found = {outcome.row.id for outcome in outcomes}
         for row in rows:
             if row.id in found:
-                self._sender.forget(row.id)
                 self._missing.pop(row.id, None)
             elif head - self._missing.setdefault(row.id, head) >= self._patience:
                 self._replace(row)
