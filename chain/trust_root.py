@@ -8,6 +8,7 @@ a null end is open. Must not read files.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from chain.canonical import JsonValue, canonicalize, parse_json
@@ -144,10 +145,12 @@ class TrustRoot:
         return next((chain for chain in self.chains if chain.chain_id == chain_id), None)
 
 
+@lru_cache(maxsize=8)
 def parse_trust_root(data: bytes) -> TrustRoot:
     """Return the trust root of a file. Inverse of :func:`format_trust_root`.
 
-    White space is free, as people edit this file; members are not. Raises FormatError naming the member.
+    White space is free, as people edit this file; members are not. The last few are kept: one verifier
+    judges many files by one root. Raises FormatError naming the member.
     """
     if len(data) > MAX_TRUST_ROOT_SIZE:
         raise FormatError("trust root", f"longer than {MAX_TRUST_ROOT_SIZE} bytes")
@@ -202,6 +205,7 @@ def format_trust_root(root: TrustRoot) -> bytes:
     return data
 
 
+@lru_cache(maxsize=8)
 def trust_root_id(root: TrustRoot) -> Digest:
     """Return the id by which bundles name a trust root: SHA-256 of its canonical bytes."""
     return sha256(format_trust_root(root))
