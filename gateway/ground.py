@@ -20,6 +20,7 @@ from chain.evm.deployment import Deployment, load_deployment
 from chain.evm.local import LocalChain
 from chain.trust_root import TrustRoot
 from chain.types import Address
+from chain.witness_policy import WitnessPolicy
 from gateway.bootstrap import DEVELOPMENT, check_powers, ensure_deployment, ensure_trust_root
 from gateway.data_folder import DataFolder
 from gateway.db import Database, migrate, sqlite_url
@@ -32,6 +33,7 @@ from gateway.signer_places import OutsideSigners, parse_places
 from gateway.simulation import NAME as SIMULATION
 from gateway.simulation import Surroundings, real_surroundings, simulated_surroundings
 from gateway.validators import parse_validators
+from gateway.witness.setup import read_policy
 
 _log = structlog.get_logger("ground")
 
@@ -60,6 +62,7 @@ class Ground:
     trust_root: TrustRoot
     client: EvmClient
     surroundings: Surroundings
+    policy: WitnessPolicy | None
 
     @property
     def chain_id(self) -> int:
@@ -171,6 +174,7 @@ def _first_start(
     surroundings = _surroundings(settings)
     keys = KeyFolder(folder.keys, surroundings.entropy("keys"), outside)
     identity = keys.log_identity(settings.origin)
+    policy = read_policy(settings.witness_policy, identity.vkey)
     client = EvmClient(rpc)
     try:
         recorded = load_deployment(folder.deployment) if folder.deployment.exists() else None
@@ -202,4 +206,6 @@ def _first_start(
         may_be_silent=True,
     )
     stack.callback(pinned.close)
-    return Ground(settings, folder, rpc, database, keys, identity, deployment, root, pinned, surroundings)
+    return Ground(
+        settings, folder, rpc, database, keys, identity, deployment, root, pinned, surroundings, policy
+    )

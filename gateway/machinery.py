@@ -34,6 +34,7 @@ from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
 from gateway.outbox.trouble import WAIT_OUT
 from gateway.start_check import AnchorCheck
+from gateway.witness.setup import build_collector
 
 _log = structlog.get_logger("machinery")
 
@@ -53,6 +54,18 @@ EMBEDDED_WINDOW_GAS = 400_000_000
 
 Loop = Callable[[threading.Event], None]
 """Something that runs until the event it is given is set."""
+
+
+def once_published(view: LogView, loop: Loop) -> Loop:
+    """Return ``loop``, begun when readers have a checkpoint: the genesis leaf is on chain before that."""
+
+    def run(stop: threading.Event) -> None:
+        while not stop.is_set():
+            if view.wait_newer(0, 0.2):
+                loop(stop)
+                return
+
+    return run
 
 
 def build_ledger(ground: Ground, vault: Vault) -> Ledger:
@@ -76,6 +89,7 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
         approvals=ApprovalSource(chain_id, ground.depth),
         queue_limit=ground.settings.write_queue,
         start_check=AnchorCheck(ground.client, ground.deployment, ground.log_id),
+        collector=build_collector(ground.policy),
     )
 
 

@@ -33,6 +33,7 @@ from gateway.machinery import (
     build_ledger,
     build_settler,
     build_submitter,
+    once_published,
 )
 from gateway.settings import Settings
 from gateway.start_check import await_answer
@@ -86,7 +87,7 @@ class Gateway:
             "outbox": submitter.run,
             "outcomes": submitter.watch,
             "anchor": build_anchorer(ground, view).run,
-            "settler": self._settler.run,
+            "settler": once_published(view, self._settler.run),
             "due": self._due.run,
         }
 

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     integrate_interval: float = Field(default=0.5, gt=0, le=1.0)
     """Seconds between checkpoints at most while entries arrive."""
 
+    witness_policy: Path | None = None
+    """C2SP policy file: whose cosignatures a checkpoint needs before readers get it. Without it, nobody's."""
+
     proposal_days: int = Field(default=7, ge=1, le=365)
     """Days for which a proposed operation waits for its officers' approvals."""
 

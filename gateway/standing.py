@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func, select
 from chain.errors import ChainError
 from gateway.anchor.tables import anchor_evidence
 from gateway.db import Database, fetch_in
-from gateway.ledger.tables import checkpoints, log_heads, operations
+from gateway.ledger.tables import checkpoints, log_heads, operations, proposed_checkpoints
 from gateway.mirror.own_tables import mirror_halts
 from gateway.mirror.tables import mirror_anchors, mirror_cursor, mirror_settlements
 from gateway.mirror.unproven import count_unproven
@@ -36,6 +36,7 @@ _SELECT_INDICES = "SELECT log_index, entry_id FROM entries WHERE entry_id IN (@)
 class Figures:
     """One reading. Sizes count leaves; ``chain_head`` is None while the node does not answer.
 
+    ``witnesses_behind`` leaves are in a signed checkpoint that no quorum of witnesses has cosigned yet.
     ``mirror_unproven`` blocks are stored and not yet proven by their receipts. ``settle_waits_at`` is the
     entry behind which no operation is settled until its call by another key is mined, None where none is.
     ``calls_wait_at`` is the first entry whose call by another key waits until all operations before it are
@@ -46,6 +47,8 @@ class Figures:
     chain_id: int
     entries: int
     checkpoint_size: int
+    witnesses_behind: int
+    witnesses_behind_seconds: float
     anchored_size: int
     evidence_size: int
     settled_index: int
@@ -117,6 +120,7 @@ class Standing:
         held = self._held()
         with self._database.reader() as connection:
             checkpoint = connection.execute(select(func.max(checkpoints.c.size))).scalar() or 0
+            behind, behind_seconds = self._behind(connection, checkpoint)
             anchored, anchored_at = self._anchored(connection)
             oldest, waiting = self._outbox(connection)
             settled = self._settled(connection)
@@ -129,6 +133,8 @@ class Standing:
                 ).scalar()
                 or 0,
                 checkpoint_size=checkpoint,
+                witnesses_behind=behind,
+                witnesses_behind_seconds=behind_seconds,
                 anchored_size=anchored,
                 evidence_size=self._evidence_size(connection),
                 settled_index=settled,
@@ -152,6 +158,14 @@ class Standing:
                 calls_wait_at=call_at,
                 calls_wait_seconds=call_age,
             )
+
+    def _behind(self, connection: Connection, published: int) -> tuple[int, float]:
+        """Return how many leaves wait for witnesses, and since when the first of them do."""
+        wanted = select(func.max(proposed_checkpoints.c.size), func.min(proposed_checkpoints.c.at)).where(
+            proposed_checkpoints.c.size > published
+        )
+        size, since = connection.execute(wanted).one()
+        return (0, 0.0) if size is None else (size - published, self._age(since))
 
     def _anchored(self, connection: Connection) -> tuple[int, float]:
         """Return the last anchored size and its age in seconds by the outbox's record of it."""

@@ -26,6 +26,8 @@ GAUGES = {
     "anchor_age_seconds": "Time since the last mined anchor while newer entries wait, else 0",
     "ledger_entries": "Entries committed",
     "checkpoint_size": "Size of the published checkpoint",
+    "log_witnesses_behind": "Signed entries that no quorum of witnesses has cosigned yet",
+    "log_witnesses_behind_seconds": "For how long the oldest of them has waited, else 0",
     "anchored_size": "Size of the last mined anchor",
     "settled_index": "Leaves the contract has consumed",
     "mirror_unproven_blocks": "Mirrored blocks whose logs are still to be proven by their receipts",

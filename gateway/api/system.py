@@ -21,8 +21,12 @@ from gateway.web.page import CSP, render_page
 
 router = APIRouter(tags=["system"])
 
+READY_WITNESS_SECONDS = 15.0
+"""Seconds a signed checkpoint may wait for its witnesses while the gateway still counts as ready."""
 READY_LAG_BLOCKS = 30
 """Blocks the mirror may be behind while the gateway still counts as ready."""
+_FAILING = {"witnesses": "log.witnesses_behind"}
+"""How a check that does not hold is named, where not by itself."""
 
 
 @router.get("/livez", response_model=None, operation_id="livez", responses=answers(Alive))
@@ -35,14 +39,14 @@ async def livez() -> dict[str, str]:
 async def readyz(services: Shared) -> dict[str, str | dict[str, bool]]:
     """Say whether requests are served as they should be: 200 with every check, 503 naming those that fail."""
     checks = await asyncio.to_thread(readiness, services)
-    failing = [name for name, holds in checks.items() if not holds]
+    failing = [_FAILING.get(name, name) for name, holds in checks.items() if not holds]
     if failing:
         raise Refusal("not_ready", checks=", ".join(failing))
     return {"status": "ok", "checks": checks}
 
 
 def readiness(services: Services) -> dict[str, bool]:
-    """Return each check by name: schema, chain, mirror, ledger, recursion limit."""
+    """Return each check by name: schema, chain, mirror, ledger, witnesses, recursion limit."""
     figures = services.standing.read()
     lag = figures.mirror_lag_blocks
     return {
@@ -50,6 +54,7 @@ def readiness(services: Services) -> dict[str, bool]:
         "chain": figures.chain_head is not None and services.chain_matches(),
         "mirror": lag is not None and lag <= READY_LAG_BLOCKS and not figures.mirror_halted,
         "ledger": services.writable(),
+        "witnesses": figures.witnesses_behind_seconds <= READY_WITNESS_SECONDS,
         # A process in which some import raised it dies of the first deep JSON.
         "recursion_limit": is_recursion_limited(),
     }
@@ -99,6 +104,8 @@ async def metrics(services: Shared) -> Response:
         "anchor_age_seconds": figures.anchor_age_seconds,
         "ledger_entries": float(figures.entries),
         "checkpoint_size": float(figures.checkpoint_size),
+        "log_witnesses_behind": float(figures.witnesses_behind),
+        "log_witnesses_behind_seconds": figures.witnesses_behind_seconds,
         "anchored_size": float(figures.anchored_size),
         "settled_index": float(figures.settled_index),
         "mirror_unproven_blocks": float(figures.mirror_unproven),

@@ -14,7 +14,7 @@ from chain.hashing import hash_leaf
 from chain.types import LeafIndex
 from gateway.db import Database
 from gateway.errors import Refusal
-from gateway.ledger.tables import checkpoints, entries, operations
+from gateway.ledger.tables import checkpoints, cosignatures, entries, operations, proposed_checkpoints
 from gateway.mirror.tables import (
     mirror_anchors,
     mirror_cursor,
@@ -129,10 +129,10 @@ class Records:
             return self._outcome(connection, index), self._transaction(connection, index)
 
     def state(self, index: int) -> str:
-        """Return where a leaf stands: accepted, logged, anchored, settled or final; each only adds.
+        """Return where a leaf stands: accepted, logged, cosigned, anchored, settled or final; each only adds.
 
         Derived from checkpoints and the mirror each time, never stored, so it cannot go stale. ``cosigned``
-        stands between logged and anchored where a trust root requires witnesses; here none does.
+        stands between logged and anchored where a policy asks for witnesses.
         """
         with self._database.reader() as connection:
             settled_in = self._settled_in(connection, index)
@@ -143,8 +143,11 @@ class Records:
                 return "final" if head is not None and settled_in <= head - self._depth else "settled"
             if (self._anchored(connection) or 0) > index:
                 return "anchored"
-            published = connection.execute(select(func.max(checkpoints.c.size))).scalar() or 0
-        return "logged" if published > index else "accepted"
+            if (connection.execute(select(func.max(cosignatures.c.size))).scalar() or 0) > index:
+                return "cosigned"
+            sizes = (checkpoints.c.size, proposed_checkpoints.c.size)
+            signed = [connection.execute(select(func.max(size))).scalar() or 0 for size in sizes]
+        return "logged" if max(signed) > index else "accepted"
 
     def _anchored(self, connection: Connection) -> int | None:
         return connection.execute(

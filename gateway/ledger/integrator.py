@@ -2,7 +2,8 @@
 
 Order of one step: tree in memory, second computation from SQL, tiles on disk, compare-and-set of (size,
 root) together with the signed note in one transaction, checkpoint file, readers. A signature leaves this
-module only after the two computations agreed and the note is durable.
+module only after the two computations agreed and the note is durable. Under a witness policy it leaves to
+the witnesses first; file and readers follow when the quorum cosigned (`release`), and nothing else waits.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import errno
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from chain.hashing import EMPTY_ROOT
-from chain.merkle.prove import window_proof
+from chain.merkle.prove import consistency_proof, window_proof
 from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
 from chain.types import NodeHash, TreeSize
 from gateway.db import Database, execute, insert_rows
@@ -25,11 +26,14 @@ from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.log_view import CheckpointRow, LogView
+from gateway.ledger.proposed import newest_published, propose, publish_proposed
 from gateway.ledger.recompute import recompute_leaf_hashes, recompute_root
 from gateway.ledger.recovery import read_committed, recover_tree, stored_leaves
 from gateway.ledger.tile_files import TileFiles
 from gateway.rules.calendar import format_timestamp
 from gateway.telemetry import fault_place
+from gateway.witness.client import Cosignature
+from gateway.witness.collector import Collector, SignedNote
 
 _log = structlog.get_logger("integrator")
 
@@ -51,7 +55,9 @@ class Integrator:
         clock: Clock,
         interval: float,
         on_fault: Callable[[str], None],
+        collector: Collector | None = None,
     ) -> None:
+        """``collector`` gets cosignatures under a witness policy; without one nothing waits for witnesses."""
         self.view = LogView(database)
         self._database = database
         self._identity = identity
@@ -59,6 +65,8 @@ class Integrator:
         self._clock = clock
         self._interval = interval
         self._on_fault = on_fault
+        self._collector = collector
+        # What was signed last; under a policy readers may be shown an older one.
         self._size = 0
         self._root = EMPTY_ROOT
         # Leaf data of the bundle that is not full yet.
@@ -82,17 +90,32 @@ class Integrator:
             self._tail = stored_leaves(connection, first, self._size)
             end = int(connection.exec_driver_sql("SELECT count(*) FROM entries").scalar() or 0)
         if note is not None:
-            self._files.write_checkpoint(note)
-            self.view.publish(CheckpointRow(TreeSize(self._size), self._root, note))
+            self._show_last(SignedNote(self._size, self._root, note))
         if end > self._size:
             with self._database.reader() as connection:
                 self._extend(read_committed(connection, self._size, end))
+
+    def _show_last(self, signed: SignedNote) -> None:
+        """Publish again what is published; without a policy, also what one held back before."""
+        if self._collector is None:
+            with self._database.writer() as connection:
+                publish_proposed(connection, signed, signed.note, ())
+        with self._database.reader() as connection:
+            published = newest_published(connection, signed.size)
+        if published is not None:
+            self._files.write_checkpoint(published.note)
+            self.view.publish(published)
+        # If we crash here, nothing is lost: what waits for witnesses is the last signed checkpoint.
+        if self._collector is not None and (published is None or published.size < signed.size):
+            self._collector.offer(signed)
 
     def start(self) -> None:
         """Publish what a crash left between commit and checkpoint, then begin. Requires `recover`.
 
         Raises LedgerFault when the two computations of the root differ; nothing is signed then.
         """
+        if self._collector is not None:
+            self._collector.start(self._consistency, self.release, self._on_fault)
         if self.view.tree.size > self._size:
             self._publish()
         self._thread.start()
@@ -104,6 +127,8 @@ class Integrator:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
+        if self._collector is not None:
+            self._collector.stop()
 
     def offer(self, leaves: list[Leaf]) -> None:
         """Hand over the leaves of one committed transaction, in order."""
@@ -197,9 +222,26 @@ class Integrator:
         # same bytes.
         note = self._sign(end, root)
         # If we crash here, the note is stored and not published: the next start publishes the same bytes.
-        self._files.write_checkpoint(note)
+        if self._collector is None:
+            self._files.write_checkpoint(note)
         self._size, self._root, self._tail = end, root, kept
-        self.view.publish(CheckpointRow(TreeSize(end), root, note))
+        if self._collector is None:
+            self.view.publish(CheckpointRow(TreeSize(end), root, note))
+        else:
+            self._collector.offer(SignedNote(end, root, note))
+
+    def _consistency(self, size1: int, size2: int) -> Sequence[bytes]:
+        """Return the proof between two signed sizes, which readers may not know yet."""
+        return list(consistency_proof(self.view.tree, size1, size2))
+
+    def release(self, signed: SignedNote, cosignatures: Sequence[Cosignature]) -> None:
+        """Publish a signed checkpoint with the cosignatures that met the quorum."""
+        note = signed.note + "".join(one.line for one in cosignatures).encode()
+        with self._database.writer() as connection:
+            publish_proposed(connection, signed, note, cosignatures)
+        # If we crash here, the next start publishes the same bytes.
+        self._files.write_checkpoint(note)
+        self.view.publish(CheckpointRow(TreeSize(signed.size), NodeHash(signed.root), note))
 
     def _sign(self, size: int, root: NodeHash) -> bytes:
         """Return the signed note, durable together with the compare-and-set that allows it."""
@@ -212,10 +254,11 @@ class Integrator:
             if moved != 1:
                 raise LedgerFault("another process signed for this log", got="another tree", want=self._size)
             note = self._identity.sign_checkpoint(size, root)
-            insert_rows(
-                connection, "checkpoints", "size,root,note,at",
-                [(size, root, note, format_timestamp(self._clock()))],
-            )  # fmt: skip
+            at = format_timestamp(self._clock())
+            if self._collector is not None:
+                propose(connection, SignedNote(size, root, note), at)
+            else:
+                insert_rows(connection, "checkpoints", "size,root,note,at", [(size, root, note, at)])
         return note
 
     def _changed_files(self, start: int, end: int) -> tuple[list[tuple[str, bytes]], list[bytes]]:

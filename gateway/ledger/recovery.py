@@ -21,6 +21,7 @@ from gateway.db import Database, fetch_all, insert_rows
 from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.identity import LogIdentity
+from gateway.ledger.proposed import stored_note
 from gateway.ledger.tile_files import TileFiles
 
 _PART = 8192
@@ -79,10 +80,10 @@ def _check_published(note: bytes, identity: LogIdentity, size: int, root: bytes)
 
 
 def _stored_note(connection: Connection, size: int) -> bytes | None:
-    rows = fetch_all(connection, "SELECT note FROM checkpoints WHERE size = ?", size)
-    if not rows and size:
+    note = stored_note(connection, size)
+    if note is None and size:
         raise LedgerFault("the last checkpoint is missing", got=None, want=size)
-    return cast("bytes", rows[0][0]) if rows else None
+    return note
 
 
 def _leaf_parts(connection: Connection, size: int) -> Iterator[list[bytes]]:

@@ -27,6 +27,7 @@ from gateway.ledger.sequencer import OutcomeUndo, Sequencer
 from gateway.ledger.steps import CaseRules
 from gateway.ledger.tile_files import TileFiles
 from gateway.ledger.vault import Entropy, Vault
+from gateway.witness.collector import Collector
 
 
 def system_clock() -> int:
@@ -68,14 +69,16 @@ class Ledger:
         approvals: ApprovalSource | None = None,
         queue_limit: int = 20_000,
         start_check: StartCheck | None = None,
+        collector: Collector | None = None,
     ) -> None:
         self.vkey = identity.vkey
         self._start_check = start_check
         self._is_running = False
         self._files = TileFiles(folder)
         self.integrator = Integrator(
-            database, identity, self._files, clock=clock, interval=interval, on_fault=self._stop_writes
-        )
+            database, identity, self._files, clock=clock, interval=interval, on_fault=self._stop_writes,
+            collector=collector,
+        )  # fmt: skip
         self.sequencer = Sequencer(
             database, identity, vault, clock=clock, entropy=entropy, on_commit=self.integrator.offer,
             place=place, planner=planner, outcomes=outcomes, rules=rules, approvals=approvals,

@@ -52,7 +52,30 @@ checkpoints = Table(
     Column("note", LargeBinary, nullable=False),
     Column("at", Text, nullable=False),
 )
-"""Every signed checkpoint, as published."""
+"""Every published checkpoint, as published: with the cosignatures of a quorum where a policy asks for one."""
+
+proposed_checkpoints = Table(
+    "proposed_checkpoints",
+    metadata,
+    Column("size", ROW_NUMBER, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at", Text, nullable=False),
+)
+"""Every checkpoint signed under a witness policy, before it was shown to a witness; published or not."""
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("size", ROW_NUMBER, primary_key=True, autoincrement=False),
+    # The witness's name and key id, the signature line as received, and its time in Unix seconds.
+    Column("witness", Text, primary_key=True),
+    Column("key_id", LargeBinary, primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("signed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Cosignatures of published checkpoints, each verified by its witness's pinned key."""
 
 entries = Table(
     "entries",

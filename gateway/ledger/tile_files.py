@@ -13,7 +13,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chain.errors import FormatError
-from chain.tiles import TILE_WIDTH, TilePath, entries_path, parse_tile_path, tile_path
+from chain.tiles import (
+    TILE_WIDTH,
+    TilePath,
+    encode_entry_bundle,
+    entries_path,
+    parse_entry_bundle,
+    parse_tile_path,
+    tile_path,
+)
 from gateway.ledger.faults import LedgerFault
 
 CHECKPOINT_NAME = "checkpoint"
@@ -65,8 +73,11 @@ class TileFiles:
     def tile(self, path: TilePath) -> bytes | None:
         """Return the bytes of a tile or bundle; of a partial one also when only the full one is kept."""
         data = self._read(_name(path))
-        if data is None and path.width < TILE_WIDTH and path.level is not None:
+        if data is None and path.width < TILE_WIDTH:
             whole = self._read(_name(TilePath(path.level, path.index, TILE_WIDTH)))
+            if whole is not None and path.level is None:
+                # While witnesses are waited for, readers stay at a size whose partial bundle may be gone.
+                return encode_entry_bundle(parse_entry_bundle(whole, TILE_WIDTH)[: path.width])
             data = None if whole is None else whole[: path.width * 32]
         return data
 

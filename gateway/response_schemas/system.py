@@ -25,6 +25,7 @@ class Checks(Answer):
     chain: bool
     mirror: bool
     ledger: bool
+    witnesses: bool
     recursion_limit: bool
 
 
@@ -42,6 +43,8 @@ class Status(Answer):
     chain_id: Annotated[int, Field(ge=1)]
     entries: Count
     checkpoint_size: Count
+    witnesses_behind: Count
+    witnesses_behind_seconds: Seconds
     anchored_size: Count
     evidence_size: Count
     settled_index: Count

@@ -96,13 +96,16 @@ TABLE = (
     row("gateway.outbox", f"chain gateway.rules {GROUND}", f"{STORE} eth_abi"),
     row("gateway.mirror", f"chain gateway.rules {GROUND}", STORE),
     row("gateway.witness", f"{PURE} {GROUND}", STORE),
+    row("gateway.witness.client", f"{PURE} {GROUND} gateway.witness", "httpx2"),
     row("gateway.witness.app", f"{PURE} {GROUND} gateway.witness", f"{STORE} starlette prometheus_client"),
     row(
         "gateway.witness.process",
         f"{PURE} {GROUND} gateway.witness gateway.data_folder gateway.keys gateway.server",
     ),
     row("gateway.anchor", f"chain gateway.rules gateway.outbox {GROUND}", STORE),
-    row("gateway.ledger", f"chain gateway.rules gateway.outbox gateway.mirror {GROUND}", STORE),
+    row(
+        "gateway.ledger", f"chain gateway.rules gateway.outbox gateway.mirror gateway.witness {GROUND}", STORE
+    ),
     row("gateway.ledger.identity", PURE, "cryptography"),
     row("gateway.ledger.receipt_process", "", "cryptography"),
     row("gateway.ledger.authorization", f"chain gateway.ledger gateway.rules {GROUND}", "coincurve"),

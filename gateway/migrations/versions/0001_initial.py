@@ -217,6 +217,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size", name=op.f("pk_checkpoints")),
     )
     op.create_table(
+        "cosignatures",
+        sa.Column(
+            "size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("witness", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.LargeBinary(), nullable=False),
+        sa.Column("line", sa.Text(), nullable=False),
+        sa.Column("signed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("size", "witness", "key_id", name=op.f("pk_cosignatures")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "credit_proposals",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("key_digest", sa.LargeBinary(), nullable=False),
@@ -721,6 +733,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("origin", name=op.f("pk_outcome_cursors")),
     )
     op.create_table(
+        "proposed_checkpoints",
+        sa.Column(
+            "size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("size", name=op.f("pk_proposed_checkpoints")),
+    )
+    op.create_table(
         "quotas",
         sa.Column("chapter", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("period", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -780,6 +802,7 @@ def downgrade() -> None:
     op.drop_table("role_epochs")
     op.drop_table("receipts")
     op.drop_table("quotas")
+    op.drop_table("proposed_checkpoints")
     op.drop_table("outcome_cursors")
     with op.batch_alter_table("operations", schema=None) as batch_op:
         batch_op.drop_index(
@@ -878,6 +901,7 @@ def downgrade() -> None:
 
     op.drop_table("disclosures")
     op.drop_table("credit_proposals")
+    op.drop_table("cosignatures")
     op.drop_table("checkpoints")
     op.drop_table("chapters")
     with op.batch_alter_table("chain_transactions", schema=None) as batch_op:
