@@ -98,7 +98,7 @@ def verify_bundle(bundle: bytes, trust_root: bytes) -> Verdict:
     try:
         root = parse_trust_root(trust_root)
     except FormatError as error:
-        steps[StepNumber.TRUST_ROOT] = _unreadable_root(error)
+        steps[StepNumber.TRUST_ROOT] = _unreadable_root(trust_root, error)
         return _stopped(steps, "there is no trust root to judge by")
     return _verify_case(case, root, steps)
 
@@ -122,7 +122,7 @@ def verify_tlog_proof_file(proof: bytes, trust_root: bytes, leaf_data: bytes | N
     try:
         root = parse_trust_root(trust_root)
     except FormatError as error:
-        steps[StepNumber.TRUST_ROOT] = _unreadable_root(error)
+        steps[StepNumber.TRUST_ROOT] = _unreadable_root(trust_root, error)
         return _stopped(steps, "there is no trust root to judge by")
     steps[StepNumber.TRUST_ROOT] = not_present(
         StepNumber.TRUST_ROOT, "unnamed", "this format names no trust root"
@@ -213,8 +213,9 @@ def _open_tlog_proof(proof: bytes, leaf_data: bytes | None) -> tuple[TlogProof, 
     return parsed, leaf
 
 
-def _unreadable_root(error: FormatError) -> Step:
-    return not_present(StepNumber.TRUST_ROOT, "malformed", f"no usable trust root: {error}", "cannot_check")
+def _unreadable_root(trust_root: bytes, error: FormatError) -> Step:
+    reason = f"no usable trust root: {error}" if trust_root else "no trust root was given"
+    return not_present(StepNumber.TRUST_ROOT, "malformed", reason, "cannot_check")
 
 
 def _stopped(steps: dict[StepNumber, Step], reason: str) -> Verdict:

@@ -85,9 +85,10 @@ def run_api(settings: Settings, on_ready: Callable[[Mapping[str, JsonValue]], No
     Raises:
         NotaryError: it cannot start; nothing is left running.
     """
-    front = Front()
+    front = Front(settings)
     prepare_process(settings, front.stop)
     with ExitStack() as stack:
+        stack.callback(front.close)
         ground = open_ground(settings, stack, shared=True, signs=False)
         database, identity = ground.database, ground.identity
         vault = Vault(ground.folder.vault, os.urandom, cached=False)

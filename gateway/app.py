@@ -41,9 +41,9 @@ from gateway.guard import BodyRule, Guard
 from gateway.reason_words.validation import NOT_ACCEPTED, validation_reason
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.version import VERSION
 
 TITLE = "Tongyi Notary"
-VERSION = "0.1.0"
 _JSON = ("application/json",)
 _ROUTERS = (
     entry_reads.router,

@@ -34,6 +34,7 @@ from gateway.outbox.settler import Held
 from gateway.schema_state import is_current
 from gateway.server import Server, address_of, bind
 from gateway.services import PublishedLog, Services, Writes
+from gateway.settings import Settings
 from gateway.standing import Standing
 from gateway.telemetry import Telemetry
 
@@ -102,8 +103,8 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         receipt=ledger.receipt,
         chain_id=chain_id,
         log_id=log_id,
-        contracts={name: "0x" + address.hex() for name, address in ground.addresses().items()},
         genesis_hash=ground.deployment.genesis_hash.hex(),
+        contracts={name: "0x" + address.hex() for name, address in ground.addresses().items()},
         trust_root=format_trust_root(ground.trust_root),
         trust_root_id=subject.trust_root.hex(),
         trust_root_name=ground.trust_root.name,
@@ -136,9 +137,15 @@ def _standing(ground: Ground, ledger: LedgerSide) -> Standing:
 
 
 class Front:
-    """The HTTP server of one process: `serve` until `stop`."""
+    """The HTTP server of one process: holds its address from the first; `serve` answers until `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        """Take the address, before anything else is made that a taken one would leave behind.
+
+        Raises:
+            CommandFailure: it is taken or not ours.
+        """
+        self._listener = bind(settings.host, settings.port)
         self._server: Server | None = None
         self._stopping = threading.Event()
 
@@ -146,12 +153,11 @@ class Front:
         self, ground: Ground, services: Services, on_ready: Callable[[Mapping[str, JsonValue]], None]
     ) -> None:
         """Answer HTTP until `stop`; ``on_ready`` is given the one line that says where everything is."""
-        settings, folder = ground.settings, ground.folder
+        folder = ground.folder
         with ground.database.exclusive(*SETUP_LOCK):
             platform_key = services.keyring.ensure_platform_key(folder.platform_key)
-        listener = bind(settings.host, settings.port)
         ready: dict[str, JsonValue] = {
-            "gateway": address_of(listener),
+            "gateway": address_of(self._listener),
             "rpc": ground.rpc,
             "chain_id": ground.chain_id,
             "vkey": ground.identity.vkey,
@@ -165,14 +171,15 @@ class Front:
 
         self._server = Server(build_app(services), announce, services.streams.close)
         assert_recursion_limit()
-        try:
-            if not self._stopping.is_set():
-                self._server.run(sockets=[listener])
-        finally:
-            listener.close()
+        if not self._stopping.is_set():
+            self._server.run(sockets=[self._listener])
 
     def stop(self) -> None:
         """Ask `serve` to return; may be called from a signal handler, before or while it runs."""
         self._stopping.set()
         if self._server is not None:
             self._server.stop()
+
+    def close(self) -> None:
+        """Give the address back."""
+        self._listener.close()

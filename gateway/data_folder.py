@@ -69,8 +69,8 @@ class DataFolder:
         """The first API key."""
         return self.root / "platform_key"
 
-    def lock(self, *, shared: bool = False) -> None:
-        """Create the folder when it is missing and take its lock.
+    def lock(self, *, shared: bool = False, create: bool = True) -> None:
+        """Create the folder and those in it when they are missing, unless told not to, and take its lock.
 
         ``shared`` admits others that take it shared, too: the process roles of one gateway, which exclude
         each other by locks of their database.
@@ -78,7 +78,8 @@ class DataFolder:
         Raises:
             FolderInUse: another process has it.
         """
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if create:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = open(self.root / "lock", "ab")  # held as long as the folder is used
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -86,7 +87,7 @@ class DataFolder:
             handle.close()
             raise FolderInUse(self.root) from None
         self._lock = handle
-        for folder in (self.log, self.keys, self.chain):
+        for folder in (self.log, self.keys, self.chain) if create else ():
             folder.mkdir(exist_ok=True, mode=0o700)
 
     def unlock(self) -> None:

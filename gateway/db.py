@@ -96,7 +96,7 @@ class Database:
         name: str = "tongyi",
         fence: Callable[[Connection], None] | None = None,
     ) -> None:
-        self.url = _normal_url(url)
+        self.url = supported_url(url)
         self._name = name
         self._fence = fence
         self.dialect = self.url.get_backend_name()
@@ -185,8 +185,8 @@ class Database:
         return engine
 
 
-def _normal_url(url: str | URL) -> URL:
-    """Return the URL with the one driver used for its database."""
+def supported_url(url: str | URL) -> URL:
+    """Return the URL with the one driver used for its database. Raises DatabaseError for any other kind."""
     parsed = make_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":

@@ -200,14 +200,18 @@ def format_findings(findings: Sequence[Finding]) -> str:
     for finding in findings:
         lines.append(f"{'✓' if finding.ok else '✗'} {finding.name:<11} {finding.found}")
         if not finding.ok:
-            lines.append(f"    needed for: {finding.needed_for}\n    fix: {finding.fix}")
+            lines.append(f"    用途 / needed for: {finding.needed_for}\n    办法 / fix: {finding.fix}")
     return "\n".join(lines)
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as JSON. 输出 JSON。")
+    ] = False,
 ) -> None:
-    """Say what is missing on this machine and how to get it. Exit 0: nothing, 1: something."""
+    """Say what is missing on this machine and how to get it. Exit 0: nothing, 1: something.
+    说明本机缺少什么以及如何补齐。退出码：0 不缺，1 有缺。
+    """
     findings = [probe.run() for probe in list_probes()]
     healthy = all(finding.ok for finding in findings)
     if as_json:

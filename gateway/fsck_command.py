@@ -1,4 +1,4 @@
-"""``tongyi fsck``: a stopped gateway's data, checked from its bytes up. Changes nothing.
+"""``tongyi fsck``: a stopped gateway's data, checked from its bytes up. Changes nothing, makes nothing.
 
 1. The database's own integrity check. 2. Entries are dense from 0 and each leaf commits to its entry and
 salt. 3. Every stored checkpoint is signed by this log and has the root its entries give. 4. The
@@ -35,12 +35,13 @@ from gateway.cases.compare import compare_cases
 from gateway.cases.replay import rebuild_cases
 from gateway.cases.tallies import find_difference
 from gateway.data_folder import DataFolder
+from gateway.data_present import require_database, require_gateway
 from gateway.db import Database, migrate, sqlite_url
 from gateway.keys import KeyFolder
 from gateway.ledger.tables import checkpoints, entries
 from gateway.ledger.tile_files import TileFiles
 from gateway.rules.calendar import format_month
-from gateway.settings import Settings
+from gateway.settings import load_settings
 
 MOST_FAULTS = 100
 
@@ -65,7 +66,7 @@ class Findings:
 
 
 def run_fsck(
-    data: Path,
+    data: Path | None,
     database_url: str | None,
     *,
     cases: bool = False,
@@ -76,13 +77,16 @@ def run_fsck(
     ``on_entry`` is told how far the cases are built.
 
     Raises:
+        CommandFailure: there is no gateway's data; nothing was made.
         FolderInUse: a gateway runs on it.
     """
-    settings, folder = Settings(data=data), DataFolder(data)
-    folder.lock()
+    settings = load_settings(data, database_url=database_url)
+    folder, secret = DataFolder(settings.data), settings.database_url
+    url = secret.get_secret_value() if secret else sqlite_url(folder.database)
+    require_gateway(folder)
+    require_database(url)
+    folder.lock(create=False)
     try:
-        secret = settings.database_url
-        url = database_url or (secret.get_secret_value() if secret else sqlite_url(folder.database))
         database = Database(url, pool_size=2)
         try:
             found = _check(database, folder)

@@ -24,14 +24,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chain.canonical import JsonValue
 from chain.errors import FormatError
+from gateway.command_failures import EXIT_CANNOT, EXIT_USAGE, describe_failure
+from gateway.command_options import LOCAL, AsJson, Url
+from gateway.import_judging import FormJudge
 from gateway.import_mapping import RoundingRule, format_dust
 from gateway.import_posting import code_of, post_patiently
+from gateway.import_report import report
 from gateway.import_roster import Roster, RosterSender
 from gateway.import_source import FORMATS, Record, Source, load_mapping
 from gateway.import_state import (
-    EXIT_CANNOT,
     EXIT_REFUSED,
-    EXIT_USAGE,
     ImportFailure,
     State,
     load_state,
@@ -39,6 +41,7 @@ from gateway.import_state import (
     save_state,
     state_path,
 )
+from gateway.remote_commands import check_address, read_key
 
 BATCH_BYTES = 4 * 1024 * 1024
 """Bytes of one request at most; the gateway takes twice as much."""
@@ -46,6 +49,8 @@ BATCH_RECORDS = 1000
 LINE_BYTES = 128 * 1024
 """Bytes of one line at most; the gateway stops reading at a longer one."""
 NDJSON = "application/x-ndjson"
+MOST_SHOWN = 100
+"""Refusals a dry run tells one by one; all are counted."""
 
 
 def record_key(file_sha256: str, number: int) -> str:
@@ -92,7 +97,10 @@ class Sender:
 
         def lacks(response: httpx2.Response) -> str | None:
             if response.status_code >= 400:
-                raise ImportFailure(f"the gateway refuses the batch: {code_of(response)}", EXIT_CANNOT)
+                code = code_of(response)
+                raise ImportFailure(
+                    f"网关拒绝这一批：{code}", f"the gateway refuses the batch: {code}", EXIT_CANNOT
+                )
             got = len(_answers(response))
             return None if got == len(lines) else f"{got} answers to {len(lines)} lines"
 
@@ -117,8 +125,10 @@ def format_result(record: Record, answer: Mapping[str, JsonValue] | None) -> dic
         result.update(status=status, id=answer["id"], index=answer["index"])
         if "account" in answer:
             result["account"] = answer["account"]
-    elif answer is not None:
+    elif answer:
         result.update(status="refused", code=answer.get("code"), detail=answer.get("detail"))
+        if "detail_zh" in answer:
+            result["detail_zh"] = answer["detail_zh"]
     else:
         result.update(status="readable")
     if record.dust:
@@ -147,13 +157,15 @@ def count_result(state: State, result: Mapping[str, JsonValue], dust: int) -> St
 def run_import(
     source: Source,
     state: State,
-    sender: Sender | RosterSender | None,
+    sender: Sender | RosterSender | FormJudge | None,
     on_progress: Callable[[State], None],
+    on_refused: Callable[[Mapping[str, JsonValue]], None] = lambda result: None,
 ) -> State:
-    """Import what ``state`` has not done yet; without a sender nothing is sent or written (dry run)."""
+    """Import what ``state`` has not done yet; a judge, or no sender, sends and writes nothing (dry run)."""
     records = islice(source.records(), state.done, None)
     results = results_path(source.path)
-    if sender is not None and not results.exists():
+    is_dry = sender is None or isinstance(sender, FormJudge)
+    if not is_dry and not results.exists():
         results.touch()
     for batch in take_batches(records, state.file_sha256):
         answers = iter(sender.send([line for _, line in batch if line]) if sender else ())
@@ -161,7 +173,9 @@ def run_import(
         for record, line in batch:
             rows.append(format_result(record, next(answers, None) if line else None))
             state = count_result(state, rows[-1], record.dust)
-        if sender is not None:
+            if rows[-1]["status"] == "refused":
+                on_refused(rows[-1])
+        if not is_dry:
             state = _keep(results, rows, state, source.path)
         on_progress(state)
     return replace(state, complete=True)
@@ -189,68 +203,99 @@ def begin(source: Source, gateway: str, resume: bool) -> State:
     if known is None:
         return fresh
     if not resume:
-        hint = f"remove {state_path(source.path).name} to send it again (sent records are not recorded twice)"
-        raise ImportFailure(f"this file was begun before: use --resume, or {hint}", EXIT_USAGE)
+        name = state_path(source.path).name
+        raise ImportFailure(
+            f"此文件先前已开始导入：请用 --resume，或删除 {name} 后重新发送（已发送的不会重复记录）",
+            f"this file was begun before: use --resume, or remove {name} to send it again "
+            "(sent records are not recorded twice)",
+            EXIT_USAGE,
+        )
     if known.file_sha256 != fresh.file_sha256:
-        raise ImportFailure("the file has changed since the import began", EXIT_USAGE)
+        raise ImportFailure(
+            "文件在导入开始后已改变", "the file has changed since the import began", EXIT_USAGE
+        )
     if (known.gateway, known.rounding) != (fresh.gateway, fresh.rounding):
-        raise ImportFailure("the gateway or the rounding rule is not the one it began with", EXIT_USAGE)
+        raise ImportFailure(
+            "网关或舍入规则与开始时不同",
+            "the gateway or the rounding rule is not the one it began with",
+            EXIT_USAGE,
+        )
     return known
 
 
-def summarize(state: State, dry_run: bool) -> dict[str, JsonValue]:
-    """The totals, as ``--json`` prints them."""
-    return {
-        "records": state.done,
-        "accepted": state.accepted,
-        "replayed": state.replayed,
-        "refused": state.refused,
-        "codes": dict(sorted(state.codes.items())),
-        "rounding": state.rounding,
-        "dust": format_dust(state.dust),
-        "dry_run": dry_run,
-    }
-
-
 def import_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or NDJSON file")],
-    gateway: Annotated[str, typer.Option(help="address of the gateway")] = "http://127.0.0.1:8000",
-    key_file: Annotated[Path | None, typer.Option(help="file that holds the API key")] = None,
-    format: Annotated[str | None, typer.Option(help="csv or ndjson; else by the file's name")] = None,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV or NDJSON file. CSV 或 NDJSON 文件。")
+    ],
+    gateway: Url = LOCAL,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File that holds the API key. 存放 API 密钥的文件。")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="csv or ndjson; else by the file's name. 格式，默认按文件名。")
+    ] = None,
     mapping: Annotated[
-        Path | None, typer.Option(help="JSON template of an entry; else by the header")
+        Path | None,
+        typer.Option(help="JSON template of an entry; else by the header. 记录的 JSON 模板，默认按表头。"),
     ] = None,
     rounding: Annotated[
-        RoundingRule, typer.Option(help="what to do with amounts finer than 0.01")
+        RoundingRule,
+        typer.Option(help="What to do with amounts finer than 0.01. 如何处理小于 0.01 的金额。"),
     ] = RoundingRule.REFUSE,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="read and map all records, send nothing")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Map all records and judge their form, send nothing. 读取并检查所有记录的形式，不发送。",
+        ),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="go on where an earlier run stopped")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an earlier run stopped. 从上次中断处继续。")
+    ] = False,
     roster: Annotated[
-        bool, typer.Option("--roster", help="rows are members and merchants to register, not entries")
+        bool,
+        typer.Option(
+            "--roster", help="Rows are members and merchants to register. 各行是要登记的会员和商家。"
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print the totals as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Import a file. Exit 0: all recorded, 1: some records refused, 2: usage, 4: cannot go on."""
+    """Import a file. Exit 0: all recorded, 1: some records refused, 2: usage, 4: cannot go on.
+    导入文件。退出码：0 全部记录，1 部分被拒绝，2 用法错误，4 无法继续。
+    """
+    chosen = format or file.suffix.lstrip(".").replace("jsonl", "ndjson")
+    if chosen not in FORMATS:
+        raise ImportFailure(
+            f"请用 --format csv 或 --format ndjson，不能用 {chosen!r}",
+            f"say --format csv or --format ndjson, not {chosen!r}",
+            EXIT_USAGE,
+        )
+    check_address(gateway)
+    refusals: list[Mapping[str, JsonValue]] = []
+
+    def on_refused(result: Mapping[str, JsonValue]) -> None:
+        if dry_run and len(refusals) < MOST_SHOWN:
+            refusals.append(result)
+
     try:
-        chosen = format or file.suffix.lstrip(".").replace("jsonl", "ndjson")
-        if chosen not in FORMATS:
-            raise ImportFailure(f"say --format csv or --format ndjson, not {chosen!r}", EXIT_USAGE)
         template = load_mapping(mapping) if mapping is not None else None
         source = (Roster if roster else Source)(file, chosen, template, rounding)
-        state = _import(source, gateway, key_file, dry_run, resume)
+        state = _import(source, gateway, key_file, dry_run, resume, on_refused)
     except FormatError as error:
-        typer.echo(f"✗ {error}", err=True)
-        raise typer.Exit(EXIT_USAGE) from error
-    except ImportFailure as error:
-        typer.echo(f"✗ {error.reason}", err=True)
-        raise typer.Exit(error.exit_code) from error
-    _report(state, dry_run, as_json, file)
+        failure = describe_failure(error)
+        raise ImportFailure(failure.zh, failure.en, EXIT_USAGE) from error
+    report(state, dry_run, as_json, file, refusals)
     raise typer.Exit(EXIT_REFUSED if state.refused else 0)
 
 
-def _import(source: Source, gateway: str, key_file: Path | None, dry_run: bool, resume: bool) -> State:
+def _import(
+    source: Source,
+    gateway: str,
+    key_file: Path | None,
+    dry_run: bool,
+    resume: bool,
+    on_refused: Callable[[Mapping[str, JsonValue]], None],
+) -> State:
     total = sum(1 for _ in source.records())
     state = (
         begin(source, gateway, resume) if not dry_run else State(source.digest(), gateway, source.rule.value)
@@ -264,26 +309,14 @@ def _import(source: Source, gateway: str, key_file: Path | None, dry_run: bool, 
             progress.update(task, completed=now.done)
 
         if dry_run:
-            return run_import(source, state, None, show)
+            # Rows of a roster were judged when they were read.
+            judge = None if isinstance(source, Roster) else FormJudge()
+            return run_import(source, state, judge, show, on_refused)
         if key_file is None:
-            raise ImportFailure("--key-file is needed to send", EXIT_USAGE)
-        key = key_file.read_text().strip()
+            raise ImportFailure("发送需要 --key-file", "--key-file is needed to send", EXIT_USAGE)
+        key = read_key(key_file)
         with httpx2.Client(base_url=gateway, timeout=60.0, follow_redirects=False) as client:
             kind = RosterSender if isinstance(source, Roster) else Sender
-            state = run_import(source, state, kind(client, key, time.sleep), show)
+            state = run_import(source, state, kind(client, key, time.sleep), show, on_refused)
         save_state(state_path(source.path), state)
         return state
-
-
-def _report(state: State, dry_run: bool, as_json: bool, file: Path) -> None:
-    if as_json:
-        typer.echo(json.dumps(summarize(state, dry_run)))
-        return
-    verb = "readable" if dry_run else "recorded"
-    counts = f"{state.accepted} {verb}, {state.replayed} already there, {state.refused} refused"
-    typer.echo(f"{state.done} records: {counts}")
-    for code, count in sorted(state.codes.items()):
-        typer.echo(f"  {count} × {code}")
-    typer.echo(f"rounding {state.rounding}, dust {format_dust(state.dust)} coins")
-    if not dry_run:
-        typer.echo(f"each record's result: {results_path(file).name}")

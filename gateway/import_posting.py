@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import httpx2
 
-from gateway.import_state import EXIT_CANNOT, ImportFailure
+from gateway.command_failures import EXIT_CANNOT
+from gateway.import_state import ImportFailure
 
 ATTEMPTS = 6
 
@@ -36,7 +37,11 @@ def post_patiently(
             else:
                 problem = lacks
         sleep(wait)
-    raise ImportFailure(f"gave up after {ATTEMPTS} attempts: {problem}; continue with --resume", EXIT_CANNOT)
+    raise ImportFailure(
+        f"尝试 {ATTEMPTS} 次后放弃（{problem}）；可用 --resume 继续",
+        f"gave up after {ATTEMPTS} attempts: {problem}; continue with --resume",
+        EXIT_CANNOT,
+    )
 
 
 def code_of(response: httpx2.Response) -> str:

@@ -18,9 +18,10 @@ import httpx2
 from chain.canonical import JsonValue
 from chain.entry_types import check_draft
 from chain.errors import FormatError
+from gateway.command_failures import EXIT_CANNOT
 from gateway.import_posting import post_patiently
 from gateway.import_source import Record, Source
-from gateway.import_state import EXIT_CANNOT, ImportFailure
+from gateway.import_state import ImportFailure
 from gateway.schemas import check_member
 
 OPENED = "membership.opened"
@@ -100,6 +101,9 @@ class RosterSender:
         )
         answer = cast("dict[str, JsonValue]", response.json())
         if response.status_code in (401, 403) and str(answer.get("code", "")).startswith("auth."):
-            raise ImportFailure(f"the gateway refuses the key: {answer.get('code')}", EXIT_CANNOT)
+            code = answer.get("code")
+            raise ImportFailure(
+                f"网关拒绝此密钥：{code}", f"the gateway refuses the key: {code}", EXIT_CANNOT
+            )
         replayed = response.headers.get("idempotency-replayed") == "true"
         return {**answer, "replayed": True} if replayed else answer

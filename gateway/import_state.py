@@ -7,20 +7,17 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from chain.errors import NotaryError
+from gateway.command_failures import EXIT_USAGE, CommandFailure
 
 EXIT_REFUSED = 1
-EXIT_USAGE = 2
-EXIT_CANNOT = 4
 
 
-class ImportFailure(NotaryError):
+class ImportFailure(CommandFailure):
     """The import cannot go on. ``exit_code`` as in the command's help."""
 
-    def __init__(self, reason: str, exit_code: int) -> None:
-        super().__init__(reason)
+    def __init__(self, zh: str, reason: str, exit_code: int) -> None:
+        super().__init__(zh, reason, exit_code)
         self.reason = reason
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,9 @@ def load_state(path: Path) -> State | None:
     try:
         return State(**json.loads(path.read_bytes()))
     except (ValueError, TypeError) as error:
-        raise ImportFailure(f"{path.name} is not a state file of an import", EXIT_USAGE) from error
+        raise ImportFailure(
+            f"{path.name} 不是导入的状态文件", f"{path.name} is not a state file of an import", EXIT_USAGE
+        ) from error
 
 
 def save_state(path: Path, state: State) -> None:

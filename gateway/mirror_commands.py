@@ -14,7 +14,9 @@ from chain.errors import FatalChainError, FormatError
 from chain.evm.client import EvmClient
 from chain.evm.deployment import Deployment, load_deployment
 from chain.evm.recursion import reset_recursion_limit
+from gateway.command_failures import EXIT_USAGE, CommandFailure
 from gateway.data_folder import DataFolder
+from gateway.data_present import require_database, require_folder
 from gateway.db import Database, migrate, sqlite_url
 from gateway.mirror.compare import Comparison, compare_mirrors
 from gateway.mirror.follower import Follower, MirrorSettings
@@ -22,7 +24,7 @@ from gateway.mirror.rebuild import rebuild_mirror
 from gateway.mirror.reconcile import Reconciliation, reconcile
 from gateway.mirror.source import Receipts
 from gateway.mirror.write import load_cursor
-from gateway.settings import Settings
+from gateway.settings import load_settings
 
 ATTEMPTS = 30
 """Times the comparison is tried again because the serving mirror moved on in between."""
@@ -38,23 +40,29 @@ class Opened:
 
 
 @contextmanager
-def open_gateway(data: Path, chain_url: str | None, database_url: str | None) -> Iterator[Opened]:
+def open_gateway(data: Path | None, chain_url: str | None, database_url: str | None) -> Iterator[Opened]:
     """Open what a data folder belongs to, for reading.
 
     Raises:
-        FormatError: there is no deployment in the folder, or no chain is named.
+        FormatError: there is no deployment in the folder.
+        CommandFailure: no chain is named, or there is no folder or no database.
         FatalChainError: the node is on another chain.
     """
-    settings, folder = Settings(data=data), DataFolder(data)
+    settings = load_settings(data, chain_url=chain_url, database_url=database_url)
+    folder, url, secret = DataFolder(settings.data), settings.chain_url, settings.database_url
     reset_recursion_limit()
-    url = chain_url or settings.chain_url
     if url is None:
-        raise FormatError("--chain-url", "is needed: the ready line of tongyi serve names it as rpc")
+        raise CommandFailure(
+            "--chain-url：必须给出，见 tongyi serve 就绪行中的 rpc",
+            "--chain-url is needed: the ready line of tongyi serve names it as rpc",
+            EXIT_USAGE,
+        )
+    require_folder(folder)
     if not folder.deployment.exists():
         raise FormatError(folder.deployment.name, "is not in the data folder")
     deployment = load_deployment(folder.deployment)
-    secret = settings.database_url
-    address = database_url or (secret.get_secret_value() if secret else sqlite_url(folder.database))
+    address = secret.get_secret_value() if secret else sqlite_url(folder.database)
+    require_database(address)
     with ExitStack() as stack:
         client = EvmClient(
             url, expected_chain_id=deployment.chain_id, expected_genesis=deployment.genesis_hash
@@ -66,7 +74,7 @@ def open_gateway(data: Path, chain_url: str | None, database_url: str | None) ->
 
 
 def run_rebuild(
-    data: Path,
+    data: Path | None,
     into: str,
     chain_url: str | None,
     database_url: str | None,
@@ -107,7 +115,7 @@ def run_rebuild(
         raise FatalChainError("the mirror never stood still long enough to compare")
 
 
-def run_reconcile(data: Path, chain_url: str | None, database_url: str | None) -> Reconciliation:
+def run_reconcile(data: Path | None, chain_url: str | None, database_url: str | None) -> Reconciliation:
     """Compare every mirrored balance, lock and cursor, and their sum, with the contract's storage."""
     with open_gateway(data, chain_url, database_url) as opened:
         deployed = opened.deployment

@@ -6,30 +6,66 @@ import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
+from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from chain.errors import NotaryError
+from chain.canonical import JsonValue
+from gateway.command_failures import EXIT_CANNOT, EXIT_PENDING, EXIT_USAGE, CommandFailure
 from gateway.data_folder import write_durably
 
+MOST_KEY_BYTES = 4_096
+"""Bytes read of a key file; a key is far shorter."""
 
-class GatewayRefused(NotaryError):
+
+class GatewayRefused(CommandFailure):
     """The gateway said no; ``code`` is its stable code, ``status`` the HTTP status."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
+    def __init__(self, status: int, code: str, detail: str, detail_zh: str) -> None:
+        pending = code == "proof.pending"
+        super().__init__(
+            f"{code}：{detail_zh}", f"{code}: {detail}", EXIT_PENDING if pending else EXIT_CANNOT
+        )
         self.status = status
         self.code = code
+
+
+def check_address(gateway: str) -> str:
+    """Return a gateway's address. Raises CommandFailure (usage) where no request could be sent to it."""
+    try:
+        parts = urlsplit(gateway)
+        reachable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        httpx2.URL(gateway)
+    except (ValueError, httpx2.InvalidURL):
+        reachable = False
+    if not reachable:
+        raise CommandFailure(
+            "--gateway：不是 http://主机:端口 形式的地址",
+            "--gateway: not an address such as http://host:port",
+            EXIT_USAGE,
+        )
+    return gateway
+
+
+def read_key(file: Path) -> str:
+    """Return the API key in a file. Raises OSError, or CommandFailure where it holds none."""
+    try:
+        key = file.read_bytes()[:MOST_KEY_BYTES].decode("ascii").strip()
+    except UnicodeDecodeError:
+        key = ""
+    if not key.isprintable() or not key or " " in key:
+        raise CommandFailure(f"{file}：不是 API 密钥文件", f"{file}: holds no API key")
+    return key
 
 
 class Remote:
     """One gateway with one key."""
 
     def __init__(self, gateway: str, key_file: Path) -> None:
-        key = key_file.read_text("ascii").strip()
         self._http = httpx2.Client(
-            base_url=gateway,
-            headers={"authorization": f"Bearer {key}"},
+            base_url=check_address(gateway),
+            headers={"authorization": f"Bearer {read_key(key_file)}"},
             timeout=30.0,
             follow_redirects=False,
         )
@@ -38,8 +74,9 @@ class Remote:
         headers = {} if key is None else {"idempotency-key": f'"{key}"'}
         response = self._http.request(method, path, json=body, headers=headers)
         if response.status_code >= 400:
-            problem = response.json()
-            raise GatewayRefused(response.status_code, str(problem["code"]), str(problem["detail"]))
+            raise _refused(response)
+        if response.status_code >= 300:
+            raise _not_an_answer()
         return response
 
     def add_key(self, name: str, scopes: Sequence[str], chapter: str | None) -> dict[str, str]:
@@ -47,17 +84,24 @@ class Remote:
         body: dict[str, object] = {"name": name, "scopes": list(scopes)}
         if chapter is not None:
             body["chapter"] = chapter
-        made: dict[str, str] = self._ask("POST", "/v1/keys", body, secrets.token_hex(16)).json()
-        return made
+        made = _object(self._ask("POST", "/v1/keys", body, secrets.token_hex(16)))
+        if not {"id", "secret"} <= made.keys():
+            raise _not_an_answer()
+        return {name: str(value) for name, value in made.items()}
 
     def list_keys(self) -> list[dict[str, str | None]]:
         """Return what is kept of every key."""
-        found: list[dict[str, str | None]] = self._ask("GET", "/v1/keys").json()["keys"]
-        return found
+        found = _object(self._ask("GET", "/v1/keys")).get("keys")
+        wanted = {"id", "name", "chapter", "scopes", "revoked_at"}
+        if not isinstance(found, list) or not all(
+            isinstance(key, dict) and wanted <= key.keys() for key in found
+        ):
+            raise _not_an_answer()
+        return cast("list[dict[str, str | None]]", found)
 
     def revoke_key(self, key_id: str) -> None:
         """End a key."""
-        self._ask("DELETE", f"/v1/keys/{key_id}")
+        self._ask("DELETE", f"/v1/keys/{quote(key_id, safe='')}")
 
     def export(self, entry_id: str, into: Path, disclose: str | None, patience: float) -> int:
         """Write an entry's proof file, waiting while it is pending; return its size in bytes.
@@ -66,10 +110,10 @@ class Remote:
             GatewayRefused: ``proof.pending`` after ``patience`` seconds, or any other refusal.
         """
         deadline = time.monotonic() + patience
-        query = "" if disclose is None else f"?disclose={disclose}"
+        query = "" if disclose is None else f"?disclose={quote(disclose, safe=',*')}"
         while True:
             try:
-                content = self._ask("GET", f"/v1/entries/{entry_id}/proof{query}").content
+                content = self._ask("GET", f"/v1/entries/{quote(entry_id, safe='')}/proof{query}").content
             except GatewayRefused as refused:
                 if refused.code != "proof.pending" or time.monotonic() > deadline:
                     raise
@@ -77,3 +121,32 @@ class Remote:
                 continue
             write_durably(into, content)
             return len(content)
+
+
+def _not_an_answer() -> CommandFailure:
+    return CommandFailure(
+        "应答并非来自网关，请核对 --gateway", "the answer is not a gateway's: check --gateway"
+    )
+
+
+def _object(response: httpx2.Response) -> dict[str, JsonValue]:
+    try:
+        answer = response.json()
+    except ValueError:
+        raise _not_an_answer() from None
+    if not isinstance(answer, dict):
+        raise _not_an_answer()
+    return answer
+
+
+def _refused(response: httpx2.Response) -> GatewayRefused:
+    """Return the refusal an answer is; one that is no problem document is named by its status alone."""
+    try:
+        problem = _object(response)
+        code, detail = str(problem["code"]), str(problem["detail"])
+        return GatewayRefused(response.status_code, code, detail, str(problem.get("detail_zh", detail)))
+    except (CommandFailure, KeyError):
+        status = f"HTTP {response.status_code}"
+        return GatewayRefused(
+            response.status_code, status, "the answer is not a gateway's", "应答并非来自网关"
+        )

@@ -9,23 +9,19 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from chain.errors import NotaryError
-
-EXIT_USAGE = 2
-EXIT_CANNOT = 4
-
-Data = Annotated[Path, typer.Option("--data", help="Folder of the gateway, the same for all its processes.")]
-ChainUrl = Annotated[str | None, typer.Option("--chain-url", help="JSON-RPC address of a running chain.")]
-DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="PostgreSQL URL.")]
+from gateway.command_failures import EXIT_USAGE, CommandFailure
+from gateway.command_options import ChainUrl, Data, DatabaseUrl, Host, Port
 
 _HELP = {
-    "sequencer": "Lead the log: give every entry its place, sign checkpoints; others stand by.",
-    "outbox": "Lead the outbox: settle and send transactions; others stand by.",
-    "anchor": "Lead the anchors: post checkpoints and keep their evidence; others stand by.",
+    "sequencer": "Lead the log: give every entry its place, sign checkpoints; others stand by. "
+    "主持日志：为每条记录定序并签署检查点；其他进程待命。",
+    "outbox": "Lead the outbox: settle and send transactions; others stand by. "
+    "主持发件箱：结算并发送交易；其他进程待命。",
+    "anchor": "Lead the anchors: post checkpoints and keep their evidence; others stand by. "
+    "主持锚定：提交检查点并保存其证据；其他进程待命。",
 }
 
 
@@ -39,23 +35,27 @@ def add_role_commands(app: typer.Typer, mirror_app: typer.Typer) -> None:
 
 def mirror(
     context: typer.Context,
-    data: Data = Path(".tongyi"),
+    data: Data = None,
     chain_url: ChainUrl = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Lead the mirror: follow the chain into SQL; others stand by. Or one of its commands."""
+    """Lead the mirror: follow the chain into SQL; others stand by. Or one of its commands.
+    主持镜像：把链同步到 SQL；其他进程待命。或运行其子命令。
+    """
     if context.invoked_subcommand is None:
         _run("mirror", data, chain_url, database_url)
 
 
 def api(
-    data: Data = Path(".tongyi"),
-    port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = 0,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    data: Data = None,
+    port: Port = None,
+    host: Host = None,
     chain_url: ChainUrl = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Answer HTTP beside separate processes; prints one JSON line when ready. Several may run."""
+    """Answer HTTP beside separate processes; prints one JSON line when ready. Several may run.
+    在各进程之外应答 HTTP；就绪时输出一行 JSON；可运行多个。
+    """
     from gateway.settings import load_settings
 
     settings = load_settings(data, host=host, port=port, chain_url=chain_url, database_url=database_url)
@@ -63,53 +63,47 @@ def api(
     _require("api", settings.chain_url, secret.get_secret_value() if secret else None)
     from gateway.api_role import run_api
 
-    try:
-        run_api(settings, _print_line)
-    except (NotaryError, OSError) as error:
-        raise _failed(error, EXIT_CANNOT) from None
+    run_api(settings, _print_line)
 
 
 def _role_command(name: str) -> Callable[..., None]:
-    def run(
-        data: Data = Path(".tongyi"), chain_url: ChainUrl = None, database_url: DatabaseUrl = None
-    ) -> None:
+    def run(data: Data = None, chain_url: ChainUrl = None, database_url: DatabaseUrl = None) -> None:
         _run(name, data, chain_url, database_url)
 
     return run
 
 
-def _run(name: str, data: Path, chain_url: str | None, database_url: str | None) -> None:
+def _run(name: str, data: Path | None, chain_url: str | None, database_url: str | None) -> None:
     from gateway.settings import load_settings
 
-    settings = load_settings(data, host="127.0.0.1", port=0, chain_url=chain_url, database_url=database_url)
+    settings = load_settings(data, chain_url=chain_url, database_url=database_url)
     secret = settings.database_url
     _require(name, settings.chain_url, secret.get_secret_value() if secret else None)
     from gateway.leadership import Role
     from gateway.roles import run_role
 
-    try:
-        run_role(Role(name), settings, _print_line)
-    except (NotaryError, OSError) as error:
-        raise _failed(error, EXIT_CANNOT) from None
+    run_role(Role(name), settings, _print_line)
 
 
 def _require(name: str, chain_url: str | None, database_url: str | None) -> None:
     """End with exit code 2 unless the process has what several processes can share."""
     if database_url is None or not database_url.startswith("postgres"):
-        got = "none was given" if database_url is None else "this is another database"
-        raise _failed(
-            f"--database-url: tongyi {name} needs PostgreSQL, {got}; SQLite serves tongyi serve alone",
+        none = database_url is None
+        raise CommandFailure(
+            f"--database-url：tongyi {name} 需要 PostgreSQL，{'没有给出' if none else '所给是另一种数据库'}；"
+            "SQLite 只能用于 tongyi serve",
+            f"--database-url: tongyi {name} needs PostgreSQL, "
+            f"{'none was given' if none else 'this is another database'}; SQLite serves tongyi serve alone",
             EXIT_USAGE,
         )
     if chain_url is None:
-        raise _failed(f"--chain-url: tongyi {name} needs a running chain (tongyi chain up)", EXIT_USAGE)
+        raise CommandFailure(
+            f"--chain-url：tongyi {name} 需要运行中的链（tongyi chain up）",
+            f"--chain-url: tongyi {name} needs a running chain (tongyi chain up)",
+            EXIT_USAGE,
+        )
 
 
 def _print_line(line: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
-
-
-def _failed(error: Exception | str, code: int) -> typer.Exit:
-    typer.echo(f"✗ {error}", err=True)
-    return typer.Exit(code)

@@ -1,9 +1,9 @@
 """The whole gateway in one process: what is opened in which order, and closed in the other.
 
-Start: folder lock, embedded chain, node, database and migrations, keys, log (genesis entry), contracts,
-trust root, ledger, then the loops (anchor, evidence, settle, outbox, mirror, due steps), then HTTP. Stop:
-HTTP drains, the loops end, the ledger answers and publishes what waits, the chain writes its state. Nothing
-that matters is only in memory, so any of these steps may be a crash instead.
+Start: address, folder lock, embedded chain, node, database and migrations, keys, log (genesis entry),
+contracts, trust root, ledger, then the loops (anchor, evidence, settle, outbox, mirror, due steps), then
+HTTP. Stop: HTTP drains, the loops end, the ledger answers and publishes what waits, the chain writes its
+state. Nothing that matters is only in memory, so any of these steps may be a crash instead.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class Gateway:
         self._settings = settings
         self._exit = ExitStack()
         self._workers = Workers(self._on_fault)
-        self._front = Front()
+        self._front = Front(settings)
+        self._exit.callback(self._front.close)
 
     def start(self) -> None:
         """Open everything up to the HTTP server.

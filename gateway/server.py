@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway.command_failures import CommandFailure
+
 DRAIN_SECONDS = 10
 """How long requests in flight may take after a stop was asked for."""
 BACKLOG = 2048
@@ -17,16 +19,25 @@ IDLE_SECONDS = 30
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one.
+    """Return a bound socket that does not listen yet; port 0 takes a free one.
+
+    Callers are turned away until the server listens, which is when it can answer.
 
     Raises:
-        OSError: the address is taken or not ours.
+        CommandFailure: the address is taken or not ours.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except (OSError, UnicodeError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise CommandFailure(
+            f"--host {host} --port {port}：无法监听此地址（{reason}）",
+            f"--host {host} --port {port}: this address cannot be listened on ({reason})",
+        ) from None
     listener.setblocking(False)
     return listener
 

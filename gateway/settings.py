@@ -1,4 +1,4 @@
-"""Everything that can be set from outside: environment ``TONGYI_*``, then options of the commands.
+"""Everything that can be set from outside: environment ``TONGYI_*``, over it the options of the commands.
 
 Holds values only; nothing is opened or read here beyond the environment.
 """
@@ -7,18 +7,43 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from chain.errors import NotaryError
+from gateway.reason_words.validation import validation_reason
+
+DATA_FOLDER = Path(".tongyi")
+"""Folder of a gateway where none is named."""
+
+
+class SettingRefused(NotaryError):
+    """A setting has a value outside its limits: ``name`` is the variable or option, ``reason`` the limit.
+
+    The value itself is not kept: a setting may hold a secret.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
     """One gateway's settings; each name reads from the environment as ``TONGYI_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="TONGYI_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TONGYI_", extra="ignore", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     # --- where things are --------------------------------------------------------------------------------
-    data: Path = Path(".tongyi")
+    data: Path = DATA_FOLDER
     """Folder of everything this gateway keeps; one gateway holds its lock."""
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
@@ -88,17 +113,41 @@ class Settings(BaseSettings):
     """Where a simulated gateway's clock stands first; it moves by ``POST /v1/simulation/clock`` alone."""
 
     # --- logs --------------------------------------------------------------------------------------------
-    log_level: str = "INFO"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
+    ] = "INFO"
 
 
 def load_settings(
-    data: Path, *, host: str, port: int, chain_url: str | None, database_url: str | None
+    data: Path | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    chain_url: str | None = None,
+    database_url: str | None = None,
+    block_time: float | None = None,
 ) -> Settings:
-    """Return the environment's settings with a command's options on top; None leaves the environment's."""
-    settings = Settings(data=data, host=host, port=port)
-    changes: dict[str, object] = {}
-    if chain_url is not None:
-        changes["chain_url"] = chain_url
-    if database_url is not None:
-        changes["database_url"] = SecretStr(database_url)
-    return settings.model_copy(update=changes)
+    """Return the environment's settings with a command's options over them; None leaves the environment's.
+
+    Raises:
+        SettingRefused: a value is outside its limits; the first one is named.
+    """
+    options: dict[str, object | None] = {
+        "data": data,
+        "host": host,
+        "port": port,
+        "chain_url": chain_url,
+        "database_url": None if database_url is None else SecretStr(database_url),
+        "block_time": block_time,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        reason = validation_reason(fault["type"], fault.get("ctx") or {})
+    except SettingsError:
+        name, reason = "settings", "not accepted"
+    shown = "--" + name.replace("_", "-") if name in given else f"TONGYI_{name.upper()}"
+    raise SettingRefused(shown, reason)

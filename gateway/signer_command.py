@@ -5,33 +5,28 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from chain.errors import NotaryError
-
-EXIT_CANNOT = 4
+from gateway.command_options import AsJson, Data
 
 
-def signers(
-    data: Annotated[Path, typer.Option("--data", help="Folder of the gateway.")] = Path(".tongyi"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
-    """List the roles, the kind of place of each one's key (keystore, environment, remote) and its address."""
+def signers(data: Data = None, as_json: AsJson = False) -> None:
+    """List the roles, the kind of place of each one's key (keystore, environment, remote) and its address.
+    列出各角色、其密钥的位置（密钥文件、环境变量、远程服务）和地址。
+    """
     from gateway.data_folder import DataFolder
+    from gateway.data_present import require_folder
     from gateway.keys import ROLES, KeyFolder
-    from gateway.settings import Settings
+    from gateway.settings import load_settings
     from gateway.signer_places import OutsideSigners, parse_places
 
-    try:
-        places = parse_places(Settings(data=data).signers.get_secret_value(), ROLES)
-        outside = OutsideSigners(places, os.environ, keep=True)
-        found = KeyFolder(DataFolder(data).keys, outside=outside).list_roles()
-    except (NotaryError, OSError) as error:
-        typer.echo(f"✗ {error}", err=True)
-        raise typer.Exit(EXIT_CANNOT) from None
+    settings = load_settings(data)
+    folder = DataFolder(settings.data)
+    require_folder(folder)
+    places = parse_places(settings.signers.get_secret_value(), ROLES)
+    outside = OutsideSigners(places, os.environ, keep=True)
+    found = KeyFolder(folder.keys, outside=outside).list_roles()
     if as_json:
         typer.echo(json.dumps([asdict(key) for key in found]))
         return

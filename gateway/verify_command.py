@@ -32,6 +32,12 @@ EXIT_USAGE = 2
 TRUST_ROOT_VARIABLE = "TONGYI_TRUST_ROOT"
 TRUST_ROOT_FILE = "trust_root.json"
 
+NO_TRUST_ROOT = (
+    "✗ 没有信任根，无法核验：请用 --trust-root 给出您已有的信任根文件 / "
+    "no trust root, so nothing can be checked: pass the one you already have by --trust-root"
+)
+"""What is said where neither an option, the environment nor the folder names one."""
+
 _WORST_FIRST = (1, EXIT_USAGE, 4, 3, 0)
 _MAX_FILE = MAX_PROOF_FILE_SIZE
 
@@ -53,6 +59,9 @@ def run_verify(
         trust_root = _load_trust_root(trust_root_path)
     except OSError as error:
         return _complain(f"读不到信任根 / cannot read the trust root: {error.strerror or 'unreadable'}")
+    if not trust_root:
+        # The verdict says only that there is none.
+        _complain(NO_TRUST_ROOT)
     codes = set()
     for path in paths:
         try:

@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 
 from chain.errors import FormatError, NotaryError
-
-EXIT_USAGE = 2
-EXIT_CANNOT = 4
+from gateway.command_failures import EXIT_CANNOT, EXIT_USAGE, describe_failure
+from gateway.command_line import say
 
 
 def witness(
@@ -45,13 +44,12 @@ def witness(
     ] = False,
 ) -> None:
     """Witness logs: cosign a checkpoint only if it extends what was cosigned before (C2SP tlog-witness).
-
     为日志作见证：只联署由先前联署的检查点延伸而来的检查点，因此日志无法改写历史或给不同的人看不同的内容。
 
     Needs no chain and no ledger. Whoever runs it should not be whoever runs the log.
     不需要链，也不需要账本数据库；运行者不应是日志的运行者。
     """
-    from gateway.settings import Settings
+    from gateway.settings import load_settings
     from gateway.telemetry import configure_logging
     from gateway.witness.process import WitnessProcess, WitnessSettings, read_logs
 
@@ -59,7 +57,7 @@ def witness(
         settings = WitnessSettings(data, read_logs(policy, log or ()), name, host, port)
     except (FormatError, OSError) as error:
         raise _failed(error, EXIT_USAGE) from None
-    configure_logging(Settings(data=data).log_level)
+    configure_logging(load_settings(data).log_level)
     try:
         process = WitnessProcess(settings)
     except (NotaryError, OSError) as error:
@@ -80,5 +78,5 @@ def _say(line: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def _failed(error: Exception, code: int) -> typer.Exit:
-    typer.echo(f"✗ {error}", err=True)
+    say(describe_failure(error))
     return typer.Exit(code)

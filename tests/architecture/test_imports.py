@@ -90,7 +90,7 @@ TABLE = (
     row("gateway.errors", f"{PURE} gateway.error_codes gateway.reason_words"),
     row("gateway.db", PURE, "sqlalchemy alembic pysqlite3"),
     row("gateway.telemetry", "", "structlog prometheus_client starlette"),
-    row("gateway.settings", PURE, "pydantic pydantic_settings"),
+    row("gateway.settings", f"{PURE} gateway.reason_words", "pydantic pydantic_settings"),
     row("gateway.rules", PURE, pure=True),
     # gateway: the machinery. Mirror and outbox do not know each other; nobody here knows a use case.
     row("gateway.outbox", f"chain gateway.rules {GROUND}", f"{STORE} eth_abi"),
@@ -131,21 +131,25 @@ TABLE = (
     row("gateway.leadership gateway.leadership_tables", f"{PURE} {GROUND}", STORE),
     row("gateway.roles gateway.api_role", "chain gateway", STORE),
     row("gateway.data_folder", PURE),
-    row("gateway.heap gateway.rates"),
+    row("gateway.heap gateway.rates gateway.version"),
     row("gateway.keys gateway.log_key gateway.signer_places", "chain gateway", "cryptography"),
     row(
         "gateway.cli gateway.role_commands gateway.signer_command gateway.doctor_command "
         "gateway.witness_command "
-        "gateway.import_command",
+        "gateway.import_command gateway.import_report gateway.check_commands gateway.key_commands "
+        "gateway.command_options gateway.command_line",
         "chain gateway",
         "typer rich httpx2",
     ),
     row("gateway.chain_commands gateway.verify_command gateway.import_source", "chain gateway"),
-    row("gateway.mirror_commands", "chain gateway"),
+    row("gateway.mirror_commands gateway.import_judging gateway.command_failures", "chain gateway"),
+    row("gateway.command_words", "gateway.reason_words", pure=True),
+    row("gateway.data_present", "gateway"),
     row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
     row("gateway.fsck_command", "chain gateway", "sqlalchemy"),
     row("gateway.remote_commands", "chain gateway", "httpx2"),
-    row("gateway.import_mapping gateway.import_state", "chain gateway.rules"),
+    row("gateway.import_mapping", "chain gateway.rules"),
+    row("gateway.import_state", "gateway.command_failures"),
     # scripts: above both.
     row("scripts", "chain gateway", "rich sqlalchemy alembic cryptography httpx2 pandas pymerkle web3"),
 )
@@ -156,9 +160,14 @@ ONLY_HERE = {
     "web3": {"scripts"},
     "uvicorn": {"gateway.server"},
     "typer": {
+        "gateway.check_commands",
         "gateway.cli",
+        "gateway.command_line",
+        "gateway.command_options",
         "gateway.doctor_command",
         "gateway.import_command",
+        "gateway.import_report",
+        "gateway.key_commands",
         "gateway.role_commands",
         "gateway.signer_command",
         "gateway.witness_command",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +22,260 @@ from tests.integration.serving import Serving
 
 TONGYI = str(Path(sys.executable).parent / "tongyi")
 COMMANDS = (
-    *("serve", "verify", "deploy", "reconcile", "fsck", "import", "doctor", "bench"),
-    *("chain up", "mirror rebuild", "keys add", "keys list", "keys revoke", "export evidence"),
+    *("serve", "verify", "deploy", "reconcile", "fsck", "import", "doctor", "recover", "witness"),
+    *("chain up", "mirror rebuild", "keys add", "keys list", "keys revoke", "keys signers"),
+    *("export evidence", "api", "sequencer", "mirror", "outbox", "anchor"),
 )
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
-def tongyi(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([TONGYI, *arguments], capture_output=True, text=True, timeout=120)
+def tongyi(
+    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TONGYI, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def test_the_version_is_the_packages() -> None:
+    done = tongyi("--version")
+    assert (done.returncode, done.stdout) == (0, f"tongyi {version('tongyi-notary')}\n")
+
+
+def test_the_help_gives_the_exit_codes_and_every_command_in_both_languages() -> None:
+    done = tongyi("--help", env={"COLUMNS": "400"})
+    assert "Exit codes: 0 pass, 1 mismatch, 2 usage, 3 pending, 4 cannot" in done.stdout
+    assert "退出码：0 通过，1 不符，2 用法错误，3 待定，4 无法核验或无法运行" in done.stdout
+    named = re.split(r"\n│ (?=[a-z])", done.stdout.partition("─ Commands ")[2])[1:]
+    assert len(named) >= 18 and all(map(CHINESE.search, named)), named
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     done = tongyi(*command.split(), "--help")
     assert done.returncode == 0 and "usage: " in done.stdout.casefold()
+    assert CHINESE.search(done.stdout)
+
+
+GATEWAY = ("--gateway", "http://127.0.0.1:1")
+KEY = ("--key-file", "key")
+REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
+    # name: arguments (and NAME=value of the environment before them), exit code, Chinese, English
+    "port too high": ("serve --port 99999", 2, "--port：大于 65535", "--port: more than 65535"),
+    "port below 0": ("serve --port -1", 2, "--port：小于 0", "--port: less than 0"),
+    "api port": ("api --port 99999", 2, "--port：大于 65535", "--port: more than 65535"),
+    "port in the environment": (
+        "TONGYI_PORT=70000 serve", 2, "TONGYI_PORT：大于 65535", "TONGYI_PORT: more than 65535",
+    ),
+    "block time below 0": (
+        "TONGYI_BLOCK_TIME=-3 serve", 2, "TONGYI_BLOCK_TIME：不大于 0", "TONGYI_BLOCK_TIME: not more than 0",
+    ),
+    "depth is no number": (
+        "TONGYI_FINALITY_DEPTH=x serve", 2, "TONGYI_FINALITY_DEPTH：不是整数",
+        "TONGYI_FINALITY_DEPTH: not an integer",
+    ),
+    "start is no time": (
+        "TONGYI_SIMULATION_START=garbage fsck", 2,
+        "TONGYI_SIMULATION_START：不是 2027-01-01T00:00:00Z 这样的时间",
+        "TONGYI_SIMULATION_START: not a time such as 2027-01-01T00:00:00Z",
+    ),
+    "log level": (
+        "TONGYI_LOG_LEVEL=loud serve", 2,
+        "TONGYI_LOG_LEVEL：不是下列之一：DEBUG、INFO、WARNING、ERROR 或 CRITICAL",
+        "TONGYI_LOG_LEVEL: not one of DEBUG, INFO, WARNING, ERROR or CRITICAL",
+    ),
+    "chain's block time": (
+        "chain up --block-time -4", 2, "--block-time：不大于 0", "--block-time: not more than 0",
+    ),
+    "chain's block time is no number": (
+        "chain up --block-time nan", 2, "--block-time：数字不是有限值", "--block-time: number is not finite",
+    ),
+    "database does not answer": (
+        "serve --data made --database-url postgresql://user:hunter2@127.0.0.1:1/x", 4,
+        "数据库无法打开或使用（OperationalError）",
+        "the database cannot be opened or used (OperationalError)",
+    ),
+    "database url": (
+        "fsck --data whole --database-url foo", 2, "不是数据库 URL", "not the URL of a database",
+    ),
+    "another database": (
+        "fsck --data whole --database-url mysql://a/b", 2, "database url 为 mysql，应为 sqlite or postgresql",
+        "database url: got mysql, want sqlite or postgresql",
+    ),
+    "fsck of a typo": ("fsck --data typo", 4, "没有此数据目录", "there is no such data folder"),
+    "fsck of an empty folder": (
+        "fsck --data empty", 4, "不是网关的数据目录（缺少 log.json）",
+        "holds no gateway's data (log.json is missing)",
+    ),
+    "fsck without its database": ("fsck --data whole", 4, "没有数据库", "there is no database"),
+    "fsck with a file missing": (
+        "fsck --data whole --database-url sqlite:///none.sqlite3", 4, "没有数据库", "there is no database",
+    ),
+    "signers of a typo": ("keys signers --data typo", 4, "没有此数据目录", "there is no such data folder"),
+    "rebuild of a typo": (
+        "mirror rebuild --into foo --chain-url http://127.0.0.1:1 --data typo", 4, "没有此数据目录",
+        "there is no such data folder",
+    ),
+    "rebuild without a chain": (
+        "mirror rebuild --into foo", 2, "--chain-url：必须给出",
+        "--chain-url is needed",
+    ),
+    "gateway does not answer": (
+        ("keys", "list", *KEY, *GATEWAY), 4, "对方没有应答（ConnectError）",
+        "the other side does not answer (ConnectError)",
+    ),
+    "export from nowhere": (
+        ("export", "evidence", "x", *KEY, *GATEWAY), 4, "对方没有应答（ConnectError）",
+        "the other side does not answer (ConnectError)",
+    ),
+    "gateway is no address": (
+        "keys list --key-file key --gateway nonsense", 2, "--gateway：不是 http://主机:端口 形式的地址",
+        "--gateway: not an address such as http://host:port",
+    ),
+    "import to no address": (
+        "import in.csv --key-file key --gateway nonsense", 2, "--gateway：不是 http://主机:端口 形式的地址",
+        "--gateway: not an address such as http://host:port",
+    ),
+    "binary key": (
+        ("keys", "list", "--key-file", "binary"), 4, "不是 API 密钥文件",
+        "binary: holds no API key",
+    ),
+    "empty key": (
+        ("keys", "list", "--key-file", "in.empty"), 4, "不是 API 密钥文件",
+        "in.empty: holds no API key",
+    ),
+    "no key": (
+        ("keys", "list", "--key-file", "typo"), 4, "typo：无法读写（No such file or directory）",
+        "typo: No such file or directory",
+    ),
+    "import with a binary key": (
+        "import in.csv --key-file binary", 4, "不是 API 密钥文件", "binary: holds no API key",
+    ),
+    "import with a folder as key": (
+        "import in.csv --key-file empty", 4, "empty：无法读写（Is a directory）", "empty: Is a directory",
+    ),
+    "import with a folder as mapping": (
+        "import in.csv --mapping empty --key-file key", 4, "empty：无法读写（Is a directory）",
+        "empty: Is a directory",
+    ),
+    "import with a binary mapping": (
+        "import in.csv --mapping binary --key-file key", 2, "不是 UTF-8", "not UTF-8",
+    ),
+    "import of a binary file": (
+        "import binary --format csv --key-file key", 2,
+        "binary：不是 UTF-8 文本",
+        "binary: is not UTF-8 text",
+    ),
+    "statements": (
+        "verify statement in.csv", 4, "本版本不能核验对账单", "statements cannot be checked by this version",
+    ),
+    "recovery": (
+        "recover", 4, "本版本不能凭日志重建数据库",
+        "this version does not rebuild a database from the log",
+    ),
+    "language": ("verify in.csv --lang fr", 2, "--lang 为 zh、en 或 both", "--lang is zh, en or both"),
+    "unknown option": ("serve --colour", 2, "没有选项 --colour", "No such option: --colour"),
+    "unknown command": ("dance", 2, "没有此命令", "No such command 'dance'"),
+    "nothing to verify": ("verify", 2, "缺少 'files'", "Missing argument 'files'"),
+    "host": (
+        "serve --host 192.0.2.1 --data made", 4,
+        "--host 192.0.2.1 --port 0：无法监听此地址（Cannot assign requested address）",
+        "--host 192.0.2.1 --port 0: this address cannot be listened on (Cannot assign requested address)",
+    ),
+}  # fmt: skip
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refused_command_says_why_in_both_languages(name: str, tmp_path: Path) -> None:
+    given, code, chinese, english = REFUSALS[name]
+    arguments = list(given.split() if isinstance(given, str) else given)
+    env = {}
+    while "=" in arguments[0]:
+        variable, _, value = arguments.pop(0).partition("=")
+        env[variable] = value
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "whole" / "keys").mkdir(parents=True)
+    for file, content in {
+        "key": b"ty_live_" + b"a" * 32,
+        "binary": bytes(range(128, 256)),
+        "in.csv": b"type\nx\n",
+        "in.empty": b"",
+        "whole/keys/log.json": b"{}",
+        "whole/keys/password": b"x",
+    }.items():
+        (tmp_path / file).write_bytes(content)
+    before = files_below(tmp_path)
+    done = tongyi(*arguments, cwd=tmp_path, env=env)
+    assert done.returncode == code, done.stderr
+    assert chinese in done.stderr and english in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and "hunter2" not in done.stderr
+    if "made" not in arguments or name == "host":
+        assert files_below(tmp_path) == before
+
+
+def test_a_debug_switch_shows_the_traceback(tmp_path: Path) -> None:
+    done = tongyi("--debug", "fsck", "--data", str(tmp_path / "typo"))
+    assert done.returncode == 1 and "Traceback" in done.stderr
+
+
+class Garbage(BaseHTTPRequestHandler):
+    """Answers like a broken proxy: by the first part of the path a status and a body that is no problem."""
+
+    def do_GET(self) -> None:
+        status, body = {"/a": (502, b"<html>"), "/b": (200, b"[1]"), "/c": (302, b"")}[self.path[:2]]
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("a", "HTTP 502：应答并非来自网关 / HTTP 502: the answer is not a gateway's"),
+        ("b", "应答并非来自网关，请核对 --gateway / the answer is not a gateway's: check --gateway"),
+        ("c", "应答并非来自网关，请核对 --gateway / the answer is not a gateway's: check --gateway"),
+    ],
+)
+def test_an_answer_of_something_else_is_said_to_be_one(tmp_path: Path, place: str, words: str) -> None:
+    (tmp_path / "key").write_text("ty_live_" + "a" * 32)
+    with HTTPServer(("127.0.0.1", 0), Garbage) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}/{place}"
+        done = tongyi("keys", "list", "--key-file", str(tmp_path / "key"), "--gateway", address)
+        server.shutdown()
+    assert (done.returncode, done.stderr.strip()) == (4, f"✗ {words}")
+
+
+def test_the_environment_is_heeded_and_an_option_wins(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        env = {"TONGYI_PORT": port, "TONGYI_DATA": str(tmp_path / "data"), "TONGYI_HOST": "127.0.0.1"}
+        done = tongyi("serve", cwd=tmp_path, env=env)
+        assert done.returncode == 4 and f"--host 127.0.0.1 --port {port}: this address" in done.stderr
+        # Found out before anything was made: no folder, no chain, no contracts.
+        assert files_below(tmp_path) == set()
+        done = tongyi("serve", "--host", "127.0.0.2", "--port", "x", env=env)
+        assert done.returncode == 2
+        done = tongyi("keys", "signers", env=env)
+        assert done.returncode == 4 and f"{tmp_path / 'data'}: there is no" in done.stderr
+        done = tongyi("keys", "signers", "--data", str(tmp_path), env=env)
+        assert done.returncode == 0
 
 
 def test_unknown_options_are_usage_errors() -> None:
@@ -45,10 +291,14 @@ def test_keys_are_made_listed_and_ended(serving: Serving) -> None:
         assert client.get("/v1/entries").status_code == 200
         listed = tongyi("keys", "list", *reach)
         assert made["id"] in listed.stdout and made["secret"] not in listed.stdout
-        assert tongyi("keys", "revoke", made["id"], *reach).returncode == 0
+        ended = tongyi("keys", "revoke", made["id"], *reach, "--json")
+        assert (ended.returncode, json.loads(ended.stdout)) == (0, {"id": made["id"], "revoked": True})
         assert client.get("/v1/entries").status_code == 401
     refused = tongyi("keys", "revoke", made["id"], *reach)
-    assert refused.returncode == 4 and "not_found" in refused.stderr
+    assert (refused.returncode, refused.stderr.strip()) == (
+        4,
+        "✗ not_found：此地址没有内容。 / not_found: There is nothing here.",
+    )
 
 
 def test_evidence_is_exported_and_verified(
@@ -75,7 +325,11 @@ def test_the_mirror_is_rebuilt_equal_and_reconciles(serving: Serving, tmp_path: 
     result = json.loads(done.stdout)
     assert result["equal"] and result["tables"]["mirror_blocks"] > 0
     again = tongyi("mirror", "rebuild", "--into", into, *reach)
-    assert again.returncode == 4 and "already mirrors" in again.stderr
+    assert again.returncode == 4 and "already mirrors" in again.stderr and "已镜像" in again.stderr
+    for into, code in (("foo", 2), ("sqlite:////dev/null/x", 4), (sqlite_url(tmp_path), 4)):
+        failed = tongyi("mirror", "rebuild", "--into", into, *reach)
+        assert (failed.returncode, failed.stdout) == (code, ""), failed.stderr
+        assert "数据库" in failed.stderr and "database" in failed.stderr and "Traceback" not in failed.stderr
     reconciled = json.loads(tongyi("reconcile", *reach).stdout)
     assert reconciled["mismatches"] == [] and reconciled["logs"] == 1
 

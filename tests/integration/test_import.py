@@ -175,7 +175,10 @@ def test_a_wrong_key_ends_the_import_and_records_nothing(
     before = gateway.entries()
     argv = [TONGYI, "import", str(path), "--gateway", gateway.url, "--key-file", str(key)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.strip()) == (4, "✗ the gateway refuses the batch: auth.invalid")
+    assert (done.returncode, done.stderr.strip()) == (
+        4,
+        "✗ 网关拒绝这一批：auth.invalid / the gateway refuses the batch: auth.invalid",
+    )
     assert gateway.entries() == before
 
 

@@ -166,24 +166,31 @@ def test_what_it_does_not_start_with(tmp_path: Path, witness: Witnessing) -> Non
     none = run("--data", data)
     assert (none.returncode, none.stderr) == (
         2,
-        "✗ log: no log is named: give a policy file with log lines, or vkeys\n",
+        "✗ log：没有指明日志：请给出含 log 行的策略文件或公钥"
+        " / log: no log is named: give a policy file with log lines, or vkeys\n",
     )
     wrong = run("--data", data, "--log", witness.vkey)
-    assert (wrong.returncode, wrong.stderr) == (2, "✗ log: is the key of a witness, not of a log\n")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "✗ log：是见证方的公钥，不是日志的公钥 / log: is the key of a witness, not of a log\n",
+    )
     (tmp_path / "policy").write_text("quorum nobody\n")
     bad = run("--data", data, "--policy", str(tmp_path / "policy"))
-    assert bad.returncode == 2 and bad.stderr.startswith("✗ policy line 1: ")
+    assert bad.returncode == 2 and " / policy line 1: " in bad.stderr
     taken = run("--data", str(witness.data), "--log", VKEY)
     assert taken.returncode == 4 and "another process uses this data folder" in taken.stderr
     (tmp_path / "gateway" / "keys").mkdir(parents=True)
     (tmp_path / "gateway" / "keys" / "log.json").write_text("{}")
     own = run("--data", str(tmp_path / "gateway"), "--log", VKEY)
-    assert (own.returncode, own.stderr) == (4, "✗ data: is a gateway's folder; a witness needs its own\n")
+    assert (own.returncode, own.stderr) == (
+        4,
+        "✗ data：是网关的目录；见证方需要自己的目录 / data: is a gateway's folder; a witness needs its own\n",
+    )
     assert witness.stop() == 0
     renamed = run("--data", str(witness.data), "--log", VKEY, "--name", "witness.example/other")
     assert (renamed.returncode, renamed.stderr) == (
         4,
-        "✗ name: is not the one this witness was made with\n",
+        "✗ name：与此见证方创建时的名称不同 / name: is not the one this witness was made with\n",
     )
 
 

@@ -88,7 +88,7 @@ def run_doctor(monkeypatch: pytest.MonkeyPatch, ok: bool, *argv: str) -> tuple[i
 def test_doctor_prints_the_fix_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_doctor(monkeypatch, False) == (
         1,
-        "✗ anvil       not found\n    needed for: the embedded chain\n    fix: run npm ci\n",
+        "✗ anvil       not found\n    用途 / needed for: the embedded chain\n    办法 / fix: run npm ci\n",
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from gateway import import_command as command
+from gateway.command_line import run_app
 from gateway.import_command import NDJSON, Sender, begin, encode_line, record_key, run_import, take_batches
 from gateway.import_mapping import RoundingRule
 from gateway.import_source import Record, Source
@@ -224,13 +226,26 @@ def test_the_state_file_reads_back(tmp_path: Path) -> None:
 def run_cli(*argv: str | Path) -> tuple[int, str, str]:
     app = typer.Typer()
     app.command()(command.import_file)
-    result = CliRunner().invoke(app, [str(part) for part in argv])
-    return result.exit_code, result.stdout, result.stderr
+    out, err = io.BytesIO(), io.BytesIO()
+    with (
+        redirect_stdout(io.TextIOWrapper(out, "utf-8", write_through=True)) as one,
+        redirect_stderr(io.TextIOWrapper(err, "utf-8", write_through=True)) as two,
+    ):
+        exit_code = run_app(app, [str(part) for part in argv], "tongyi import")
+        one.flush()
+        two.flush()
+    return exit_code, out.getvalue().decode(), err.getvalue().decode()
+
+
+GIFTS = (
+    "type,chapter,op.kind,op.from,op.to,op.amount:coins\n"
+    + ("gift.sent,3101-0001,transfer,acct_" + "1" * 40 + ",acct_" + "2" * 40 + ",{}\n") * 2
+)
 
 
 def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    path.write_text("type,op.amount:coins\ngift.sent,1.005\ngift.sent,2.00\n")
+    path.write_text(GIFTS.format("1.005", "2.00"))
     exit_code, out, _ = run_cli(path, "--dry-run", "--json", "--rounding", "half-up")
     assert exit_code == 0
     assert json.loads(out) == {
@@ -242,26 +257,68 @@ def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path) -> None:
         "rounding": "half-up",
         "dust": "-0.005",
         "dry_run": True,
+        "refusals": [],
     }
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv"]
 
 
 def test_a_dry_run_finds_bad_records(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    path.write_text("type,op.amount:coins\ngift.sent,1.005\n")
-    exit_code, out, _ = run_cli(path, "--dry-run")
+    path.write_text(GIFTS.format("1.00", "1.005"))
+    exit_code, out, err = run_cli(path, "--dry-run")
     assert exit_code == 1
     assert out.splitlines()[:2] == [
-        "1 records: 0 readable, 0 already there, 1 refused",
+        "2 条：1 可读取，0 先前已有，1 被拒绝 / 2 records: 1 readable, 0 already there, 1 refused",
         "  1 × import.bad_record",
     ]
+    assert err.splitlines() == [
+        "✗ 第 3 行，第 2 条 / line 3, record 2: import.bad_record: "
+        "op.amount：小于百分之一；选择舍入规则后方可接受"
+        " / op.amount: is finer than a hundredth; choose a rounding rule to take it"
+    ]
+
+
+def test_a_dry_run_judges_the_form_as_the_gateway_does(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("nonsense,header\n1,2\n")
+    exit_code, out, err = run_cli(path, "--dry-run", "--json")
+    assert (exit_code, json.loads(out)["codes"]) == (1, {"entry.unknown_field": 1})
+    assert json.loads(out)["refusals"] == [
+        {
+            "record": 1,
+            "line": 2,
+            "status": "refused",
+            "code": "entry.unknown_field",
+            "detail": "The field header is not part of this request.",
+            "detail_zh": "字段 header 不属于此请求。",
+        }
+    ]
+    exit_code, _, err = run_cli(path, "--dry-run")
+    assert (exit_code, err.strip()) == (
+        1,
+        "✗ 第 2 行，第 1 条 / line 2, record 1: entry.unknown_field: 字段 header 不属于此请求。"
+        " / The field header is not part of this request.",
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("in.txt", [], "say --format csv or --format ndjson, not 'txt'"),
-        ("in.csv", [], "--key-file is needed to send"),
+        (
+            "in.txt",
+            [],
+            "请用 --format csv 或 --format ndjson，不能用 'txt' / "
+            "say --format csv or --format ndjson, not 'txt'",
+        ),
+        ("in.csv", [], "发送需要 --key-file / --key-file is needed to send"),
+        *(
+            (
+                "in.csv",
+                ["--gateway", address],
+                "--gateway：不是 http://主机:端口 形式的地址 / --gateway: not an address such as http://host:port",
+            )
+            for address in ("nonsense", "ftp://a", "http://", "http://a:99999", "http://[::1", "http://a:x")
+        ),
     ],
 )
 def test_usage_errors_exit_2(tmp_path: Path, name: str, options: list[str], words: str) -> None:

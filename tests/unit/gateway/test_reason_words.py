@@ -13,11 +13,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core.core_schema import ErrorType
 
 from gateway import schemas
+from gateway.api import event_stream
 from gateway.app import validation_refusal
 from gateway.error_codes import CODES
 from gateway.errors import Refusal, problem_document
 from gateway.reason_words import PATTERNS, PROSE_CODES, UNKNOWN_ZH, WORDS, reason_zh
-from gateway.reason_words.validation import NOT_ACCEPTED, VALIDATION_REASONS, validation_reason
+from gateway.reason_words.validation import (
+    NOT_ACCEPTED,
+    PATTERN_REASONS,
+    VALIDATION_REASONS,
+    validation_reason,
+)
 from tests.unit.gateway.reason_sources import Found, Search, called, calls_in, parse_module, read_modules
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -107,7 +113,7 @@ def test_the_chinese_of_a_reason_is_chinese_with_the_same_parts(english: str) ->
         ("not 1", "不是 1"),
         ("not general or value_added", "不是 general 或 value_added"),
         ("not one of pool, fund or chapter", "不是下列之一：pool、fund 或 chapter"),
-        ("does not match ^acct_[0-9a-f]{40}$", "不符合格式 ^acct_[0-9a-f]{40}$"),
+        ("not a cursor as an earlier answer gave it", "不是先前应答给出的游标"),
         ("issue has no from", "issue 不带 from"),
         ("burn needs a to", "burn 必须带 to"),
         ("transfer takes no ref here", "transfer 在此不接受 ref"),
@@ -167,6 +173,19 @@ def test_error_types_are_those_of_pydantic_and_their_words_have_chinese() -> Non
     } <= known
 
 
+def test_no_expression_is_shown_and_each_of_a_request_has_its_words() -> None:
+    asked = {event_stream.CURSOR_PATTERN} | {
+        pattern
+        for model in vars(schemas).values()
+        if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
+        for pattern in re.findall(r"'pattern': '([^']*)'", str(model.model_json_schema()))
+    }
+    assert {pattern.replace("\\\\", "\\") for pattern in asked} <= set(PATTERN_REASONS)
+    assert set(PATTERN_REASONS.values()) <= set(WORDS)
+    unknown = validation_reason("string_pattern_mismatch", {"pattern": "^x$"})
+    assert (unknown, reason_zh(unknown)) == ("not in the form wanted", "不是所要求的形式")
+
+
 def raised(model: type[BaseModel], body: object) -> Refusal:
     with pytest.raises(ValidationError) as caught:
         model.model_validate(body)
@@ -180,8 +199,8 @@ def raised(model: type[BaseModel], body: object) -> Refusal:
         (schemas.ChapterIn, {}, "code", "missing", "缺失"),
         (schemas.ChapterIn, [], "body", "not an object", "不是对象"),
         (schemas.ChapterIn, {"code": 7}, "code", "not a text", "不是文本"),
-        (schemas.ChapterIn, {"code": "x"}, "code", "does not match ^[0-9]{4}-[0-9]{4}$",
-         "不符合格式 ^[0-9]{4}-[0-9]{4}$"),
+        (schemas.ChapterIn, {"code": "x"}, "code", "not NNNN-NNNN", "不是 NNNN-NNNN 的形式"),
+        (schemas.MemberIn, {"chapter": "3101-0007", "account": "x"}, "account", "not an account", "不是账户"),
         (schemas.KeyIn, {"name": "k", "scopes": []}, "scopes", "fewer than 1 items", "不足 1 项"),
         (schemas.KeyIn, {"name": "k", "scopes": "admin"}, "scopes", "not a list", "不是列表"),
         (schemas.MemberIn, {"chapter": "3101-0007", "custody": "x"}, "custody", "not one of operator or self",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chain.proof_file import TlogProof, format_tlog_proof
-from gateway.verify_command import run_verify
+from gateway.verify_command import NO_TRUST_ROOT, run_verify
 from tests.reference.bundle_maker import Made, make, require_nothing
 
 FULL = make()
@@ -89,6 +89,9 @@ def test_trust_root_by_argument_then_environment_then_folder_never_from_the_file
     files: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     assert run(files, "pass.json", root=None) == 4
+    told = capfdbinary.readouterr()
+    assert told.err.decode() == f"{NO_TRUST_ROOT}\n" and "--trust-root" in NO_TRUST_ROOT
+    assert "no trust root was given" in told.out.decode() and "character 0" not in told.out.decode()
     (files / "trust_root.json").write_bytes(b"{}")
     assert run(files, "pass.json", root=None) == 4
     (files / "trust_root.json").write_bytes(FULL.root_data)

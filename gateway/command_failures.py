@@ -1,0 +1,121 @@
+"""How a command fails: one sentence in Chinese, one in English, an exit code. Never a traceback.
+
+Sentences name settings, options, files and kinds of errors. What a library says of an error is left out:
+it may quote an address with its password, or a person's row.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+from chain.errors import ChainError, FormatError, NotaryError, TransientChainError
+from gateway.command_words import command_reason_zh
+from gateway.data_folder import FolderInUse
+from gateway.reason_words import reason_zh
+
+EXIT_PASS = 0
+EXIT_MISMATCH = 1
+EXIT_USAGE = 2
+EXIT_PENDING = 3
+EXIT_CANNOT = 4
+
+
+class CommandFailure(NotaryError):
+    """A command refuses or cannot go on; it has its sentences and exit code itself."""
+
+    def __init__(self, zh: str, en: str, exit_code: int = EXIT_CANNOT) -> None:
+        super().__init__(en)
+        self.zh = zh
+        self.en = en
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is said of a failure, and the exit code it ends with."""
+
+    zh: str
+    en: str
+    exit_code: int = EXIT_CANNOT
+
+    def __str__(self) -> str:
+        return f"✗ {self.zh} / {self.en}"
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """Return the sentences and the exit code of whatever a command raised; 4 for what nobody foresaw."""
+    if isinstance(error, CommandFailure):
+        return Failure(error.zh, error.en, error.exit_code)
+    if isinstance(error, NotaryError):
+        return _of_ours(error)
+    if isinstance(error, json.JSONDecodeError):
+        return Failure("内容不是 JSON", "what was read is not JSON")
+    if isinstance(error, UnicodeError):
+        return Failure("内容不是所要求的文本（编码不符）", "what was read is not text in the encoding wanted")
+    library = _of_a_library(error)
+    if library is not None:
+        return library
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    name = type(error).__name__
+    return Failure(
+        f"内部错误（{name}）；以 tongyi --debug 运行可查看位置",
+        f"internal error ({name}); tongyi --debug COMMAND shows where",
+    )
+
+
+def _of_ours(error: NotaryError) -> Failure:
+    if isinstance(error, FolderInUse):
+        return Failure(f"{error.path}：另一个进程正在使用此数据目录", str(error))
+    if isinstance(error, FormatError):
+        return Failure(f"{error.where}：{command_reason_zh(error.reason)}", str(error))
+    if isinstance(error, TransientChainError):
+        return Failure(f"链节点目前没有给出所需的应答（{error}）", str(error))
+    if isinstance(error, ChainError):
+        return Failure(f"链与所记录的不符，或无法使用（{error}）", str(error))
+    # Rooms that need a database or a settings library are asked by name, so that verify loads neither.
+    if _is(error, "gateway.settings", "SettingRefused"):
+        name, reason = str(getattr(error, "name", "")), str(getattr(error, "reason", ""))
+        return Failure(f"{name}：{reason_zh(reason)}", str(error), EXIT_USAGE)
+    if _is(error, "gateway.db", "DatabaseError"):
+        setting, got, want = (getattr(error, part, "") for part in ("setting", "got", "want"))
+        code = EXIT_USAGE if setting == "database url" else EXIT_CANNOT
+        return Failure(f"数据库不可用：{setting} 为 {got}，应为 {want}", str(error), code)
+    if _is(error, "gateway.ledger.faults", "LedgerFault"):
+        return Failure(f"账本与所记录的不符：{error}", str(error))
+    if _is(error, "gateway.mirror.rebuild", "NotEmpty"):
+        return Failure(f"此数据库已镜像这条链：{error}", str(error))
+    return Failure(f"无法完成（{type(error).__name__}）：{error}", str(error))
+
+
+def _of_a_library(error: BaseException) -> Failure | None:
+    name = type(error).__name__
+    if _is(error, "httpx2", "InvalidURL") or _is(error, "httpx2", "UnsupportedProtocol"):
+        return Failure("网址不是 http 或 https 地址", "the address is not one of http or https", EXIT_USAGE)
+    if _is(error, "httpx2", "HTTPError"):
+        return Failure(f"对方没有应答（{name}）", f"the other side does not answer ({name})")
+    if _is(error, "sqlalchemy.exc", "ArgumentError"):
+        return Failure("不是数据库 URL", "not the URL of a database", EXIT_USAGE)
+    if _is(error, "sqlalchemy.exc", "SQLAlchemyError") or _is(error, "pysqlite3.dbapi2", "Error"):
+        return Failure(f"数据库无法打开或使用（{name}）", f"the database cannot be opened or used ({name})")
+    if _is(error, "alembic.util.exc", "CommandError"):
+        return Failure(
+            "数据库的结构不是本版本的", "the database has a schema that is not one of this version"
+        )
+    return None
+
+
+def _is(error: BaseException, module: str, name: str) -> bool:
+    """Say whether an error is of a library's class; a library that raised is loaded."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return isinstance(kind, type) and isinstance(error, kind)
+
+
+def _of_the_system(error: OSError) -> Failure:
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        return Failure(f"系统拒绝（{reason}）", f"the system refuses: {reason}")
+    place = str(error.filename).encode("utf-8", "backslashreplace").decode()
+    return Failure(f"{place}：无法读写（{reason}）", f"{place}: {reason}")
