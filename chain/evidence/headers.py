@@ -78,10 +78,10 @@ def parse_header(raw: bytes) -> Header:
 def header_hash(header: Header, kind: str) -> Digest:
     """Return the hash by which the next block names this one, on a chain sealed as ``kind``.
 
-    Besu's QBFT leaves the round number and the committed seals out of it, as they differ between validators.
-    Raises FormatError for QBFT extra data of another form.
+    Besu's QBFT leaves the round number and the committed seals out of it, as they differ between validators;
+    block 0 is hashed as it is. Raises FormatError for QBFT extra data of another form.
     """
-    if kind == "qbft":
+    if kind == "qbft" and header.number:
         return keccak256(encode_with_extra(header, qbft_extra(header, keep_round=False)))
     return keccak256(header.raw)
 
@@ -105,6 +105,7 @@ def qbft_items(header: Header) -> tuple[bytes, list[bytes], RlpItem, bytes, list
     parse_number(round_number, "header.extra.round", bits=32)
     if not isinstance(validators, list) or not isinstance(seals, list) or not isinstance(vote, list):
         raise FormatError("header.extra", "validators, vote or seals are no list")
+    _check_vote(vote)
     return (
         parse_fixed(vanity, "header.extra.vanity", 32),
         [parse_fixed(item, "header.extra.validator", 20) for item in validators],
@@ -112,6 +113,20 @@ def qbft_items(header: Header) -> tuple[bytes, list[bytes], RlpItem, bytes, list
         _field(round_number),
         [parse_fixed(item, "header.extra.seal", 65) for item in seals],
     )
+
+
+def _check_vote(vote: list[RlpItem]) -> None:
+    """Check that a vote is none, or an address with ff to add it and nothing to drop it.
+
+    Besu writes a vote anew before it hashes it, so one of another form would be hashed otherwise here.
+    """
+    if not vote:
+        return
+    if len(vote) != 2:
+        raise FormatError("header.extra.vote", "not an address and a choice")
+    parse_fixed(vote[0], "header.extra.vote", 20)
+    if vote[1] not in (b"\xff", b""):
+        raise FormatError("header.extra.vote", "neither adds nor drops")
 
 
 def qbft_extra(header: Header, *, keep_round: bool) -> bytes:

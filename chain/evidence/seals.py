@@ -21,6 +21,8 @@ _SEAL = 65
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _NO_OMMERS = keccak256(b"\xc0")
 _NONCES = (bytes(8), b"\xff" * 8)
+_QBFT_MIX = b"ctical byzantine fault tolerance"
+"""Mix hash of every QBFT block, as Besu defines it."""
 _STEP = "seals"
 
 
@@ -93,12 +95,14 @@ def qbft_quorum(validators: int) -> int:
 def verify_qbft_seals(header: Header, validators: Sequence[Address]) -> SealCount:
     """Return how many pinned validators committed to a QBFT block.
 
-    Every seal must be of a distinct pinned validator and the listed validators must be the pinned ones.
-    Does not decide whether they are enough. Raises VerificationError or FormatError.
+    Every seal must be of a distinct pinned validator, and the block must list the pinned validators in
+    ascending order, or nobody: Besu lists nobody where a contract names the validators. Does not decide
+    whether they are enough. Raises VerificationError or FormatError.
     """
     _, listed, _, _, seals = qbft_items(header)
-    if sorted(listed) != sorted(validators):
+    if listed and listed != sorted(validators):
         raise VerificationError(_STEP, "validators listed are not those pinned", got=header.number)
+    _check_qbft_fields(header, validators)
     digest = keccak256(encode_with_extra(header, qbft_extra(header, keep_round=True)))
     committers = [recover_signer(digest, seal) for seal in seals]
     if len(set(committers)) != len(committers):
@@ -107,6 +111,18 @@ def verify_qbft_seals(header: Header, validators: Sequence[Address]) -> SealCoun
         if committer not in validators:
             raise VerificationError(_STEP, "signer is not in the trust root", got=committer.hex())
     return SealCount(len(committers), len(validators), qbft_quorum(len(validators)))
+
+
+def _check_qbft_fields(header: Header, validators: Sequence[Address]) -> None:
+    """Check what Besu's QBFT fixes about a header besides its seals: a validator proposed it."""
+    checks = (
+        ("difficulty", header.difficulty == 1),
+        ("mix hash", header.fields[13] == _QBFT_MIX),
+        ("proposer", header.fields[2] in validators),
+    )
+    for name, holds in checks:
+        if not holds:
+            raise VerificationError(_STEP, f"{name} breaks QBFT", got=header.number)
 
 
 def _check_clique_fields(header: Header, order: list[Address], signer: Address) -> None:

@@ -16,6 +16,8 @@ from eth_keys import keys
 from tests.reference import naive_trie
 
 NO_OMMERS = keccak(rlp.encode([]))
+QBFT_MIX = b"ctical byzantine fault tolerance"
+"""What Besu puts into the mix hash of every QBFT block: the tail of "practical byzantine fault tolerance"."""
 
 
 def number(value: int) -> bytes:
@@ -88,11 +90,19 @@ class Block:
     extra_fields: tuple[bytes, ...] = ()
 
 
-def fields(block: Block, parent: bytes, extra: bytes, difficulty: int) -> list[bytes]:
+def fields(
+    block: Block,
+    parent: bytes,
+    extra: bytes,
+    difficulty: int,
+    *,
+    beneficiary: bytes = bytes(20),
+    mix: bytes = bytes(32),
+) -> list[bytes]:
     return [
         parent,
         NO_OMMERS,
-        bytes(20),
+        beneficiary,
         block.state_root,
         naive_trie.EMPTY,
         block.receipts_root,
@@ -103,7 +113,7 @@ def fields(block: Block, parent: bytes, extra: bytes, difficulty: int) -> list[b
         number(21_000),
         number(block.timestamp),
         extra,
-        bytes(32),
+        mix,
         bytes(8),
         *block.extra_fields,
     ]
@@ -142,13 +152,15 @@ def seal_qbft(
     """Besu: committers sign the header without seals; the block's hash leaves the round out as well."""
     order = sorted((validator(index) for index in range(validators)), key=address)
     listed = [address(key) for key in order]
-    unsealed = qbft_extra(listed, round_number, [])
-    digest = keccak(rlp.encode(fields(block, parent, unsealed, 1)))
+    proposer = listed[block.number % validators]
+
+    def header(extra: bytes) -> bytes:
+        return bytes(rlp.encode(fields(block, parent, extra, 1, beneficiary=proposer, mix=QBFT_MIX)))
+
+    digest = keccak(header(qbft_extra(listed, round_number, [])))
     count = -(-2 * validators // 3) if committers is None else committers
     seals = [sign(key, digest) for key in order[:count]]
-    raw = rlp.encode(fields(block, parent, qbft_extra(listed, round_number, seals), 1))
-    hashed = keccak(rlp.encode(fields(block, parent, qbft_extra(listed, 0, []), 1)))
-    return raw, hashed
+    return header(qbft_extra(listed, round_number, seals)), keccak(header(qbft_extra(listed, 0, [])))
 
 
 def seal(kind: str, block: Block, parent: bytes, validators: int) -> tuple[bytes, bytes]:
