@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import stat
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings import Settings as GatewaySettings
 from scripts import consortium, setup
 from scripts.clique import ipc
 from scripts.clique.network import (
@@ -201,3 +203,16 @@ def test_geth_is_pinned_with_the_checksums_of_all_it_is_built_from() -> None:
         steps = setup.list_steps(setup.Paths(setup.ROOT), profile)
         assert ("geth" in [step.name for step in steps]) is wanted, profile
     assert consortium.GETH == setup.Paths(setup.ROOT).geth
+
+
+def test_the_page_names_options_and_settings_that_exist() -> None:
+    page = (setup.ROOT / "consortium.md").read_text()
+    commands = [line for line in page.splitlines() if "scripts/consortium" in line and line.startswith("./")]
+    for line in commands:
+        assert consortium.parse(line.split()[1:]) is not None
+    assert len(commands) == 2
+    known = set(consortium.parse([]).__dict__) | {"port"}
+    assert {name.replace("-", "_") for name in re.findall(r" --([a-z][a-z-]+)", page)} <= known
+    assert set(re.findall(r"TONGYI_([A-Z_]+)", page)) <= {
+        name.upper() for name in GatewaySettings.model_fields
+    }
