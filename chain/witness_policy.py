@@ -92,6 +92,14 @@ class WitnessPolicy:
             needed[group.name] = sum(sorted(needed[name] for name in group.members)[: group.threshold])
         return needed[self.quorum]
 
+    def counted(self) -> tuple[PolicyWitness, ...]:
+        """Return the witnesses that the quorum rests on, directly or through groups, in file order."""
+        wanted = {self.quorum}
+        for group in reversed(self.groups):
+            if group.name in wanted:
+                wanted.update(group.members)
+        return tuple(witness for witness in self.witnesses if witness.name in wanted)
+
     def log_vkeys(self) -> dict[str, tuple[str, ...]]:
         """Return the vkeys of every log, by origin."""
         found: dict[str, tuple[str, ...]] = {}

@@ -70,7 +70,7 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
     log_id = ground.identity.log_id
     subject = Subject(
         ground.identity.origin, log_id, chain_id, ground.address("LogAnchor"), ground.address("TimeCredit"),
-        trust_root_id(ground.trust_root), depth,
+        trust_root_id(ground.trust_root), depth, _pinned_vkeys(ground),
     )  # fmt: skip
     private = PrivateFields(database, ledger.vault)
     return Services(
@@ -116,6 +116,12 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         simulated=ground.surroundings.simulated,
         set_chain_time=lambda seconds: _move_chain(ground.client, seconds),
     )
+
+
+def _pinned_vkeys(ground: Ground) -> tuple[str, ...]:
+    root = ground.trust_root
+    logs = [key.vkey for key in root.logs if key.origin == ground.identity.origin]
+    return tuple(dict.fromkeys((ground.identity.vkey, *logs, *(one.vkey for one in root.witnesses))))
 
 
 def _move_chain(client: EvmClient, seconds: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from chain.checkpoint import parse_vkey
 from chain.errors import FatalChainError
 from chain.evm.abi_words import word
 from chain.evm.client import EvmClient
@@ -34,10 +35,12 @@ from chain.trust_root import (
     Requirements,
     SignerSet,
     TrustRoot,
+    Witness,
     format_trust_root,
     parse_trust_root,
 )
 from chain.types import BlockNumber, NodeHash
+from chain.witness_policy import WitnessPolicy
 from gateway.data_folder import DataFolder, write_durably
 from gateway.keys import KeyFolder
 from gateway.ledger.identity import LogIdentity
@@ -52,11 +55,21 @@ ANCHOR_ROLES = ("operator", "witness")
 """Keys that sign anchors; both must."""
 DEVELOPMENT = "development root: nobody independent has witnessed or sealed this log"
 """Name of the trust root made here; every verdict shows it."""
+_NAMES = {
+    (False, False): DEVELOPMENT,
+    (
+        False,
+        True,
+    ): "development root: nobody independent has sealed this log; its operator names the witnesses",
+    (True, False): CONSORTIUM,
+    (True, True): "consortium root: its operator names the validators and the witnesses",
+}
+"""The same where validators seal, and where a witness is said to be independent."""
 GRANT_DELAY = 86_400
 """Seconds before a later grant of a sensitive role counts: time to see it and to take it back."""
 SENSITIVE = (RoleKind.HQ, RoleKind.ISSUER, RoleKind.FREEZER, RoleKind.RECOVERER, RoleKind.REGULATOR)
 """Kinds whose grants wait, for the network and for every chapter (`RoleManager` I4); a new admin waits as
-long. The access manager lets a delay begin five days after it is set: the first five days are the set-up's."""
+long. The access manager lets a delay begin five days after it is set: the first five are the set-up's."""
 UNSEALED = SignerSet("none", (), BlockNumber(0), None)
 """Of a chain whose blocks carry no seals."""
 _GRANTS = {
@@ -152,15 +165,33 @@ def ensure_trust_root(
     depth: int,
     name: str = DEVELOPMENT,
     signers: SignerSet = UNSEALED,
+    policy: WitnessPolicy | None = None,
 ) -> TrustRoot:
     """Return the trust root in the data folder, writing the first one where there is none.
 
     An existing file is read and never changed: whoever put a better one there keeps it.
     """
     if not folder.trust_root.exists():
-        root = development_root(identity, deployment, depth, name, signers)
+        root = development_root(identity, deployment, depth, name, signers, policy)
         write_durably(folder.trust_root, format_trust_root(root) + b"\n")
-    return parse_trust_root(folder.trust_root.read_bytes())
+    root = parse_trust_root(folder.trust_root.read_bytes())
+    if policy is not None:
+        pinned = {witness.vkey for witness in root.witnesses}
+        missing = [parse_vkey(one.vkey).name for one in policy.counted() if one.vkey not in pinned]
+        if missing:
+            _log.warning("the trust root does not pin these witnesses of the policy", witnesses=missing)
+    return root
+
+
+def pin_witnesses(policy: WitnessPolicy | None) -> tuple[Witness, ...]:
+    """Return a trust root's entries of the witnesses that a policy's quorum rests on, and who runs them."""
+    if policy is None:
+        return ()
+    names = {witness.vkey: parse_vkey(witness.vkey).name for witness in policy.counted()}
+    return tuple(
+        Witness(names[one.vkey], one.vkey, one.operator or names[one.vkey], one.independent, 0, None)
+        for one in policy.counted()
+    )
 
 
 def development_root(
@@ -169,13 +200,17 @@ def development_root(
     depth: int,
     name: str = DEVELOPMENT,
     signers: SignerSet = UNSEALED,
+    policy: WitnessPolicy | None = None,
 ) -> TrustRoot:
-    """Return the root of a log that nobody witnesses, on a chain that ``signers`` seal.
+    """Return the root of a log witnessed under ``policy``, on a chain that ``signers`` seal, if anybody does.
 
-    Where somebody does, their seals are required and the depth is at least what they need to suffice.
+    Seals are then required, and the depth is at least what they need to suffice. Of the policy it requires as
+    many of its witnesses as its quorum needs at least.
     """
-    if signers.kind != "none" and name == DEVELOPMENT:
-        name = CONSORTIUM
+    witnesses = pin_witnesses(policy)
+    if name == DEVELOPMENT:
+        seen = any(witness.independent for witness in witnesses)
+        name = _NAMES[signers.kind != "none", seen]
     pins = tuple(
         ContractPin(name, found.address, found.code_hash, BlockNumber(found.block), None)
         for name, found in ((name, deployment.contracts[name]) for name in CONTRACTS)
@@ -190,13 +225,13 @@ def development_root(
         name=name,
         replaces=(),
         logs=(LogKey(identity.origin, identity.vkey, 0, None),),
-        witnesses=(),
+        witnesses=witnesses,
         chains=(chain,),
         required=Requirements(
             anchor=True,
             outcome=True,
             seals=signers.kind,
             depth=max(depth, least_depth(signers)),
-            witness_quorum=0,
+            witness_quorum=0 if policy is None else policy.least(),
         ),
     )

@@ -198,7 +198,7 @@ def _first_start(
     # Here, by one process at a time: SQLite changes its journal mode only while nobody else has the file.
     Vault(folder.vault, os.urandom).close()
     name = DEVELOPMENT if surroundings.simulated is None else SIMULATION
-    root = ensure_trust_root(folder, identity, deployment, settings.finality_depth, name, signers)
+    root = ensure_trust_root(folder, identity, deployment, settings.finality_depth, name, signers, policy)
     pinned = EvmClient(
         rpc,
         expected_chain_id=deployment.chain_id,

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sqlalchemy import select
 
+from chain.checkpoint import select_signatures
 from chain.disclosure import disclosure_digest, verify_disclosures
 from chain.errors import ChainError, FatalChainError
 from chain.evidence.bundle import (
@@ -53,7 +54,11 @@ class Paths(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Which log and contracts bundles speak of, and how deep a block must lie."""
+    """Which log and contracts bundles speak of, and how deep a block must lie.
+
+    ``vkeys`` are the keys the trust root pins for the log and its witnesses: a bundle carries signatures of
+    no others, as nobody could check them.
+    """
 
     origin: str
     log_id: Digest
@@ -62,6 +67,7 @@ class Subject:
     credit_contract: Address
     trust_root: Digest
     depth: int
+    vkeys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +201,7 @@ class BundleAssembler:
             size=TreeSize(size),
             leaf=record.leaf_data,
             path=tuple(map(NodeHash, path)),
-            checkpoint=note.decode(),
+            checkpoint=select_signatures(note, self._subject.vkeys).decode(),
         )
 
     def _final_block(self) -> BlockNumber:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chain.checkpoint import parse_vkey
 from chain.errors import FormatError
 from chain.witness_policy import WitnessPolicy, parse_policy
 from gateway.witness.client import WitnessClient
@@ -28,6 +29,10 @@ def read_policy(path: Path | None, vkey: str) -> WitnessPolicy | None:
         raise FormatError(SETTING, f"cannot be read: {error.strerror}") from None
     if policy.logs and vkey not in (log.vkey for log in policy.logs):
         raise FormatError("policy", "lists logs, and not this one by its key")
+    names = [parse_vkey(witness.vkey).name for witness in policy.witnesses]
+    if len(set(names)) != len(names):
+        # A trust root counts witnesses by these names.
+        raise FormatError("policy", "two witnesses' keys have one name")
     for client in _clients(policy):
         client.close()
     return policy

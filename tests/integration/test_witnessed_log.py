@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from chain.canonical import canonicalize
 from chain.checkpoint import format_checkpoint, open_checkpoint, parse_vkey, sign_note
+from chain.evidence.steps import StepNumber
 from chain.hashing import hash_leaf
 from chain.merkle.tree import Tree
+from chain.trust_root import parse_trust_root
+from chain.verify import verify_bundle
 from gateway.data_folder import DataFolder
 from gateway.keys import KeyFolder
 from gateway.ledger.identity import LogIdentity
@@ -105,6 +110,8 @@ def test_publication_follows_the_quorum(town: Town) -> None:
     eventually(lambda: town.status()["witnesses_behind"] == sizes[-1] - before)
     time.sleep(1)
     assert town.published()[0] == before
+    # What no quorum has cosigned is not anchored either.
+    assert town.status()["anchored_size"] <= before
     metrics = serving.client.get("/metrics").text
     assert f"tongyi_log_witnesses_behind {float(sizes[-1] - before)}" in metrics
     eventually(lambda: serving.client.get("/readyz").status_code == 503)
@@ -121,6 +128,52 @@ def test_publication_follows_the_quorum(town: Town) -> None:
     eventually(lambda: town.published()[1] == {"hq", "city", "regulator"} or town.record() == 0)
     told = [line for line in serving.log().splitlines() if "no cosignature" in line]
     assert any("w.example/city" in line and "unreachable" in line for line in told)
+
+
+def test_a_bundle_shows_who_cosigned(town: Town) -> None:
+    serving = town.serving.start()
+    serving.open_chapter(CHAPTER, fill=0)
+    body = {"type": "service.recorded", "chapter": CHAPTER, "actor": None, "subjects": [], "public": {}}
+    made = serving.made("/v1/entries", body)
+    states = set()
+
+    def is_final() -> bool:
+        states.add(serving.client.get(f"/v1/entries/{made['id']}").json()["state"])
+        return "final" in states
+
+    eventually(is_final)
+    assert "cosigned" in states or {"anchored", "settled"} & states
+
+    data = Path(serving.ready["trust_root"]).read_bytes()
+    root = parse_trust_root(data)
+    assert root.required.witness_quorum == 2
+    assert [(one.name, one.operator, one.independent) for one in root.witnesses] == [
+        ("w.example/hq", "HQ", False),
+        ("w.example/city", "w.example/city", False),
+        ("w.example/regulator", "Civil Affairs Bureau", True),
+    ]
+    assert root.name == (
+        "development root: nobody independent has sealed this log; its operator names the witnesses"
+    )
+    proof = f"/v1/entries/{made['id']}/proof"
+    eventually(lambda: serving.client.get(proof).status_code == 200)
+    bundle = serving.client.get(proof).content
+    verdict = verify_bundle(bundle, data)
+    (step,) = [one for one in verdict.steps if one.number == StepNumber.WITNESSES]
+    assert (step.status, verdict.outcome) == ("passed", "pass")
+    assert {"w.example/hq", "w.example/city", "w.example/regulator"} >= set(verdict.facts.witnesses)
+    assert len(verdict.facts.witnesses) >= 2 and verdict.facts.cosigned_at is not None
+
+    # The same record without its cosignatures is not enough for this trust root.
+    value = json.loads(bundle)
+    note = value["log"]["checkpoint"]
+    text, _, lines = note.partition("\n\n")
+    value["log"]["checkpoint"] = f"{text}\n\n{lines.splitlines()[0]}\n"
+    bare = verify_bundle(canonicalize(value), data)
+    assert (bare.outcome, {s.number: s.status for s in bare.steps}[StepNumber.WITNESSES]) == (
+        "cannot_check",
+        "not_present",
+    )
 
 
 def test_a_split_view_is_refused_by_every_witness_and_kept(town: Town) -> None:

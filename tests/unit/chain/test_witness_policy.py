@@ -66,6 +66,15 @@ def test_one_witness_may_be_the_quorum() -> None:
     assert [policy.is_met([X["X1"]]), policy.is_met([X["X2"]]), policy.least()] == [False, True, 1]
 
 
+def test_only_witnesses_the_quorum_rests_on_are_counted() -> None:
+    policy = parse_policy(TWO_LEVELS)
+    assert policy.counted() == policy.witnesses
+    text = TWO_LEVELS.replace(b"quorum\tX-and-Y", b"quorum X-witnesses")
+    assert [witness.name for witness in parse_policy(text).counted()] == ["X1", "X2", "X3"]
+    assert [witness.name for witness in parse_policy(f"{TWO}quorum X2\n".encode()).counted()] == ["X2"]
+    assert parse_policy(f"{TWO}quorum none\n".encode()).counted() == ()
+
+
 def test_names_are_octets() -> None:
     kelvin, latin = "\u212a".encode(), b"\xe9"
     text = b"witness K %s\nwitness %s %s\nwitness %s %s\ngroup \xe8 all K %s %s\nquorum \xe8\n" % (
