@@ -155,6 +155,18 @@ SPECIAL: dict[tuple[StepNumber, str], Words] = {
         "Without the record's salt it cannot be joined to the ledger.",
     ),
     (_N.INCLUSION, "path_missing"): ("文件不含包含证明。", "The file holds no inclusion proof."),
+    (_N.INCLUSION, "root_unsigned"): (
+        "包含证明得出的根没有账本签名。",
+        "The inclusion proof leads to a root the ledger did not sign.",
+    ),
+    (_N.CHECKPOINT, "root_signed"): (
+        "账本自己的密钥签署了这棵树的根。",
+        "The ledger's own key signed the root of this tree.",
+    ),
+    (_N.WITNESSES, "no_place"): (
+        "这种文件格式不含见证人联署。",
+        "This file format holds no cosignatures of witnesses.",
+    ),
     (_N.CHECKPOINT, "unsigned"): (
         "检查点没有账本签名。",
         "The checkpoint carries no signature of the ledger.",

@@ -32,6 +32,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chain.checkpoint import parse_checkpoint_text
+from chain.cose_receipt import FIRST_BYTE, parse_cose_receipt
 from chain.entry import LEAF_SIZE, parse_leaf_data
 from chain.errors import FormatError, VerificationError
 from chain.evidence.case import Case, checkpoint_text, open_case
@@ -54,7 +55,10 @@ from chain.evidence.verify_chain import (
     check_seals,
     check_state,
 )
+from chain.evidence.verify_receipt import check_receipt
 from chain.evidence.verify_record import (
+    absent_chain,
+    absent_record,
     check_checkpoint,
     check_commitment,
     check_disclosures,
@@ -75,6 +79,7 @@ __all__ = [
     "StepNumber",
     "Verdict",
     "verify_bundle",
+    "verify_cose_file",
     "verify_file",
     "verify_tlog_proof_file",
 ]
@@ -130,10 +135,46 @@ def verify_tlog_proof_file(proof: bytes, trust_root: bytes, leaf_data: bytes | N
     return _verify_proof(parsed, leaf, root, steps)
 
 
+def verify_cose_file(receipt: bytes, trust_root: bytes, leaf_data: bytes | None = None) -> Verdict:
+    """Return what a COSE receipt (RFC 9942) proves about ``leaf_data``. Never raises.
+
+    Without ``leaf_data`` the leaf in the receipt is taken for it: the receipt holds for no other. It holds no
+    entry, no cosignature and no chain evidence, so those steps are not present.
+    """
+    # 1. format.
+    try:
+        parsed = parse_cose_receipt(receipt)
+        leaf = leaf_data if leaf_data is not None else parsed.leaf
+        if leaf is None:
+            raise FormatError("receipt", f"no leaf data of {LEAF_SIZE} bytes")
+        acts = parse_leaf_data(leaf)[1] is not None
+    except FormatError as error:
+        return _stopped(
+            {StepNumber.FORMAT: failed(StepNumber.FORMAT, error, "malformed")}, "the file is malformed"
+        )
+    steps = {StepNumber.FORMAT: passed(StepNumber.FORMAT, f"{len(receipt)} bytes")}
+    # 2. trust root: as above, this format names none.
+    try:
+        root = parse_trust_root(trust_root)
+    except FormatError as error:
+        steps[StepNumber.TRUST_ROOT] = _unreadable_root(trust_root, error)
+        return _stopped(steps, "there is no trust root to judge by")
+    steps[StepNumber.TRUST_ROOT] = not_present(
+        StepNumber.TRUST_ROOT, "unnamed", "this format names no trust root"
+    )
+    absent_record(steps)
+    # 6. to 8. the path to a root, the log's signature over it; witnesses have no place in this format.
+    found, facts = check_receipt(parsed, leaf, root, Facts(trust_root=root.name))
+    absent_chain(steps, root.required, acts=acts)
+    return build_verdict(steps | found, facts, reason="")
+
+
 def verify_file(data: bytes, trust_root: bytes) -> Verdict:
-    """Return the verdict on a file of either format, told apart by its first line. Never raises."""
+    """Return the verdict on a file of any format, told apart by how it starts. Never raises."""
     if data.startswith(HEADER.encode()):
         return verify_tlog_proof_file(data, trust_root)
+    if data.startswith(FIRST_BYTE):
+        return verify_cose_file(data, trust_root)
     return verify_bundle(data, trust_root)
 
 
@@ -167,8 +208,7 @@ def _verify_proof(parsed: TlogProof, leaf: bytes, root: TrustRoot, steps: dict[S
     leaf_hash = hash_leaf(leaf)
     facts = Facts(trust_root=root.name, leaf_hash=leaf_hash.hex())
     # 3. to 5. the record is not in this format.
-    for number in (StepNumber.COMMITMENT, StepNumber.OPERATION, StepNumber.DISCLOSURES):
-        steps[number] = not_present(number, "no_entry", "this format holds no entry")
+    absent_record(steps)
     # 6. inclusion.
     try:
         verify_inclusion(parsed.index, checkpoint.size, leaf_hash, parsed.path, checkpoint.root)
@@ -183,19 +223,7 @@ def _verify_proof(parsed: TlogProof, leaf: bytes, root: TrustRoot, steps: dict[S
     steps[StepNumber.CHECKPOINT], facts = check_checkpoint(note, origin, size, root, facts)
     steps[StepNumber.WITNESSES], facts = check_witnesses(note, origin, root, facts)
     # 9. to 14. nor is the chain: required and absent cannot be checked.
-    required = root.required
-    needs = {
-        StepNumber.ANCHOR: required.anchor,
-        StepNumber.BLOCKS: required.depth > 0,
-        StepNumber.SEALS: required.seals != "none",
-        StepNumber.OUTCOME: required.outcome and parse_leaf_data(leaf)[1] is not None,
-    }
-    for number in StepNumber:
-        if number >= StepNumber.ANCHOR:
-            consequence: Outcome = "cannot_check" if needs.get(number) else "pass"
-            steps[number] = not_present(
-                number, "no_chain", "this format holds no chain evidence", consequence
-            )
+    absent_chain(steps, root.required, acts=parse_leaf_data(leaf)[1] is not None)
     return build_verdict(steps, facts, reason="")
 
 

@@ -13,7 +13,7 @@ from chain.errors import NotaryError, VerificationError
 from chain.evidence.case import Case
 from chain.evidence.steps import Facts, Outcome, Step, StepNumber, failed, not_present, passed
 from chain.merkle.verify import verify_inclusion
-from chain.trust_root import TrustRoot, trust_root_id
+from chain.trust_root import Requirements, TrustRoot, trust_root_id
 
 Ended = tuple[Step, Facts]
 """How a step ended, and the facts with what it proved added."""
@@ -142,6 +142,31 @@ def check_witnesses(note: bytes, origin: str, root: TrustRoot, facts: Facts) -> 
         facts, witnesses=names, independent_witnesses=independent, cosigned_at=times[max(quorum, 1) - 1]
     )
     return passed(number, f"{len(names)} witnesses, {quorum} required: {', '.join(names)}"), proved
+
+
+def absent_record(steps: dict[StepNumber, Step]) -> None:
+    """Say of steps 3 to 5 that a file which holds the leaf alone has no record to check."""
+    for number in (StepNumber.COMMITMENT, StepNumber.OPERATION, StepNumber.DISCLOSURES):
+        steps[number] = not_present(number, "no_entry", "this format holds no entry")
+
+
+def absent_chain(steps: dict[StepNumber, Step], required: Requirements, *, acts: bool) -> None:
+    """Say of steps 9 to 14 that a file of a format without chain evidence cannot show them.
+
+    ``acts`` says whether the leaf has an operation, whose outcome may be required.
+    """
+    needs = {
+        StepNumber.ANCHOR: required.anchor,
+        StepNumber.BLOCKS: required.depth > 0,
+        StepNumber.SEALS: required.seals != "none",
+        StepNumber.OUTCOME: required.outcome and acts,
+    }
+    for number in StepNumber:
+        if number >= StepNumber.ANCHOR:
+            consequence: Outcome = "cannot_check" if needs.get(number) else "pass"
+            steps[number] = not_present(
+                number, "no_chain", "this format holds no chain evidence", consequence
+            )
 
 
 def _cosignatures(signatures: Sequence[VerifiedSignature], root: TrustRoot) -> dict[str, int]:

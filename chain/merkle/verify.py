@@ -31,10 +31,23 @@ def verify_inclusion(index: int, size: int, leaf_hash: bytes, proof: Sequence[by
 
     Raises VerificationError.
     """
+    _check_hash(_INCLUSION, "root", root)
+    computed = root_from_path(index, size, leaf_hash, proof)
+    if computed != root:
+        raise VerificationError(_INCLUSION, "root differs", got=computed.hex(), want=root.hex())
+
+
+def root_from_path(index: int, size: int, leaf_hash: bytes, proof: Sequence[bytes]) -> NodeHash:
+    """Return the root to which ``proof`` leads from leaf ``index`` of a tree of ``size`` leaves.
+
+    Steps 1 to 3 of :func:`verify_inclusion`. Does not compare: the caller holds the result against a root it
+    knows, or checks a signature over it.
+
+    Raises VerificationError.
+    """
     _check_size(_INCLUSION, "index", index)
     _check_size(_INCLUSION, "size", size)
     _check_hash(_INCLUSION, "leaf hash", leaf_hash)
-    _check_hash(_INCLUSION, "root", root)
     _check_nodes(_INCLUSION, "proof", proof, MAX_PROOF)
     if index >= size:
         raise VerificationError(_INCLUSION, "index is not below size", got=index, want=size)
@@ -53,8 +66,7 @@ def verify_inclusion(index: int, size: int, leaf_hash: bytes, proof: Sequence[by
         last >>= 1
     if last != 0:
         raise VerificationError(_INCLUSION, "proof is too short", got=len(proof))
-    if computed != root:
-        raise VerificationError(_INCLUSION, "root differs", got=computed.hex(), want=root.hex())
+    return NodeHash(computed)
 
 
 def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: bytes, root2: bytes) -> None:

@@ -49,7 +49,11 @@ EVENTS = (
     "chain.event_kinds chain.events chain.event_words chain.rule_events chain.rule_kinds"
     " chain.typed_data chain.tiles"
 )
-VERIFIERS = f"{FORMAT} {NOTES} {EVENTS} chain.merkle.verify chain.proof_file chain.trust_root chain.evidence"
+RECEIPTS = "chain.cbor chain.merkle.verify"
+VERIFIERS = (
+    f"{FORMAT} {NOTES} {EVENTS} {RECEIPTS} chain.proof_file chain.cose_receipt chain.trust_root"
+    " chain.evidence"
+)
 PURE = f"{VERIFIERS} chain.merkle"
 GROUND = "gateway.db gateway.errors gateway.error_codes gateway.telemetry"
 MACHINERY = "gateway.ledger gateway.outbox gateway.mirror gateway.anchor"
@@ -61,7 +65,7 @@ TABLE = (
     # chain: pure rooms.
     row("chain.types chain.errors chain", pure=True),
     row("chain.hashing", BASE, "Crypto", pure=True),
-    row("chain.base64_text chain.tiles chain.evidence.rlp", "chain.errors", pure=True),
+    row("chain.base64_text chain.cbor chain.tiles chain.evidence.rlp", "chain.errors", pure=True),
     row("chain.canonical", "chain.errors", "rfc8785", pure=True),
     row("chain.operation", f"{BASE} chain.hashing chain.canonical", pure=True),
     row("chain.entry_fields", f"{BASE} chain.canonical chain.operation", pure=True),
@@ -75,6 +79,7 @@ TABLE = (
     # The verifier shares nothing with the prover, so that neither can excuse the other.
     Row(("chain.merkle.verify",), (*BASE.split(), "chain.hashing"), pure=True),
     row("chain.proof_file", f"{FORMAT} {NOTES} chain.merkle.verify", pure=True),
+    row("chain.cose_receipt", f"{FORMAT} {NOTES} {RECEIPTS}", "cryptography", pure=True),
     row(EVENTS.removesuffix(" chain.tiles"), f"{BASE} chain.hashing {EVENTS}", pure=True),
     row("chain.trust_root chain.evidence", VERIFIERS, pure=True),
     row("chain.evidence.seals", VERIFIERS, "coincurve", pure=True),
