@@ -35,7 +35,8 @@ from gateway.api import (
     timebank,
     verification,
 )
-from gateway.api.problems import problem_response
+from gateway.api.context import caller_of
+from gateway.api.problems import problem_response, refusal_shown
 from gateway.errors import Refusal
 from gateway.guard import BodyRule, Guard
 from gateway.reason_words.validation import NOT_ACCEPTED, validation_reason
@@ -125,6 +126,9 @@ class _Shortcut:
         self._routes = {route.path: route for route in _RAW_ROUTES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._head(scope, receive, send)
+            return
         route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
         if route is None or scope["method"] != "POST":
             await self._api(scope, receive, send)
@@ -132,6 +136,16 @@ class _Shortcut:
         scope["app"], scope["route"] = self._api, route
         response = await route.endpoint(Request(scope, receive, send))
         await response(scope, receive, send)
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as GET does, without its body, which the server leaves out for the method it was asked."""
+        scope["state"]["headers_only"] = True
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._api(asked, receive, send)
+        finally:
+            # The request's time is counted under its route.
+            scope["route"] = asked.get("route")
 
 
 def _body_rules(settings: Settings) -> dict[str, BodyRule]:
@@ -147,6 +161,7 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _answer(request: Request, refusal: Refusal) -> Response:
+    refusal = refusal_shown(refusal, caller_of(request).principal)
     request.app.state.services.telemetry.refused(refusal.code)
     return problem_response(refusal, request.url.path, request.state.trace_id)
 
@@ -160,6 +175,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
     response = _answer(request, Refusal("method.not_allowed" if status == 405 else "not_found"))
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
+        if "GET" in response.headers.get("allow", "").split(", "):
+            response.headers["allow"] += ", HEAD"
     return response
 
 

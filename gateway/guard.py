@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chain.canonical import parse_json
 from chain.errors import FormatError
-from gateway.api.problems import json_refusal, problem_response
+from gateway.api.problems import json_refusal, problem_response, refusal_shown
 from gateway.auth import Caller, Keyring
 from gateway.errors import Refusal
 from gateway.telemetry import Telemetry
@@ -119,6 +119,8 @@ class Guard:
 
     async def _refuse(self, scope: Scope, receive: Receive, answer: _Answer, refusal: Refusal) -> None:
         """Answer with the problem document unless the answer has already begun."""
+        caller = scope["state"].get("caller")
+        refusal = refusal_shown(refusal, None if caller is None else caller.principal)
         self._telemetry.refused(refusal.code)
         if answer.begun:
             return

@@ -21,7 +21,7 @@ from chain.errors import FormatError
 from chain.operation import OperationKind
 from gateway.api.context import body_of, caller_of, services_of
 from gateway.api.instruction import check_key, choose_key, fingerprint, read_draft
-from gateway.api.problems import json_refusal
+from gateway.api.problems import json_refusal, refusal_shown
 from gateway.auth import Principal, Scope
 from gateway.case_rules import CASE_BOOK
 from gateway.errors import Refusal, problem_document
@@ -113,6 +113,8 @@ async def post_batch(request: Request) -> Response:
             raise
         # Lines before this point are recorded: say so, then say where and why the rest was not read.
         writer.refuse(refusal)
+    if not writer.answers:
+        raise Refusal("batch.empty")
     return Response(b"".join(writer.answers), 200, media_type=NDJSON)
 
 
@@ -219,6 +221,7 @@ class _BatchWriter:
         if isinstance(answer, Accepted):
             mark = b',"replayed":true}\n' if answer.replayed else b"}\n"
             return accepted_body(answer)[:-1] + mark
-        document = problem_document(answer, instance=BATCH_ROUTE, trace_id=self._trace_id)
+        refusal = refusal_shown(answer, self._principal)
+        document = problem_document(refusal, instance=BATCH_ROUTE, trace_id=self._trace_id)
         document["line"] = number
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

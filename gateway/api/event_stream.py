@@ -91,6 +91,8 @@ async def stream_events(
     headers = dict(request.scope["headers"])
     reader = Reader(principal, headers.get(b"authorization"), caller_of(request).address)
     place = Place(parse_cursor(last_event_id or after))
+    if getattr(request.state, "headers_only", False):
+        return Response(headers=_HEADERS, media_type=MEDIA_TYPE)
     return EventStream(tell(services, reader, place), services.streams, principal.id)
 
 

@@ -8,7 +8,17 @@ from starlette.responses import Response
 
 from chain.canonical import MAX_DEPTH, JsonError
 from chain.errors import FormatError
+from gateway.auth import Principal
 from gateway.errors import Refusal, problem_document, problem_headers
+
+
+def refusal_shown(refusal: Refusal, principal: Principal | None) -> Refusal:
+    """Return a refusal as ``principal`` may read it: who sees one chapter reads an account of another one as
+    an account there is not.
+    """
+    if refusal.code == "chapter.wrong" and (principal is None or principal.chapter is not None):
+        return Refusal("member.unknown", **refusal.fields)
+    return refusal
 
 
 def problem_response(refusal: Refusal, instance: str, trace_id: str) -> Response:

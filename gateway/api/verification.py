@@ -10,6 +10,7 @@ import asyncio
 
 from fastapi import APIRouter, Request
 
+from chain.verdict_text import LANGUAGES, outcome_sentence, statements, step_sentence
 from chain.verify import verify_bundle
 from gateway.api.context import Shared
 from gateway.response_schemas.proofs import Verdict
@@ -28,7 +29,19 @@ async def verify(request: Request, services: Shared) -> dict[str, object]:
         "trust_root": services.trust_root_id,
         "trust_root_name": services.trust_root_name,
         "steps": [
-            {"number": step.number, "name": step.name, "status": step.status, "detail": step.detail}
+            {
+                "number": step.number,
+                "name": step.name,
+                "status": step.status,
+                "code": step.code,
+                "detail": step.detail,
+                "zh": step_sentence(step, "zh"),
+                "en": step_sentence(step, "en"),
+            }
             for step in verdict.steps
         ],
+        "words": {
+            language: [outcome_sentence(verdict, language), *statements(verdict, language)]
+            for language in LANGUAGES
+        },
     }

@@ -141,11 +141,14 @@ class World:
         """Return the standing of an account of the step's chapter.
 
         Raises:
-            Refusal: ``member.unknown``; ``member.recovered`` for one whose matters go on with another.
+            Refusal: ``member.unknown``; ``chapter.wrong`` for one of another chapter; ``member.recovered`` for
+                one whose matters go on with another.
         """
         found = self.standing(account)
-        if found is None or found.chapter != self.chapter:
+        if found is None:
             raise Refusal("member.unknown", field=field)
+        if found.chapter != self.chapter:
+            raise Refusal("chapter.wrong", field=field)
         if found.recovered:
             raise Refusal("member.recovered", field=field)
         return found

@@ -78,6 +78,13 @@ LEDGER_CODES: dict[str, CodeRule] = {
         "The chapter in {field} is not open.",
         "字段 {field} 中的分会不存在。",
     ),
+    "chapter.wrong": CodeRule(
+        422,
+        "Account of another chapter",
+        "账户属于其他分会",
+        "The account in {field} belongs to another chapter than the one this entry is for.",
+        "字段 {field} 中的账户属于其他分会，不是此记录所在的分会。",
+    ),
     "chapter.forbidden": CodeRule(
         403,
         "Chapter not yours",

@@ -41,6 +41,13 @@ REQUEST_CODES: dict[str, CodeRule] = {
         "The body is larger than {limit} bytes.",
         "请求体超过 {limit} 字节。",
     ),
+    "batch.empty": CodeRule(
+        422,
+        "Empty batch",
+        "批次为空",
+        "The batch has no line with an entry: send one JSON object a line.",
+        "批次中没有任何记录：请每行发送一个 JSON 对象。",
+    ),
     "body.media_type": CodeRule(
         415,
         "Media type not accepted",

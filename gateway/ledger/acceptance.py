@@ -97,7 +97,7 @@ class Acceptance:
     def _own(self, address: bytes, chapter: int, field: str) -> Account:
         account = self._account(address, field)
         if account.chapter != chapter:
-            raise Refusal("member.unknown", field=field)
+            raise Refusal("chapter.wrong", field=field)
         return account
 
     def _check_custody(self, draft: Draft, operation: Operation, sender: Account) -> None:

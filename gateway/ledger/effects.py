@@ -68,8 +68,10 @@ def _check_new(registers: Registers, new: dict[bytes, Account], address: bytes) 
 
 def _own(registers: Registers, address: bytes, chapter: int) -> Account:
     account = registers.accounts.get(address)
-    if account is None or account.chapter != chapter:
+    if account is None:
         raise Refusal("member.unknown", field="account")
+    if account.chapter != chapter:
+        raise Refusal("chapter.wrong", field="account")
     if account.recovered_to is not None:
         raise Refusal("entry.bad_field", field="account", reason="was replaced by another account")
     return account

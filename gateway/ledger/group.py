@@ -219,8 +219,12 @@ class Group:
     def _subjects(self, draft: Draft, new: dict[bytes, Account]) -> list[Account]:
         addresses: dict[bytes, str] = {account_address(account): "subjects" for account in draft.subjects}
         if draft.operation is not None:
-            addresses.setdefault(draft.operation.sender, "op.from")
-            addresses.setdefault(draft.operation.receiver, "op.to")
+            # Named as the operation's checks name them, so that who may not see another chapter cannot tell
+            # its accounts from none by the field.
+            sender, receiver = draft.operation.sender, draft.operation.receiver
+            addresses[sender] = "op.from"
+            if receiver != sender:
+                addresses[receiver] = "op.to"
             addresses.pop(ZERO_ADDRESS, None)
         if draft.actor is not None and not self._find(account_address(draft.actor), new):
             raise Refusal("member.unknown", field="actor")

@@ -170,7 +170,17 @@ class VerdictStep(Answer):
     number: Annotated[int, Field(ge=1)]
     name: str
     status: Literal["passed", "failed", "not_present"]
+    code: str
     detail: str
+    zh: Annotated[str, Field(description="How it ended, in Chinese.")]
+    en: Annotated[str, Field(description="How it ended, in English.")]
+
+
+class VerdictWords(Answer):
+    """The outcome and what is said next to every verdict, one sentence each."""
+
+    zh: list[str]
+    en: list[str]
 
 
 class Verdict(Answer):
@@ -180,3 +190,4 @@ class Verdict(Answer):
     trust_root: Hex32
     trust_root_name: str
     steps: list[VerdictStep]
+    words: VerdictWords

@@ -37,10 +37,12 @@ def serving(serving_on_both: Serving) -> Serving:
 
 @dataclass(slots=True)
 class World:
-    """A chapter with a pool, a member who holds 5,000, a frozen one, and a self-custody one with its key."""
+    """A chapter with a pool, a member who holds 5,000, a frozen one, and a self-custody one with its key; and
+    another chapter, which has none of them."""
 
     serving: Serving
     chapter: str
+    elsewhere: str
     pool: str
     member: str
     merchant: str
@@ -78,8 +80,9 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(serving: Serving, new_chapter: Callable[[], str]) -> World:
-    chapter = new_chapter()
+    chapter, elsewhere = new_chapter(), new_chapter()
     pool = serving.open_chapter(chapter)
+    serving.open_chapter(elsewhere, fill=0)
     member, frozen = serving.join(chapter), serving.join(chapter)
     merchant = serving.join(chapter, "merchant")
     key = LocalKey(coincurve.PrivateKey().secret)
@@ -89,7 +92,7 @@ def world(serving: Serving, new_chapter: Callable[[], str]) -> World:
         serving.made("/v1/credits/issue", {"chapter": chapter, "to": account, "amount": "5000"})
     order = {"may_send": False, "may_receive": False, "order": "ab" * 32}
     serving.made(f"/v1/members/{frozen}/rights", order)
-    return World(serving, chapter, pool, member, merchant, frozen, holder, key)
+    return World(serving, chapter, elsewhere, pool, member, merchant, frozen, holder, key)
 
 
 def next_index(world: World) -> int:
@@ -146,6 +149,23 @@ BODIES: dict[str, tuple[Callable[[World], bytes], int, str]] = {
     "huge amount": (lambda w: _json(w.gift(amount=str(2**63))), 422, "amount.too_large"),
     "2^256 amount": (lambda w: _json(w.gift(amount=str(2**256))), 422, "amount.too_large"),
     "unknown chapter": (lambda w: _json({**w.gift(), "chapter": "9999-9999"}), 422, "chapter.unknown"),
+    "sender of another chapter": (
+        lambda w: _json({**w.gift(), "chapter": w.elsewhere}),
+        422,
+        "chapter.wrong",
+    ),
+    "account of another chapter": (
+        lambda w: _json(
+            {
+                "type": "membership.opened",
+                "chapter": w.elsewhere,
+                "subjects": [w.member],
+                "public": {"kind": "ordinary", "receipt": "ab" * 32},
+            }
+        ),
+        422,
+        "chapter.wrong",
+    ),
     "unknown receiver": (lambda w: _json(w.gift(to="acct_" + "77" * 20)), 422, "member.unknown"),
     "unknown sender": (lambda w: _json(w.gift(**{"from": "acct_" + "77" * 20})), 422, "member.unknown"),
     "frozen sender": (lambda w: _json(w.gift(**{"from": w.frozen})), 409, "member.frozen"),
@@ -307,6 +327,7 @@ def test_raw_requests_are_held_to_their_limits(
         ("GET", "/v1/entries?limit=1000000000", 400, "query.invalid"),
         ("GET", "/v1/entries?after=x", 400, "query.invalid"),
         ("GET", "/v1/events?after=1:2:3", 400, "query.invalid"),
+        ("GET", "/v1/events/stream?after=x", 400, "query.invalid"),
         ("GET", "/v1/members?chapter=%27%3B--", 400, "query.invalid"),
         ("GET", "/log/tile/0/../checkpoint", 404, "not_found"),
         ("GET", "/log/tile/0/1", 404, "not_found"),
@@ -371,6 +392,47 @@ def test_a_batch_answers_each_line_and_one_bad_line_does_not_stop_the_others(wor
     assert [answer.get("line") for answer in answers] == [None, 2, 3, 4, 5, None]
     assert (answers[0]["index"], answers[5]["index"]) == (expected, expected + 1)
     assert next_index(world) == expected + 3
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" \n\r\n\n"])
+def test_a_batch_without_an_entry_is_refused(world: World, content: bytes) -> None:
+    headers = {"content-type": "application/x-ndjson"}
+    response = world.serving.client.post("/v1/entries/batch", content=content, headers=headers)
+    check_problem(response.status_code, response.json(), 422, "batch.empty")
+    assert response.json()["detail_zh"] == "批次中没有任何记录：请每行发送一个 JSON 对象。"
+
+
+def test_a_cursor_is_refused_in_words(serving: Serving) -> None:
+    shown = serving.client.get("/v1/events?after=1:2:3").json()
+    assert shown["detail_zh"] == "参数 after 不合规：不是先前应答给出的游标。"
+    assert (
+        shown["detail"] == "The parameter after is not accepted: not a cursor as an earlier answer gave it."
+    )
+
+
+def test_who_sees_one_chapter_reads_anothers_account_as_none(world: World) -> None:
+    serving, expected = world.serving, next_index(world)
+    scopes = ["entries:write", "credits:write"]
+    made = serving.made("/v1/keys", {"name": "b", "scopes": scopes, "chapter": world.elsewhere})
+    nobody = "acct_" + "77" * 20
+    with serving.new_client(made["secret"]) as client:
+
+        def shown(sender: str) -> list[dict[str, Any]]:
+            body = {**world.gift(**{"from": sender}), "chapter": world.elsewhere, "actor": None}
+            one = serving.post("/v1/entries", body, client=client)
+            line = _json({**body, "idempotency_key": serving.fresh_key()})
+            headers = {"content-type": "application/x-ndjson"}
+            many = client.post("/v1/entries/batch", content=line, headers=headers)
+            credit = {"chapter": world.elsewhere, "from": sender, "to": world.merchant, "amount": "1"}
+            cold = serving.post("/v1/credits/transfer", credit, client=client)
+            return [one.json(), many.json(), cold.json()]
+
+        theirs, nobodys = shown(world.member), shown(nobody)
+        for document in (*theirs, *nobodys):
+            assert document.pop("trace_id")
+            check_problem(422, {**document, "trace_id": "x"}, 422, "member.unknown")
+        assert theirs == nobodys
+    assert next_index(world) == expected + 1
 
 
 def test_the_process_lives_and_has_seen_no_fault(world: World) -> None:

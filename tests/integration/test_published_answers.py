@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -190,6 +191,9 @@ def test_every_route_answers_what_is_published(
     verify = {"content": bundle, "headers": {"content-type": "application/json"}}
     verdict = published.hold("verify_bundle", serving.client.post("/v1/verify", **verify))
     assert verdict["outcome"] == "pass"
+    assert verdict["words"]["zh"][0] == "核验通过" and verdict["words"]["en"][0] == "Verified"
+    for one in verdict["steps"]:
+        assert re.search(r"[\u4e00-\u9fff]", one["zh"]) and re.fullmatch(r"[\x20-\x7e]+", one["en"]), one
     read_everything(serving, published, chapter, member, entry)
     with serving.client.stream("GET", "/v1/events/stream") as stream:
         assert stream.headers["content-type"].partition(";")[0] == "text/event-stream"

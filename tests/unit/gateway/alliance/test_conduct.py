@@ -108,8 +108,8 @@ def test_members_are_no_merchants(world: World, draft: Draft) -> None:
     assert refused(world, draft) == ("alliance.not_a_merchant", {"field": "public.merchant"})
 
 
-def test_a_merchant_of_another_chapter_is_unknown(world: World) -> None:
-    assert refused(world, promised("elsewhere")) == ("member.unknown", {"field": "public.merchant"})
+def test_a_merchant_of_another_chapter_promises_nothing(world: World) -> None:
+    assert refused(world, promised("elsewhere")) == ("chapter.wrong", {"field": "public.merchant"})
 
 
 def test_what_the_rules_compute_cannot_be_filled_in_otherwise(world: World) -> None:

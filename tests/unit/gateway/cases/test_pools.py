@@ -97,7 +97,7 @@ def test_names_and_accounts_that_are_not_there(world: World) -> None:
         {"field": "public.name", "reason": f"not one of {', '.join(POOL_NAMES)}"},
     )
     stranger = world.refuse(pool_draft(HOLDING, "one", OTHER_CHAPTER))
-    assert (stranger.code, stranger.fields) == ("member.unknown", {"field": "public.account"})
+    assert (stranger.code, stranger.fields) == ("chapter.wrong", {"field": "public.account"})
 
 
 def test_what_a_named_pool_holds_moves_by_its_rules_alone(world: World) -> None:

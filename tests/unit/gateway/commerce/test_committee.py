@@ -103,7 +103,7 @@ def test_who_is_not_put_in_or_out(world: World) -> None:
     world.accept(opened(OTHER_CHAPTER))
     world.accept(joined("far", OTHER_CHAPTER))
     refusal = world.refuse(put_in("far"))
-    assert (refusal.code, refusal.fields) == ("member.unknown", {"field": "subjects"})
+    assert (refusal.code, refusal.fields) == ("chapter.wrong", {"field": "subjects"})
 
 
 def test_the_office_ends_before_the_account(world: World) -> None:

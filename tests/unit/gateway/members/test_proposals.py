@@ -57,7 +57,7 @@ def test_what_the_entry_would_be_refused_with_the_proposal_is_refused_with(town:
     before = town.entries()
     for given, refusal in (
         (unknown_ref, Refusal("operation.unknown_ref", field="op.ref")),
-        (replace(draft, chapter=opened(OTHER_CHAPTER).chapter), Refusal("member.unknown", field="op.from")),
+        (replace(draft, chapter=opened(OTHER_CHAPTER).chapter), Refusal("chapter.wrong", field="op.from")),
         (replace(draft, chapter=chapter_code(31_019_999)), Refusal("chapter.unknown", field="chapter")),
         (replace(draft, refs=(EntryId("01ARZ3NDEKTSV4RRFFQ69G5FAV"),)), Refusal("refs.unknown")),
         (replace(draft, actor=account_id(address("x"))), Refusal("member.unknown", field="actor")),
