@@ -47,8 +47,16 @@ SELECT k.digest, k.fingerprint, e.entry_id, e.log_index, e.leaf_data, e.at
 FROM idempotency_keys k JOIN entries e ON e.log_index = k.log_index WHERE k.digest IN (@)"""
 
 
-_FREE = frozenset({OperationKind.TRANSFER, OperationKind.REDEEM, OperationKind.BURN, OperationKind.LOCK})
-"""Operations that need nobody else's approval."""
+_TAKING = frozenset(
+    {
+        OperationKind.TRANSFER,
+        OperationKind.REDEEM,
+        OperationKind.BURN,
+        OperationKind.LOCK,
+        OperationKind.REVERSE,
+    }
+)
+"""Operations that take coins from whom they name; two officers' approval does not change that."""
 
 
 class ChainPlanner(Protocol):
@@ -272,7 +280,7 @@ class Group:
         sender = None if movement is None else movement.sender
         if self._cases is None or sender is None or sender.kind != AccountKind.POOL:
             return
-        if asked.operation is not None and asked.operation.kind in _FREE:
+        if asked.operation is not None and asked.operation.kind in _TAKING:
             self._cases.check_pool(sender.id, "op.from")
 
     def _check_nonce(self, signer: bytes, nonce: bytes) -> None:

@@ -5,23 +5,26 @@ The policy is in ``policy.py``. What is another chapter's must read exactly like
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx2
 import pytest
 
+from chain.entry_types import ENTRY_TYPES
+from chain.operation import OperationKind as K
+from gateway.api.entry_writes import ORDINARY
+from gateway.api.instruction import CASE_TYPE_NAMES
 from gateway.app import build_api
 from gateway.auth import Scope
+from gateway.case_rules import CASE_BOOK
+from tests.integration.entry_bodies import POSTABLE, entry_body, operation_body
+from tests.integration.matrix_kit import ALL, NO_ENTRY, NOBODY, OTHER, SERVING, Matrix, build_matrix, problem
 from tests.integration.policy import ALSO, SCOPES
 from tests.integration.serving import Serving
 
 _READS = {Scope.ENTRIES_READ, Scope.MEMBERS_READ, Scope.ACCOUNTS_READ, Scope.EVENTS_READ}
 
-SERVING, OTHER = "3101-0001", "3101-0002"
 STREAMS = {"events_stream"}
 """Answers without an end: only their refusals are asked for."""
 
@@ -40,26 +43,6 @@ OPERATIONS = operations()
 GUARDED = [operation for operation in OPERATIONS if SCOPES.get(operation[0]) is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """A gateway with two chapters, things of the first, and a client for each kind of caller."""
-
-    serving: Serving
-    things: dict[str, str]
-    clients: dict[str, httpx2.Client]
-
-    def ask(self, caller: str, method: str, path: str, **replaced: str) -> httpx2.Response:
-        """Ask for a route with the first chapter's things in its path, and a body that says little."""
-        filled = path.format(**{**self.things, **replaced})
-        headers = {"idempotency-key": f'"{self.serving.fresh_key()}"'}
-        if method != "POST":
-            return self.clients[caller].request(method, filled, headers=headers)
-        if path.endswith("/batch"):
-            headers["content-type"] = "application/x-ndjson"
-            return self.clients[caller].post(filled, content=b"", headers=headers)
-        return self.clients[caller].post(filled, json={}, headers=headers)
-
-
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     serving = Serving(tmp_path_factory.mktemp("matrix") / "data").start()
@@ -72,49 +55,9 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         assert serving.stop() == 0
 
 
-def build_matrix(serving: Serving, clients: dict[str, httpx2.Client]) -> Matrix:
-    """Fill the gateway and make a key for each scope and chapter."""
-    for chapter in (SERVING, OTHER):
-        serving.open_chapter(chapter)
-    joined = serving.made("/v1/members", {"chapter": SERVING, "kind": "member"})
-    merchant = serving.made("/v1/members", {"chapter": SERVING, "kind": "merchant"})
-    sale = {"merchant": merchant["account"], "amount": "1000"}
-    body = {"type": "sale.recorded", "chapter": SERVING, "subjects": [joined["account"]], "public": sale}
-    recorded = serving.made("/v1/entries", body)
-    for chapter in (SERVING, OTHER):
-        account = serving.join(chapter)
-        issued = serving.made("/v1/credits/issue", {"chapter": chapter, "to": account, "amount": "1"})
-        serving.wait_state(issued["id"], "final")
-    clients["nobody"] = serving.new_client(None)
-    clients["stranger"] = serving.new_client("ty_live_" + "a" * 32)
-    for scope, chapter in itertools.product(Scope, (SERVING, OTHER)):
-        secret = serving.post(
-            "/v1/keys", {"name": "matrix", "scopes": [scope.value], "chapter": chapter}
-        ).json()["secret"]
-        clients[f"{scope.value}@{chapter}"] = serving.new_client(secret)
-    things = {
-        "account": str(joined["account"]),
-        "code": SERVING,
-        "entry_id": str(recorded["id"]),
-        "kind": "sale",
-        "key": str(recorded["id"]),
-        "key_id": "key_0000000000000000",
-        "proposal_id": "01J00000000000000000000000",
-        "path": "0/000",
-    }
-    return Matrix(serving, things, clients)
-
-
 def holds(scope: Scope, wanted: Scope) -> bool:
     """Whether a key with ``scope`` alone may do what asks for ``wanted``."""
     return scope in (wanted, Scope.ADMIN) or (scope is Scope.REGULATOR_READ and wanted in _READS)
-
-
-def problem(response: httpx2.Response) -> dict[str, object]:
-    assert response.headers["content-type"].startswith("application/problem+json"), response.text
-    document: dict[str, object] = json.loads(response.content)
-    assert document["status"] == response.status_code
-    return document
 
 
 def test_the_policy_names_every_route_and_no_other() -> None:
@@ -162,10 +105,10 @@ def test_another_chapters_things_read_like_nothing(matrix: Matrix, name: str, me
         other,
         method,
         path,
-        account="acct_" + "0f" * 20,
+        account=NOBODY,
         code="9999-9999",
-        entry_id="01J00000000000000000000000",
-        key="01J00000000000000000000000",
+        entry_id=NO_ENTRY,
+        key=NO_ENTRY,
     )
     assert foreign.status_code == absent.status_code >= 400, foreign.text
     mine, none = problem(foreign), problem(absent)
@@ -198,14 +141,157 @@ def test_lists_hold_one_chapter_alone(matrix: Matrix, path: str, member: str) ->
     assert OTHER not in json.dumps(mine)
 
 
-def test_a_decision_needs_its_scope(matrix: Matrix, tmp_path: Path) -> None:
-    """A type that decides over others is refused to a key that may only record."""
-    from gateway.case_rules import CASE_BOOK
+DECISIONS = sorted(CASE_BOOK.decisions)
 
-    for name in sorted(CASE_BOOK.decisions):
-        body = {"type": name, "chapter": SERVING, "subjects": [], "public": {}}
-        response = matrix.serving.post(
-            "/v1/entries", body, client=matrix.clients[f"{Scope.ENTRIES_WRITE.value}@{SERVING}"]
-        )
-        # What it lacks is said first where it lacks essential fields; no such entry is ever recorded.
-        assert response.status_code in (403, 422), (name, response.text)
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_needs_its_scope(matrix: Matrix, name: str) -> None:
+    """A type that decides over others is refused to a key that may only record, whole as its body is."""
+    body = matrix.body(name, SERVING)
+    for scope in Scope:
+        if not holds(scope, Scope.ENTRIES_WRITE) or scope is Scope.ADMIN:
+            continue
+        response = matrix.post("/v1/entries", body, f"{scope.value}@{SERVING}")
+        found = problem(response)
+        assert (response.status_code, found["code"], found["scope"]) == (403, "auth.scope", "cases:decide")
+    # The same body under every scope there is gets past the door: it is judged by its rule.
+    judged = matrix.post("/v1/entries", body, f"admin@{SERVING}")
+    assert judged.status_code not in (401, 403), judged.text
+
+
+def test_in_a_batch_each_line_needs_its_scope(matrix: Matrix) -> None:
+    lines = [
+        json.dumps({**matrix.body(name, SERVING), "idempotency_key": f"line-{name}"}) for name in DECISIONS
+    ]
+    client = matrix.clients[f"entries:write@{SERVING}"]
+    headers = {"content-type": "application/x-ndjson"}
+    response = client.post("/v1/entries/batch", content="\n".join(lines).encode(), headers=headers)
+    assert response.status_code == 200
+    answers = [json.loads(line) for line in response.text.splitlines()]
+    assert [(found["status"], found["code"]) for found in answers] == [(403, "auth.scope")] * len(DECISIONS)
+
+
+def test_an_operation_that_makes_or_takes_coins_needs_its_scope(matrix: Matrix) -> None:
+    """Recording alone orders transfers and redemptions; everything else asks for ``credits:write`` too."""
+    acting = [name for name in POSTABLE if ENTRY_TYPES[name].operations - ORDINARY]
+    for name in acting:
+        for kind in ENTRY_TYPES[name].operations - ORDINARY:
+            body = matrix.body(name, SERVING)
+            body["op"] = operation_body(kind, matrix.things["account"], matrix.others)
+            response = matrix.post("/v1/entries", body, f"entries:write@{SERVING}")
+            found = problem(response)
+            assert (response.status_code, found["code"]) == (403, "auth.scope"), (name, kind, response.text)
+    assert len(acting) > 10
+
+
+@pytest.mark.parametrize("name", POSTABLE)
+def test_nothing_is_recorded_in_another_chapter(matrix: Matrix, name: str) -> None:
+    """For another chapter's key every type answers as for a chapter that does not exist."""
+    answers = []
+    for chapter in (SERVING, "9999-9999"):
+        response = matrix.post("/v1/entries", matrix.body(name, chapter), f"{ALL}@{OTHER}")
+        found = problem(response)
+        found.pop("trace_id", None)
+        answers.append(found)
+    assert answers[0] == answers[1]
+    assert (answers[0]["status"], answers[0]["code"]) == (403, "chapter.forbidden")
+
+
+@pytest.mark.parametrize("name", POSTABLE)
+def test_another_chapters_things_are_as_good_as_none(matrix: Matrix, name: str) -> None:
+    """A body in the caller's own chapter about another one's account and entry: judged as about nothing.
+
+    A plain fact may concern anybody, and a receiver may live anywhere.
+    """
+    answers = []
+    for account, entry in ((matrix.things["account"], matrix.things["entry_id"]), (NOBODY, NO_ENTRY)):
+        body = entry_body(name, OTHER, account, entry, matrix.others)
+        if name not in CASE_TYPE_NAMES:
+            body["subjects"] = [matrix.others]
+        answers.append(matrix.post("/v1/entries", body, f"{ALL}@{OTHER}"))
+    foreign, absent = answers
+    assert foreign.status_code == absent.status_code, (foreign.text, absent.text)
+    if foreign.status_code == 201:
+        return
+    mine, none = problem(foreign), problem(absent)
+    for found in (mine, none):
+        found.pop("trace_id", None)
+    assert mine == none
+    for thing in ("account", "entry_id"):
+        assert matrix.things[thing] not in json.dumps(mine)
+
+
+LISTS = {
+    "/v1/awards?month=2026-11": Scope.ENTRIES_READ,
+    "/v1/equity?month=2026-11": Scope.ENTRIES_READ,
+    "/v1/figures?month=2026-11": Scope.ENTRIES_READ,
+    "/v1/gates?": Scope.ENTRIES_READ,
+    "/v1/parameters?": Scope.ENTRIES_READ,
+    "/v1/referrals/meter?": Scope.ENTRIES_READ,
+    "/v1/referrals/tree?": Scope.REGULATOR_READ,
+    "/v1/seats?": Scope.ENTRIES_READ,
+    "/v1/notices?": Scope.ENTRIES_READ,
+    "/v1/complaints/overdue?": Scope.ENTRIES_READ,
+    "/v1/services/matches?": Scope.ENTRIES_READ,
+}
+"""Answers about one chapter, named by a query."""
+
+
+def test_the_lists_about_a_chapter_are_all_here() -> None:
+    described = build_api().openapi()["paths"]
+    found = {
+        path
+        for path, methods in described.items()
+        for parameter in methods.get("get", {}).get("parameters", [])
+        if parameter["name"] == "chapter"
+    }
+    asked = {path.partition("?")[0] for path in LISTS}
+    # Lists of many chapters' things are held to their chapter above.
+    assert found - asked == {"/v1/members", "/v1/cases"}
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_chapters_list_reads_like_that_of_no_chapter(matrix: Matrix, path: str) -> None:
+    scope = LISTS[path].value
+    answers = []
+    for chapter in (SERVING, "9999-9999"):
+        response = matrix.clients[f"{scope}@{OTHER}"].get(f"{path}&chapter={chapter}")
+        document = json.loads(response.content)
+        document.pop("trace_id", None)
+        answers.append((response.status_code, {**document, "chapter": None}))
+    assert answers[0] == answers[1]
+    assert matrix.things["account"] not in json.dumps(answers[0][1])
+    for own in (SERVING, OTHER):
+        response = matrix.clients[f"{scope}@{own}"].get(f"{path}&chapter={own}")
+        code = response.json().get("code")
+        assert (response.status_code, code) in ((200, None), (409, "equity.nothing")), response.text
+
+
+def test_a_key_is_its_principals_own(matrix: Matrix) -> None:
+    """Two of one chapter use the same idempotency key: each has its own entry, nobody reads the other's."""
+    body = {"type": "purchase.recorded", "chapter": OTHER, "subjects": [matrix.others], "public": {}}
+    first, again, second = (
+        matrix.serving.post("/v1/entries", body, key="one-key", client=matrix.clients[f"{caller}@{OTHER}"])
+        for caller in (ALL, ALL, "entries:write")
+    )
+    assert [answer.status_code for answer in (first, again, second)] == [201, 201, 201]
+    assert first.json()["id"] == again.json()["id"] != second.json()["id"]
+    assert "idempotency-replayed" not in second.headers
+
+
+def test_whose_key_is_in_his_hands_spends_by_his_signature_alone(matrix: Matrix) -> None:
+    """No scope of his chapter, nor the platform's key, moves coins out of a self-custody account."""
+    holder = matrix.serving.join(OTHER, custody="self", account="acct_" + "5e" * 20)
+    body = {
+        "type": "gift.sent",
+        "chapter": OTHER,
+        "subjects": [],
+        "public": {},
+        "op": operation_body(K.TRANSFER, holder, matrix.others),
+    }
+    forged = {**body, "authorization": {"nonce": "44" * 32, "signature": "0x" + "55" * 64 + "1b"}}
+    for client in (matrix.clients[f"{ALL}@{OTHER}"], matrix.serving.client):
+        bare = matrix.serving.post("/v1/entries", body, client=client)
+        assert (bare.status_code, bare.json()["code"]) == (422, "signature.missing"), bare.text
+        wrong = matrix.serving.post("/v1/entries", forged, client=client)
+        assert wrong.status_code == 422 and wrong.json()["code"].startswith("signature."), wrong.text
