@@ -24,6 +24,7 @@ from gateway.evidence.assemble import BundleAssembler, Subject
 from gateway.evidence.feed import Feed
 from gateway.evidence.private_fields import PrivateFields
 from gateway.evidence.records import Records
+from gateway.evidence.short_forms import ShortForms
 from gateway.ground import SETUP_LOCK, Ground
 from gateway.heap import settle_heap
 from gateway.ledger.log_view import LogView
@@ -73,6 +74,7 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         trust_root_id(ground.trust_root), depth, _pinned_vkeys(ground),
     )  # fmt: skip
     private = PrivateFields(database, ledger.vault)
+    bundles = BundleAssembler(database, ground.client, ledger.view, subject, private.open)
     return Services(
         settings=settings,
         database=database,
@@ -99,7 +101,8 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
             clock=ground.surroundings.clock,
             entropy=ground.surroundings.entropy("proposals"),
         ),
-        bundles=BundleAssembler(database, ground.client, ledger.view, subject, private.open),
+        bundles=bundles,
+        short_forms=ShortForms(bundles, ground.identity.vkey, ground.identity.sign_root),
         receipt=ledger.receipt,
         chain_id=chain_id,
         log_id=log_id,

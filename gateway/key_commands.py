@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +68,22 @@ def revoke(
     typer.echo(json.dumps({"id": key_id, "revoked": True}) if as_json else f"{key_id}  已撤销 / ended")
 
 
+class ProofForm(StrEnum):
+    """What to export: everything, or the place in the log for readers of C2SP or COSE."""
+
+    BUNDLE = "bundle"
+    TLOG_PROOF = "tlog-proof"
+    COSE = "cose"
+
+
+ENDINGS = {
+    ProofForm.BUNDLE: "tongyi.json",
+    ProofForm.TLOG_PROOF: "tlog-proof",
+    ProofForm.COSE: "cose",
+}
+"""How files of a form are named behind the entry's id."""
+
+
 @export_app.command("evidence")
 def evidence(
     entry_id: Annotated[str, typer.Argument(help="Id of the entry. 记录编号。")],
@@ -81,6 +98,9 @@ def evidence(
             "--disclose", help="Private fields to show, by commas; * for all. 要显示的私有字段，* 为全部。"
         ),
     ] = None,
+    form: Annotated[
+        ProofForm, typer.Option("--form", help="Bundle or one of two short forms. 完整证明文件或两种短格式。")
+    ] = ProofForm.BUNDLE,
     wait: Annotated[
         float, typer.Option("--wait", help="Seconds to wait while it is pending. 待定时等待的秒数。")
     ] = 60.0,
@@ -90,7 +110,7 @@ def evidence(
     """Write an entry's proof file. Exit 3: still pending. 写出一条记录的证明文件；退出码 3：尚待确认。"""
     from gateway.remote_commands import Remote
 
-    file = into or Path(f"{entry_id}.tongyi.json")
-    size = Remote(gateway, key_file).export(entry_id, file, disclose, wait)
+    file = into or Path(f"{entry_id}.{ENDINGS[form]}")
+    size = Remote(gateway, key_file).export(entry_id, file, disclose, wait, form.value)
     shown = f"{file} ({size:,} 字节 / bytes)"
     typer.echo(json.dumps({"file": str(file), "bytes": size}) if as_json else shown)

@@ -103,14 +103,16 @@ class Remote:
         """End a key."""
         self._ask("DELETE", f"/v1/keys/{quote(key_id, safe='')}")
 
-    def export(self, entry_id: str, into: Path, disclose: str | None, patience: float) -> int:
-        """Write an entry's proof file, waiting while it is pending; return its size in bytes.
+    def export(
+        self, entry_id: str, into: Path, disclose: str | None, patience: float, form: str = "bundle"
+    ) -> int:
+        """Write an entry's proof in a form, waiting while it is pending; return its size in bytes.
 
         Raises:
             GatewayRefused: ``proof.pending`` after ``patience`` seconds, or any other refusal.
         """
         deadline = time.monotonic() + patience
-        query = "" if disclose is None else f"?disclose={quote(disclose, safe=',*')}"
+        query = f"?form={form}" + ("" if disclose is None else f"&disclose={quote(disclose, safe=',*')}")
         while True:
             try:
                 content = self._ask("GET", f"/v1/entries/{quote(entry_id, safe='')}/proof{query}").content

@@ -18,6 +18,7 @@ from gateway.db import Database
 from gateway.evidence.assemble import BundleAssembler
 from gateway.evidence.feed import Feed
 from gateway.evidence.records import Records
+from gateway.evidence.short_forms import ShortForms
 from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.genesis import Clock
 from gateway.ledger.vault import Entropy
@@ -80,6 +81,7 @@ class Services:
     streams: Streams
     proposals: Proposals
     bundles: BundleAssembler
+    short_forms: ShortForms
     receipt: Callable[[int, bytes, str], JsonValue]
     chain_id: int
     log_id: bytes

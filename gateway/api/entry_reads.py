@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
@@ -19,9 +19,10 @@ from gateway.api.instruction import PRIVATE_NAME
 from gateway.auth import Principal
 from gateway.errors import Refusal
 from gateway.evidence.records import Record
+from gateway.evidence.short_forms import FORMS
 from gateway.response_schemas.entries import AnchorPage, EntryDetail, EntryPage, EventPage
 from gateway.response_schemas.proofs import ProofFile
-from gateway.response_schemas.publish import answers
+from gateway.response_schemas.publish import Responses, answers
 from gateway.services import Services
 
 router = APIRouter(prefix="/v1", tags=["entries"])
@@ -32,6 +33,16 @@ CURSOR_PATTERN = r"^([0-9]{1,15}:[0-9]{1,9})?$"
 """Place of an event, ``block:log_index``; empty for the beginning."""
 ALL = "*"
 """``disclose=*`` shows every private field."""
+
+
+def _proof_answers() -> Responses:
+    """The bundle with its schema, and the two short forms, which are text and CBOR."""
+    published = answers(ProofFile, media=MEDIA_TYPE)
+    content = cast("dict[str, object]", published[200]["content"])
+    content["text/plain"] = {"schema": {"type": "string"}}
+    cose = FORMS["cose"].media_type
+    content[cose] = {"schema": {"type": "string", "contentMediaType": cose}}
+    return published
 
 
 @router.get("/entries", response_model=None, operation_id="entries_list", responses=answers(EntryPage))
@@ -61,23 +72,31 @@ async def get_entry(entry_id: str, principal: EntryReader, services: Shared) -> 
     response_model=None,
     operation_id="entries_proof",
     response_class=Response,
-    responses=answers(ProofFile, media=MEDIA_TYPE),
+    responses=_proof_answers(),
 )
 async def get_proof(
     entry_id: str,
     principal: EntryReader,
     services: Shared,
     disclose: Annotated[str | None, Query(max_length=2_200)] = None,
+    form: Literal["bundle", "tlog-proof", "cose"] = "bundle",
 ) -> Response:
-    """Return the entry's proof bundle, showing the private fields named in ``disclose`` (``*`` for all)."""
+    """Return the entry's proof bundle, showing the private fields named in ``disclose`` (``*`` for all).
+
+    ``form`` gives the entry's place in the log alone as C2SP ``tlog-proof`` or as COSE receipt (RFC 9942).
+    """
     names = _names(disclose)
     record = await _record(services, principal, entry_id)
-    bundle = await asyncio.to_thread(services.bundles.assemble, record, names)
+    if form == "bundle":
+        content = await asyncio.to_thread(services.bundles.assemble, record, names)
+    else:
+        content = await asyncio.to_thread(services.short_forms.write, record, form)
+    sent = FORMS[form]
     headers = {
-        "content-disposition": f'attachment; filename="{entry_id}.tongyi.json"',
+        "content-disposition": f'attachment; filename="{entry_id}.{sent.ending}"',
         "cache-control": "private, no-store",
     }
-    return Response(bundle, headers=headers, media_type=MEDIA_TYPE)
+    return Response(content, headers=headers, media_type=sent.media_type)
 
 
 @router.get("/anchors", response_model=None, operation_id="anchors_list", responses=answers(AnchorPage))

@@ -130,6 +130,14 @@ class BundleAssembler:
         except ChainError:
             raise Refusal("chain.unavailable") from None
 
+    def log_evidence(self, record: Record) -> LogEvidence:
+        """Return the record's place in the tree of the first anchor that covers it, as its bundle has it.
+
+        Raises:
+            Refusal: ``proof.pending`` until there is one.
+        """
+        return self._log(record, self._anchor(record.index).size)
+
     def _known(self, index: int) -> Bundle | None:
         with self._lock:
             return self._final.get(index)

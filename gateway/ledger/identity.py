@@ -8,6 +8,7 @@ from functools import cached_property
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chain.checkpoint import format_checkpoint, format_vkey, sign_note
+from chain.cose_receipt import sign_root
 from chain.hashing import sha256
 from chain.receipt import receipt_text
 from chain.types import Digest
@@ -35,6 +36,10 @@ class LogIdentity:
         before.
         """
         return sign_note(format_checkpoint(self.origin, size, root), self.origin, self.key)
+
+    def sign_root(self, size: int, root: bytes) -> bytes:
+        """Return the signature in COSE receipts of a tree. Requires a published (size, root)."""
+        return sign_root(self.origin, size, root, self.key)
 
     def sign_receipt(self, index: int, leaf_hash: bytes, at: str) -> bytes:
         """Return the 64-byte signature over the receipt text. Requires the entry to be committed."""

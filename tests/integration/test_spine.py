@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,25 @@ import pytest
 from chain.checkpoint import open_checkpoint
 from chain.evidence.bundle import parse_bundle
 from chain.receipt import parse_receipt, verify_receipt
+from tests.databases import fresh_postgres
 from tests.integration.serving import Serving
 
 CHAPTER = "3101-0007"
 TONGYI = str(Path(sys.executable).parent / "tongyi")
 
 
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    gateway = Serving(tmp_path_factory.mktemp("spine") / "data").start()
-    yield gateway
-    if gateway.process is not None and gateway.process.poll() is None:
-        assert gateway.stop() == 0
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def serving(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A gateway of this module's own, on either database: it is restarted here."""
+    with ExitStack() as stack:
+        options: tuple[str, ...] = ()
+        if request.param == "postgresql":
+            server = request.getfixturevalue("postgres_url")
+            options = ("--database-url", stack.enter_context(fresh_postgres(server)))
+        gateway = Serving(tmp_path_factory.mktemp("spine") / "data", options).start()
+        yield gateway
+        if gateway.process is not None and gateway.process.poll() is None:
+            assert gateway.stop() == 0
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +149,55 @@ def test_the_account_proof_shows_the_balance_on_chain(
     code, verdict = verify(path, serving.ready["trust_root"])
     assert code == 0
     assert (verdict["facts"]["account"], verdict["facts"]["balance"]) == (town["member"], 2000)
+
+
+def lax_root(serving: Serving, into: Path) -> Path:
+    """The gateway's trust root for a verifier who asks no evidence from the chain."""
+    root = json.loads(Path(serving.ready["trust_root"]).read_bytes())
+    root["required"] |= {"anchor": False, "outcome": False, "depth": 0, "witness_quorum": 0}
+    into.write_text(json.dumps(root))
+    return into
+
+
+@pytest.mark.parametrize(
+    ("form", "ending", "media", "passed"),
+    [
+        ("tlog-proof", "tlog-proof", "text/plain; charset=utf-8", [1, 6, 7]),
+        ("cose", "cose", "application/scitt-receipt+cose", [1, 6, 7]),
+    ],
+)
+def test_the_same_record_in_a_short_form(
+    serving: Serving,
+    town: dict[str, Any],
+    tmp_path: Path,
+    form: str,
+    ending: str,
+    media: str,
+    passed: list[int],
+) -> None:
+    entry = town["rebate"]["id"]
+    log = parse_bundle(serving.proof(entry)).log
+    answer = serving.client.get(f"/v1/entries/{entry}/proof?form={form}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media)
+    assert answer.headers["content-disposition"] == f'attachment; filename="{entry}.{ending}"'
+    assert answer.content == serving.client.get(f"/v1/entries/{entry}/proof?form={form}").content
+    file = tmp_path / f"x.{ending}"
+    command = [TONGYI, "export", "evidence", entry, "--form", form, "--into", str(file)]
+    command += ["--key-file", str(serving.data / "platform_key"), "--gateway", serving.ready["gateway"]]
+    subprocess.run(command, check=True, capture_output=True)
+    assert file.read_bytes() == answer.content
+    # Without evidence from the chain the gateway's own root can't be satisfied, one that asks less can.
+    assert verify(file, serving.ready["trust_root"])[0] == 4
+    code, verdict = verify(file, str(lax_root(serving, tmp_path / "lax.json")))
+    assert code == 0
+    assert [step["number"] for step in verdict["steps"] if step["status"] == "passed"] == passed
+    assert (verdict["facts"]["index"], verdict["facts"]["size"]) == (log.index, log.size)
+    assert verdict["facts"]["leaf_hash"] == town["rebate"]["leaf_hash"]
+
+
+def test_an_unknown_form_is_refused(serving: Serving, town: dict[str, Any]) -> None:
+    answer = serving.client.get(f"/v1/entries/{town['rebate']['id']}/proof?form=pdf")
+    assert answer.status_code == 400 and answer.json()["type"].startswith("/problems/")
 
 
 def test_the_gateway_verifies_what_is_handed_in(serving: Serving, town: dict[str, Any]) -> None:
