@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from gateway.alliance.standing import SUSPENDED, seat_state
 from gateway.cases.case import Case
 from gateway.cases.world import Standing, World
 from gateway.errors import Refusal
@@ -29,12 +28,6 @@ def money_back(sale: Case) -> int:
     """Return the fen of that money given back so far; a voucher covers what is left of the bill last."""
     total, refunded = sale.number("amount"), sale.number("refunded")
     return min(refunded - claw_back(sale.number("paid"), total, 0, refunded), money_of(sale))
-
-
-def require_not_suspended(world: World, merchant: str) -> None:
-    """Pass unless the merchant's deposit suspends its seat. Raises Refusal ``merchant.suspended``."""
-    if seat_state(world, merchant) == SUSPENDED:
-        raise Refusal("merchant.suspended")
 
 
 def own_merchant(world: World, account: str, field: str) -> Standing:

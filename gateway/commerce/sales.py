@@ -11,10 +11,13 @@ from dataclasses import replace
 from typing import cast
 
 from chain.canonical import JsonValue
-from chain.operation import OperationKind
+from chain.operation import OperationKind, chapter_code
+from chain.types import EntryId
+from gateway.alliance.standing import require_not_suspended
+from gateway.cases.book import DueRule
 from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text, show_legs
-from gateway.cases.world import World
+from gateway.cases.world import Standing, World
 from gateway.commerce.rule_tables import table_in_force
 from gateway.commerce.sale_case import (
     COMPLETED,
@@ -24,7 +27,6 @@ from gateway.commerce.sale_case import (
     items_of,
     money_of,
     own_merchant,
-    require_not_suspended,
 )
 from gateway.commerce.voucher_case import refund_granting, refund_using
 from gateway.errors import Refusal
@@ -37,12 +39,19 @@ from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP
 from gateway.rules.splits import claw_back, refund, split
 from gateway.rules.versions import pick_table
 
+RECEIVABLE_PAUSE = 30 * 86_400_000
+"""Milliseconds after which a rebate that could not be taken back whole is asked for again."""
+
 
 def record_sale(world: World) -> Draft:
-    """Split a purchase by the table in force: at the buyer's own shop, or across shops where one referred."""
+    """Split a purchase by the table in force: at the buyer's own shop, or across shops where one referred.
+
+    Raises:
+        Refusal: ``sale.own_purchase``; ``entry.bad_field`` for a buyer that is no person.
+    """
     draft = world.draft
-    buyer = world.own(only_subject(draft), "subjects")
     merchant = own_merchant(world, read_text(draft, "merchant"), "public.merchant")
+    buyer = _buyer(world, merchant.account)
     amount = read_sum(draft, "amount", least=1)
     shop = _referring_shop(world, buyer.account)
     is_cross = shop is not None and shop != merchant.account
@@ -64,6 +73,7 @@ def record_sale(world: World) -> Draft:
         "rebate_given": False,
         "coins_due": 0,
         "rebate_due": 0,
+        "asked_at": 0,
         # The voucher this sale gave, and the one it was paid with.
         "voucher": "",
         "voucher_used": "",
@@ -81,6 +91,16 @@ def record_sale(world: World) -> Draft:
     )
     completed = replace(completed, rule=f"{table.id}:{table.version}")
     return concern(completed, [merchant.account])
+
+
+def _buyer(world: World, merchant: str) -> Standing:
+    """Return who buys: a member, or another merchant. Pools buy nothing, and nobody buys from himself."""
+    buyer = world.own(only_subject(world.draft), "subjects")
+    if buyer.kind not in (AccountKind.MEMBER, AccountKind.MERCHANT):
+        raise Refusal("entry.bad_field", field="subjects", reason="is neither member nor merchant")
+    if buyer.account == merchant:
+        raise Refusal("sale.own_purchase")
+    return buyer
 
 
 def _referring_shop(world: World, buyer: str) -> str | None:
@@ -118,8 +138,14 @@ def pay_with_coins(world: World) -> Draft:
 
 
 def grant_rebate(world: World) -> Draft:
-    """Pay the rebate on what was paid in money, once, from the chapter's pool (the one exception of C1)."""
+    """Pay the rebate on what was paid in money, once, from the chapter's pool (the one exception of C1).
+
+    It is the member's: a merchant that buys gets none. Raises Refusal ``sale.rebate_for_members``.
+    """
     case = world.about(SALE, COMPLETED)
+    buyer = world.standing(holder_of(case))
+    if buyer is None or buyer.kind != AccountKind.MEMBER:
+        raise Refusal("sale.rebate_for_members")
     if case.document["rebate_given"]:
         raise Refusal("sale.rebated_already")
     base = money_of(case)
@@ -160,6 +186,7 @@ def refund_sale(world: World) -> Draft:
         coins_due=case.number("coins_due") + coins,
         rebate_due=case.number("rebate_due") + rebate,
     )
+    after = _ask_for_rebate(after, world.now)
     after = replace(after, state=REFUNDED if before + amount == total else PARTLY)
     world.put(after)
     owed, voucher = refund_granting(world, after)
@@ -196,18 +223,39 @@ def return_coins(world: World) -> Draft:
     return concern(draft, [merchant, holder_of(case)], [case.key])
 
 
+def _ask_for_rebate(sale: Case, at: int) -> Case:
+    """Have the clock take what is owed of a rebate at ``at``, always at another moment than the last time."""
+    if not sale.number("rebate_due"):
+        return replace(sale, due_at=None)
+    asked = max(at, sale.number("asked_at") + 1)
+    return replace(changed(sale, asked_at=asked), due_at=asked)
+
+
 def return_rebate(world: World) -> Draft:
-    """Take back the rebate of a refunded part, at most what the buyer has; the rest stays a receivable."""
+    """Take back the rebate of a refunded part, at most what the buyer has; the rest stays a receivable.
+
+    The clock takes it with the refund, and asks again for a receivable every 30 days, also where there is
+    nothing to take: then the entry says so. In between anybody may record it once there is something.
+    """
     case = world.about(SALE, PARTLY, REFUNDED)
     due = case.number("rebate_due")
     holding = world.standing(holder_of(case))
-    amount = min(due, holding.available if holding is not None else 0)
-    if amount == 0:
+    amount = min(due, holding.available if holding is not None and holding.may_send else 0)
+    is_asked = case.due_at is not None and case.due_at <= world.now
+    if due == 0 or (amount == 0 and not is_asked):
         raise Refusal("sale.nothing_due")
-    world.put(changed(case, rebate_due=due - amount))
+    world.put(_ask_for_rebate(changed(case, rebate_due=due - amount), world.now + RECEIVABLE_PAUSE))
     draft = fill(world.draft, amount=str(amount), receivable=str(due - amount))
     draft = order(draft, OperationKind.TRANSFER, case.holder, world.chapter_pool(), amount)
     return concern(draft, [holder_of(case)], [case.key])
+
+
+def rebate_due(case: Case) -> Draft:
+    """Return the step that takes a rebate back."""
+    return Draft(
+        "sale.rebate_returned", chapter_code(case.chapter), None, (), public={"about": case.key},
+        refs=(EntryId(case.key),),
+    )  # fmt: skip
 
 
 SALE_RULES = {
@@ -218,3 +266,5 @@ SALE_RULES = {
     "sale.coins_returned": return_coins,
     "sale.rebate_returned": return_rebate,
 }
+
+SALE_DUE: dict[str, DueRule] = {SALE: rebate_due}

@@ -7,13 +7,15 @@ from gateway.commerce.awards import AWARD_DECISIONS, AWARD_RULES
 from gateway.commerce.committee import COMMITTEE_DECISIONS, COMMITTEE_RULES
 from gateway.commerce.exits import EXIT_RULES
 from gateway.commerce.grants import GRANT_DECISIONS, GRANT_RULES
+from gateway.commerce.rebates import REBATE_RULES
 from gateway.commerce.rule_tables import TABLE_DECISIONS, TABLE_RULES
-from gateway.commerce.sales import SALE_RULES
+from gateway.commerce.sales import SALE_DUE, SALE_RULES
 from gateway.commerce.tallied import TALLY_RULES
 from gateway.commerce.vouchers import VOUCHER_DUE, VOUCHER_RULES
 
 RULES: dict[str, Rule] = {
     **SALE_RULES,
+    **REBATE_RULES,
     **VOUCHER_RULES,
     **GRANT_RULES,
     **EXIT_RULES,
@@ -25,7 +27,7 @@ RULES: dict[str, Rule] = {
 DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS | TABLE_DECISIONS | COMMITTEE_DECISIONS
 """Types that need the scope ``cases:decide``."""
 
-DUE: dict[str, DueRule] = {**VOUCHER_DUE}
+DUE: dict[str, DueRule] = {**SALE_DUE, **VOUCHER_DUE}
 """What follows when a case's time has come, by kind of case."""
 
 TALLIES = TALLY_RULES

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from chain.canonical import JsonValue
 from chain.operation import chapter_code
+from gateway.alliance.standing import require_not_suspended
 from gateway.cases.book import DueRule, Rule
 from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import concern, fill, read_text, show_legs
@@ -20,7 +21,6 @@ from gateway.commerce.sale_case import (
     SALE,
     money_of,
     own_merchant,
-    require_not_suspended,
 )
 from gateway.commerce.voucher_case import VOUCHER, end_of, keep_voucher, read_voucher, write_voucher
 from gateway.errors import Refusal

@@ -47,6 +47,20 @@ CASE_CODES: dict[str, CodeRule] = {
         "The rebate of this sale was given; what it was computed on stands.",
         "此笔消费的返还已经发放，其计算依据不可再变。",
     ),
+    "sale.own_purchase": CodeRule(
+        422,
+        "Purchase from oneself",
+        "不能向自己购买",
+        "A merchant does not buy from itself.",
+        "商家不能向自己购买。",
+    ),
+    "sale.rebate_for_members": CodeRule(
+        409,
+        "Rebate is for members",
+        "返还仅限会员",
+        "The consumption rebate is a member's; the buyer of this sale is a merchant.",
+        "消费返还仅给予会员；此笔消费的购买方为商家。",
+    ),
     "sale.nothing_due": CodeRule(
         409,
         "Nothing due",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chain.operation import account_id
+from chain.operation import OperationKind, account_id
 from chain.types import Address
+from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, only_subject, read_text
 from gateway.cases.world import World
@@ -145,11 +146,16 @@ def check_ward(world: World, account: str, amount: int) -> None:
 
 
 def judge_gift(world: World) -> Draft:
-    """Let coins pass between members where the chapter's kin rule and a guardian's limits allow it."""
+    """Let coins pass between members where the chapter's kin rule and a guardian's limits allow it.
+
+    A merchant whose deposit suspends it takes none.
+    """
     operation = world.draft.operation
     if operation is None:
         return world.draft
     sender, receiver = (account_id(Address(party)) for party in (operation.sender, operation.receiver))
+    if operation.kind is OperationKind.REDEEM:
+        require_not_suspended(world, receiver)
     parties = (world.standing(sender), world.standing(receiver))
     if all(party is not None and party.kind == AccountKind.MEMBER for party in parties):
         terms = kin_terms(world)
@@ -166,4 +172,6 @@ FAMILY_RULES = {
     "guardian.ended": end_guardian,
     "gift.sent": judge_gift,
     "credit.transferred": judge_gift,
+    "credit.redeemed": judge_gift,
+    "redemption.recorded": judge_gift,
 }

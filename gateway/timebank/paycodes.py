@@ -14,6 +14,7 @@ from typing import cast
 from chain.canonical import JsonValue
 from chain.operation import OperationKind, chapter_code
 from chain.types import AccountId, ChapterCode, Digest
+from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case
 from gateway.cases.filling import concern, fill, order, read_sum, read_text
 from gateway.cases.world import World
@@ -95,7 +96,7 @@ def use(world: World) -> Draft:
 
     Raises:
         Refusal: ``payment_code.*`` in the order of `use_code`; ``member.unknown``; ``guardian.*`` for more
-            than a ward may pay alone.
+            than a ward may pay alone; ``merchant.suspended``.
     """
     draft = world.draft
     payer = world.own(read_text(draft, "payer"), "public.payer")
@@ -118,6 +119,8 @@ def use(world: World) -> Draft:
     world.put(replace(case, state=code.state.value, due_at=None, document=_document(code)))
     payee = world.standing(code.payee)
     is_merchant = payee is not None and payee.kind == AccountKind.MERCHANT
+    if is_merchant:
+        require_not_suspended(world, code.payee)
     kind = OperationKind.REDEEM if is_merchant else OperationKind.TRANSFER
     completed = order(fill(draft, code=case.key), kind, payer.account, code.payee, code.amount)
     return concerning(completed, [payer.account, code.payee])

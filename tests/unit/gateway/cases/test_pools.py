@@ -114,3 +114,19 @@ def test_what_a_named_pool_holds_moves_by_its_rules_alone(world: World) -> None:
         assert (refusal.code, refusal.fields) == ("pool.reserved", {"field": "op.from"})
     world.accept(operated(OperationKind.TRANSFER, address("two"), address("member"), 100))
     world.accept(operated(OperationKind.TRANSFER, address("member"), address("one"), 50))
+
+
+def test_rule_26_a_reversal_cannot_take_back_what_a_named_pool_holds(world: World) -> None:
+    """What was paid into it is parked for its purpose: only the rules of that purpose give it back."""
+    world.accept(pool_draft(HOLDING, "one"))
+    world.accept(operated(OperationKind.ISSUE, receiver=address("member"), amount=500))
+    for pool, wanted in (("one", "pool.reserved"), ("two", None)):
+        parked = world.accept(operated(OperationKind.TRANSFER, address("member"), address(pool), 100))
+        back = operated(
+            OperationKind.REVERSE, address(pool), address("member"), 100, ref=bytes(parked.leaf_hash)
+        )
+        if wanted is None:
+            world.accept(back)
+        else:
+            refusal = world.refuse(back)
+            assert (refusal.code, refusal.fields) == (wanted, {"field": "op.from"})

@@ -15,6 +15,7 @@ from gateway.ledger.drafts import Draft
 from tests.unit.gateway.commerce.kit import (
     POOL,
     balance,
+    carry_out_due,
     entry,
     market,
     named,
@@ -24,6 +25,8 @@ from tests.unit.gateway.commerce.kit import (
     step,
 )
 from tests.unit.gateway.ledger.worlds import World, address, recorded
+
+DAY = 86_400_000
 
 
 @pytest.fixture
@@ -53,12 +56,14 @@ def test_a_sale_says_who_gets_which_part(world: World) -> None:
         (sale(100, merchant="b"), "entry.bad_field", "public.merchant"),
         (sale(100, merchant="nobody"), "member.unknown", "public.merchant"),
         (sale(100, buyer="nobody"), "member.unknown", "subjects"),
+        (sale(100, buyer="m"), "sale.own_purchase", None),
+        (sale(100, buyer="subsidy"), "entry.bad_field", "subjects"),
         (sale(100, version=7), "entry.not_as_computed", "public.version"),
         (sale(100, legs=[{"role": "platform", "amount": "100"}]), "entry.not_as_computed", "public.legs"),
         (replace(sale(100), subjects=()), "entry.bad_field", "subjects"),
     ],
 )
-def test_a_sale_that_is_refused(world: World, draft: Draft, code: str, field: str) -> None:
+def test_a_sale_that_is_refused(world: World, draft: Draft, code: str, field: str | None) -> None:
     refusal = world.refuse(draft)
     assert (refusal.code, refusal.fields.get("field")) == (code, field)
     assert CaseReader(world.database).list("sale", None) == []
@@ -83,6 +88,12 @@ def test_coins_then_rebate_on_what_was_paid_in_money(world: World) -> None:
     assert operation(world, rebated) == (int(OperationKind.TRANSFER), address(POOL), address("a"), 350)
     assert world.refuse(step("sale.rebated", bought)).code == "sale.rebated_already"
     assert world.refuse(step("sale.paid", bought, amount="1")).code == "sale.rebated_already"
+
+
+def test_a_rebate_is_a_members_and_never_a_merchants(world: World) -> None:
+    bought = world.accept(sale(100_000, buyer="n")).entry_id
+    assert world.refuse(step("sale.rebated", bought)).code == "sale.rebate_for_members"
+    assert (balance(world, "n"), balance(world, POOL)) == (0, 1_000_000)
 
 
 def test_a_caller_cannot_order_another_operation(world: World) -> None:
@@ -119,6 +130,56 @@ def test_rule_10_a_refund_reverses_every_leg_coins_and_rebate_in_proportion(worl
     assert (refusal.code, refusal.fields["state"]) == ("case.wrong_state", "refunded")
 
 
+def test_rule_10_the_clock_takes_the_rebate_of_a_refund_back(world: World) -> None:
+    bought = world.accept(sale(10_000, buyer="b")).entry_id
+    world.accept(step("sale.rebated", bought))
+    assert (balance(world, "b"), balance(world, POOL)) == (500, 999_500)
+    assert carry_out_due(world) == []
+    world.accept(step("sale.refunded", bought, amount="4000"))
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert balance(world, "b") == 300
+    # A second refund in the same millisecond is another demand.
+    world.accept(step("sale.refunded", bought, amount="6000"))
+    world.clock.milliseconds += 1
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert (balance(world, "b"), balance(world, POOL)) == (0, 1_000_000)
+    assert carry_out_due(world) == []
+
+
+def test_rule_12_the_clock_asks_for_a_receivable_until_it_is_whole(world: World) -> None:
+    bought = world.accept(sale(10_000, buyer="b")).entry_id
+    world.accept(step("sale.rebated", bought))
+    world.accept(given("b", "a", 500))
+    world.accept(step("sale.refunded", bought, amount="10000"))
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    document = read_sale(world, bought)
+    assert (document["rebate_due"], balance(world, "b")) == (500, 0)
+    world.clock.milliseconds += 29 * DAY
+    assert carry_out_due(world) == []
+    world.accept(given("a", "b", 200))
+    world.clock.milliseconds += DAY
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert (read_sale(world, bought)["rebate_due"], balance(world, "b")) == (300, 0)
+    world.accept(given("a", "b", 301))
+    taken = public(world, world.accept(step("sale.rebate_returned", bought)))
+    assert (taken["amount"], taken["receivable"], balance(world, "b")) == ("300", "0", 1)
+    world.clock.milliseconds += 60 * DAY
+    assert carry_out_due(world) == []
+
+
+def given(sender: str, receiver: str, amount: int) -> Draft:
+    """Return a gift, in hundredths."""
+    coins = Operation(OperationKind.TRANSFER, address(sender), address(receiver), amount, 0, bytes(32))
+    return replace(recorded(sender), type="gift.sent", public={}, operation=coins)
+
+
+def read_sale(world: World, key: str) -> dict[str, object]:
+    """Return the document of a sale."""
+    found = CaseReader(world.database).find("sale", key, None)
+    assert found is not None and isinstance(found["document"], dict)
+    return {**found["document"]}
+
+
 def test_rule_30_legs_sum_to_every_amount_whatever_the_order_of_entries(world: World) -> None:
     """At the buyer's own shop and across shops: the same amount always has the same legs, to the fen."""
     world.accept(step("referral.declared", None, "b", referrer=named("n")))
@@ -143,9 +204,7 @@ def test_rule_11_refunds_never_exceed_the_original(world: World) -> None:
 def test_rule_12_a_rebate_that_was_spent_leaves_a_receivable(world: World) -> None:
     bought = world.accept(sale(100_000, buyer="b")).entry_id
     world.accept(step("sale.rebated", bought))
-    spent = Operation(OperationKind.TRANSFER, address("b"), address("a"), 4_000, 0, bytes(32))
-    gift = replace(recorded("b"), type="gift.sent", public={}, operation=spent)
-    world.accept(gift)
+    world.accept(given("b", "a", 4_000))
     world.accept(step("sale.refunded", bought, amount="100000"))
     taken = public(world, world.accept(step("sale.rebate_returned", bought)))
     assert (taken["amount"], taken["receivable"]) == ("1000", "4000")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chain.operation import OperationKind
 from gateway.db import Database
+from gateway.ledger.drafts import Draft
+from gateway.rules.payment_codes import digest_token
 from tests.unit.gateway.alliance import kit as alliance_kit
 from tests.unit.gateway.commerce.kit import balance, named, sale, step
 from tests.unit.gateway.ledger.worlds import World, address, operated
@@ -37,12 +41,26 @@ def suspend(world: World) -> None:
         world.accept(draft)
 
 
+def paycode(merchant: str) -> tuple[Draft, Draft]:
+    """Return the code of 0.01 coins for a merchant, and its payment by a."""
+    proof = hashlib.sha256(b"secret").digest()
+    bound = {"payee": named(merchant), "amount": "1", "purpose": "bread"}
+    code = step("paycode.issued", None, code=digest_token(proof).hex(), **bound)
+    return code, step("paycode.used", None, proof=proof.hex(), payer=named("a"), **bound)
+
+
 def test_a_suspended_merchant_takes_no_coins_and_no_vouchers(world: World) -> None:
     elsewhere = world.accept(sale(6_000, merchant="n")).entry_id
     voucher = world.accept(step("voucher.granted", elsewhere, merchant=named("m"))).entry_id
     bought = world.accept(sale(3_000)).entry_id
     world.accept(step("sale.paid", bought, amount="1"))
+    code, payment = paycode("m")
+    world.accept(code)
     suspend(world)
+    assert world.refuse(payment).code == "merchant.suspended"
+    redeemed = operated(OperationKind.REDEEM, address("a"), address("m"), 1)
+    assert world.refuse(redeemed).code == "merchant.suspended"
+    assert world.refuse(replace(redeemed, type="redemption.recorded")).code == "merchant.suspended"
     assert world.refuse(step("sale.paid", bought, amount="1")).code == "merchant.suspended"
     assert world.refuse(step("voucher.used", voucher, sale=bought)).code == "merchant.suspended"
     assert balance(world, "a") == 4_999
@@ -51,5 +69,7 @@ def test_a_suspended_merchant_takes_no_coins_and_no_vouchers(world: World) -> No
     world.accept(step("sale.paid", other, amount="1"))
     topped = {"merchant": "m", "amount": "10000", "receipt": alliance_kit.RECEIPT}
     world.accept(alliance_kit.step("deposit.topped_up", **topped))  # type: ignore[arg-type]
+    world.accept(payment)
+    world.accept(redeemed)
     world.accept(step("sale.paid", bought, amount="1"))
     world.accept(step("voucher.used", voucher, sale=bought))
