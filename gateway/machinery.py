@@ -6,13 +6,14 @@ Nothing here starts anything; whoever builds a part starts it and closes it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from chain.errors import ChainError
+from chain.merkle.tree import Tree
 from chain.typed_data import Place
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
 from gateway.anchor.evidence import EvidenceKeeper
@@ -23,7 +24,7 @@ from gateway.ground import Ground, clock_text
 from gateway.ledger.log_view import LogView
 from gateway.ledger.outcomes import FinalOutcomes
 from gateway.ledger.proposals import ApprovalSource
-from gateway.ledger.service import Ledger
+from gateway.ledger.service import Ledger, StartCheck
 from gateway.ledger.vault import Vault
 from gateway.members.chain_calls import RegisterPlanner
 from gateway.mirror.follower import Follower, MirrorSettings
@@ -34,7 +35,8 @@ from gateway.outbox.settler import Settler, SettleSettings
 from gateway.outbox.submitter import OutboxSettings, Submitter
 from gateway.outbox.trouble import WAIT_OUT
 from gateway.start_check import AnchorCheck
-from gateway.witness.setup import build_collector
+from gateway.witness.setup import build_collector, witness_clients
+from gateway.witness_check import WitnessCheck
 
 _log = structlog.get_logger("machinery")
 
@@ -88,9 +90,24 @@ def build_ledger(ground: Ground, vault: Vault) -> Ledger:
         rules=CASE_BOOK,
         approvals=ApprovalSource(chain_id, ground.depth),
         queue_limit=ground.settings.write_queue,
-        start_check=AnchorCheck(ground.client, ground.deployment, ground.log_id),
+        start_check=partial(_check_start, start_checks(ground)),
         collector=build_collector(ground.policy),
     )
+
+
+def start_checks(ground: Ground) -> list[StartCheck]:
+    """Return what our tree is compared with before anything is signed: the chain, then the witnesses."""
+    checks: list[StartCheck] = [AnchorCheck(ground.client, ground.deployment, ground.log_id)]
+    if (policy := ground.policy) is not None:
+        origin, vkey = ground.identity.origin, ground.identity.vkey
+        clients = partial(witness_clients, policy)
+        checks.append(WitnessCheck(policy, clients, ground.database, origin=origin, vkey=vkey))
+    return checks
+
+
+def _check_start(checks: Sequence[StartCheck], tree: Tree) -> None:
+    for check in checks:
+        check(tree)
 
 
 def build_due(ground: Ground, ledger: Ledger) -> DueLoop:

@@ -28,7 +28,7 @@ from gateway.leadership import PING_SECONDS, Candidate, Fenced, Report, Role, Te
 from gateway.ledger.intake_clerk import IntakeClerk
 from gateway.ledger.log_follower import LogFollower
 from gateway.ledger.receipt_store import complete_receipts
-from gateway.ledger.service import UNANSWERED, Ledger
+from gateway.ledger.service import Ledger
 from gateway.ledger.vault import Vault
 from gateway.machinery import (
     Reconciler,
@@ -130,7 +130,7 @@ def _lead_sequencer(ground: Ground, stack: ExitStack, workers: Workers) -> Repor
         workers.add("intake", clerk.run_reader)
         workers.add("watch", partial(_watch_others, ground, ledger))
 
-    if ledger.fault == UNANSWERED:
+    if ledger.is_waiting:
         workers.add("start", partial(await_answer, ledger, begin))
     else:
         begin()

@@ -21,7 +21,6 @@ from chain.evm.recursion import reset_recursion_limit
 from chain.evm.transactions import assert_coincurve
 from gateway.assembly import Front, LedgerSide, build_services, signing_receipts
 from gateway.ground import open_ground
-from gateway.ledger.service import UNANSWERED
 from gateway.ledger.vault import Vault
 from gateway.machinery import (
     Loop,
@@ -97,7 +96,7 @@ class Gateway:
             for name, loop in (reading if self._ledger.fault else reading | signing).items():
                 self._workers.add(name, loop)
 
-        if self._ledger.fault == UNANSWERED:
+        if self._ledger.is_waiting:
             self._workers.add("start", partial(await_answer, self._ledger, begin))
         else:
             begin()

@@ -18,7 +18,7 @@ from chain.evm.deployment import Deployment, check_deployment
 from chain.evm.errors import NodeRefused
 from chain.merkle.tree import Tree
 from gateway.ledger.faults import LedgerFault
-from gateway.ledger.service import UNANSWERED, Ledger
+from gateway.ledger.service import Ledger
 from gateway.outbox.credit_views import AnchoredTree, load_anchored
 
 _log = structlog.get_logger("start")
@@ -68,13 +68,13 @@ def compare_with_anchor(tree: Tree, anchored: AnchoredTree) -> None:
 
 
 def await_answer(ledger: Ledger, begin: Callable[[], None], stop: threading.Event) -> None:
-    """Ask again until the node answers, then call ``begin``, unless it is on another chain."""
-    while ledger.fault == UNANSWERED and not stop.wait(ASK_SECONDS):
+    """Ask again until node and witnesses answer, then call ``begin``, unless it is on another chain."""
+    while ledger.is_waiting and not stop.wait(ASK_SECONDS):
         ledger.resume()
     if stop.is_set():
         return
     if ledger.fault is None:
-        _log.info("the node answers and agrees")
+        _log.info("chain and witnesses agree with what is stored")
     else:
         _log.error("ledger is read-only", reason=ledger.fault)
     if ledger.fault != OTHER_CHAIN:

@@ -61,6 +61,16 @@ def newest_published(connection: Connection, size: int) -> CheckpointRow | None:
     return CheckpointRow(TreeSize(found), NodeHash(root), note)
 
 
+def newest_signed(connection: Connection) -> SignedNote | None:
+    """Return the newest signed checkpoint, published or not, None before the first."""
+    rows = fetch_all(
+        connection,
+        "SELECT size, root, note FROM checkpoints UNION ALL "
+        "SELECT size, root, note FROM proposed_checkpoints ORDER BY size DESC LIMIT 1",
+    )
+    return SignedNote(*cast("tuple[int, bytes, bytes]", rows[0])) if rows else None
+
+
 def stored_note(connection: Connection, size: int) -> bytes | None:
     """Return the note signed at ``size``, published or not, None where there is none."""
     rows = fetch_all(connection, "SELECT note FROM checkpoints WHERE size = ?", size) or fetch_all(

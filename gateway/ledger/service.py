@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from chain.errors import TransientChainError
+from chain.errors import NotaryError, TransientChainError
 from chain.merkle.tree import Tree
 from chain.tiles import TilePath
 from chain.typed_data import Place
@@ -38,10 +38,19 @@ def system_clock() -> int:
 UNANSWERED = "chain.unanswered"
 """Why nothing is written while it is not known what the chain holds."""
 
+
+class StartWaits(NotaryError):
+    """Nobody has contradicted our tree and too few have answered: ask again. ``reason`` says who did not."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 StartCheck = Callable[[Tree], None]
 """Compares all stored entries with promises kept elsewhere, before anything is signed.
 
-Raises LedgerFault where they contradict each other, TransientChainError where nobody answered.
+Raises LedgerFault where they contradict each other, TransientChainError or StartWaits where nobody answered.
 """
 
 
@@ -74,6 +83,7 @@ class Ledger:
         self.vkey = identity.vkey
         self._start_check = start_check
         self._is_running = False
+        self._waits_for: str | None = None
         self._files = TileFiles(folder)
         self.integrator = Integrator(
             database, identity, self._files, clock=clock, interval=interval, on_fault=self._stop_writes,
@@ -102,20 +112,22 @@ class Ledger:
 
         Does nothing after a fault, and when the ledger is running.
         """
-        if self._is_running or self.fault not in (None, UNANSWERED):
+        if self._is_running or (self.fault is not None and not self.is_waiting):
             return self._is_running
         try:
             if self._start_check is not None:
                 self._start_check(self.view.tree)
             self.integrator.start()
             self.sequencer.start()
-        except TransientChainError:
-            self.sequencer.hold(UNANSWERED)
+        except (TransientChainError, StartWaits) as waits:
+            self._waits_for = waits.reason if isinstance(waits, StartWaits) else UNANSWERED
+            self.sequencer.hold(self._waits_for)
             return False
         except LedgerFault as fault:
             self.sequencer.stop_writes(fault.check)
             return False
         self._is_running = True
+        self._waits_for = None
         self.sequencer.hold(None)
         return True
 
@@ -131,6 +143,11 @@ class Ledger:
     def fault(self) -> str | None:
         """Why the ledger takes no writes, None while it does."""
         return self.sequencer.fault
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether writes wait for an answer about what is kept elsewhere, and for nothing else."""
+        return self._waits_for is not None and self.fault == self._waits_for
 
     @property
     def view(self) -> LogView:

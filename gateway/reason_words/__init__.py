@@ -42,7 +42,14 @@ _KINDS = {
     "any": ".+",
 }
 _PARTS = {"has no": "不带", "needs a": "必须带"}
-_JOINTS = {", ": "、", " or ": " 或 ", "here=": "此处 ", "anchored=": "链上 "}
+_JOINTS = {
+    ", ": "、",
+    " or ": " 或 ",
+    "here=": "此处 ",
+    "anchored=": "链上 ",
+    "witnessed=": "见证 ",
+    "witness=": "见证方 ",
+}
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

@@ -26,6 +26,7 @@ LEDGER_WORDS: dict[str, str] = {
     "internal": "内部错误",
     "storage": "存储出错",
     "chain.unanswered": "链节点没有应答",
+    "witnesses.unanswered": "应答的见证方未达到法定数",
     "chain.not_ours": "所连的链不是此账本的链",
     "a proposal was used by another sequencer": "提案已被另一个定序进程使用",
     "a published tile would change": "已公布的数据块将被改变",
@@ -62,6 +63,8 @@ LEDGER_WORDS: dict[str, str] = {
 
 LEDGER_PATTERNS: dict[str, str] = {
     "not a published size, newest is {n}": "不是已公布的大小，最新为 {n}",
+    "log.behind_witness{any}": "日志落后于见证方{any}",
+    "log.differs_from_witness{any}": "日志与见证方不一致{any}",
     "log.behind_anchor{any}": "日志落后于链上锚定{any}",
     "log.differs_from_anchor{any}": "日志与链上锚定不一致{any}",
 }

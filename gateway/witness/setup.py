@@ -38,6 +38,11 @@ def read_policy(path: Path | None, vkey: str) -> WitnessPolicy | None:
     return policy
 
 
+def witness_clients(policy: WitnessPolicy) -> list[WitnessClient]:
+    """Return a new client of each witness of a policy that `read_policy` took."""
+    return _clients(policy)
+
+
 def build_collector(policy: WitnessPolicy | None) -> Collector | None:
     """Return the collector of cosignatures, not started; None without a policy."""
     return None if policy is None else Collector(policy, _clients(policy))

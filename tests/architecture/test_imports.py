@@ -131,7 +131,7 @@ TABLE = (
     row("gateway.bootstrap gateway.standing", "chain gateway", STORE),
     row("gateway.validators", PURE),
     row("gateway.simulation", "gateway.ledger"),
-    row("gateway.start_check", "chain gateway", "structlog"),
+    row("gateway.start_check gateway.witness_check", "chain gateway", "structlog"),
     row("gateway.ground gateway.machinery gateway.assembly gateway.runtime", "chain gateway", "structlog"),
     row("gateway.leadership gateway.leadership_tables", f"{PURE} {GROUND}", STORE),
     row("gateway.roles gateway.api_role", "chain gateway", STORE),

@@ -22,6 +22,7 @@ from gateway.keys import KeyFolder
 from gateway.ledger.identity import LogIdentity
 from gateway.witness.requests import format_request
 from tests.integration.serving import Serving
+from tests.integration.test_start_check import copy_ledger, put_back
 from tests.integration.witnesses_kit import Witnessing
 
 CHAPTER = "3101-0007"
@@ -174,6 +175,50 @@ def test_a_bundle_shows_who_cosigned(town: Town) -> None:
         "cannot_check",
         "not_present",
     )
+
+
+def test_a_backup_older_than_what_witnesses_hold_is_read_only(town: Town, tmp_path: Path) -> None:
+    serving = town.serving
+    # The chain is not ahead of the backup: only witnesses know of the rest.
+    serving.environment = {**serving.environment, "TONGYI_ANCHOR_INTERVAL": "3600"}
+    serving.start()
+    serving.open_chapter(CHAPTER, fill=0)
+    town.until_published(town.record())
+    eventually(lambda: town.status()["anchored_size"] > 0)
+    before = town.record()
+    town.until_published(before)
+    assert serving.stop() == 0
+    copy_ledger(serving.data, tmp_path / "backup")
+
+    serving.start()
+    town.until_published(town.record())
+    assert town.until_published(town.record()) == {"hq", "city", "regulator"}
+    assert serving.stop() == 0
+    put_back(tmp_path / "backup", serving.data)
+    serving.start()
+    body = {"type": "service.recorded", "chapter": CHAPTER, "actor": None, "subjects": [], "public": {}}
+    refused = serving.post("/v1/entries", body)
+    assert (refused.status_code, refused.json()["code"]) == (503, "ledger.read_only")
+    assert refused.json()["reason"].startswith(
+        f"log.behind_witness(here={before}, witnessed={before + 2}, witness=w.example/"
+    )
+    assert f"日志落后于见证方(此处 {before}、见证 {before + 2}、见证方 " in refused.json()["detail_zh"]
+    time.sleep(1)
+    note = serving.client.get("/log/checkpoint").content
+    assert open_checkpoint(note, town.vkeys).size == before
+
+
+def test_a_start_waits_for_a_quorum_of_answers(town: Town) -> None:
+    for one in town.witnesses[1:]:
+        one.stop()
+    serving = town.serving.start()
+    refused = serving.post("/v1/chapters", {"code": CHAPTER})
+    assert (refused.status_code, refused.json()["reason"]) == (503, "witnesses.unanswered")
+    assert "应答的见证方未达到法定数" in refused.json()["detail_zh"]
+    assert serving.client.get("/log/checkpoint").status_code == 404
+    town.witnesses[1].start()
+    eventually(lambda: serving.post("/v1/chapters", {"code": CHAPTER}).status_code == 201)
+    assert town.until_published(town.record()) == {"hq", "city"}
 
 
 def test_a_split_view_is_refused_by_every_witness_and_kept(town: Town) -> None:

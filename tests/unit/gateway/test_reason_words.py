@@ -118,6 +118,10 @@ def test_the_chinese_of_a_reason_is_chinese_with_the_same_parts(english: str) ->
         ("burn needs a to", "burn 必须带 to"),
         ("transfer takes no ref here", "transfer 在此不接受 ref"),
         ("log.behind_anchor(here=5, anchored=7)", "日志落后于链上锚定(此处 5、链上 7)"),
+        (
+            "log.behind_witness(here=5, witnessed=7, witness=w.example/city)",
+            "日志落后于见证方(此处 5、见证 7、见证方 w.example/city)",
+        ),
         ("somebody's own words", UNKNOWN_ZH),
         ("not welcome", UNKNOWN_ZH),
     ],

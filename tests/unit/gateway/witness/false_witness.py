@@ -13,7 +13,7 @@ Given = tuple[int, dict[str, str], bytes]
 
 @contextmanager
 def answering(answer: Callable[[bytes], Given]) -> Iterator[str]:
-    """Serve; ``answer`` is given each POST's body. Yields the submission prefix."""
+    """Serve; ``answer`` is given each POST's body, every GET is a 404. Yields the submission prefix."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -29,6 +29,11 @@ def answering(answer: Callable[[bytes], Given]) -> Iterator[str]:
                 self.wfile.write(content)
             except OSError:
                 self.close_connection = True
+
+        def do_GET(self) -> None:
+            self.send_response(404)
+            self.send_header("content-length", "0")
+            self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
