@@ -141,8 +141,8 @@ class World:
         """Return the standing of an account of the step's chapter.
 
         Raises:
-            Refusal: ``member.unknown``; ``chapter.wrong`` for one of another chapter; ``member.recovered`` for
-                one whose matters go on with another.
+            Refusal: ``member.unknown``; ``chapter.wrong`` for one of another chapter; ``member.recovered``
+                for one whose matters go on with another.
         """
         found = self.standing(account)
         if found is None:

@@ -31,15 +31,16 @@ class Town:
 
     serving: Serving
     pool: str
+    chapter: str = CHAPTER
 
     def credit(self, kind: str, amount: int, **more: object) -> dict[str, Any]:
         """Have one operation accepted."""
-        body = {"chapter": CHAPTER, "amount": str(amount), **more}
+        body = {"chapter": self.chapter, "amount": str(amount), **more}
         return self.serving.made(f"/v1/credits/{kind}", body)
 
     def member(self, credits: int = 0, kind: str = "member", **more: object) -> str:
         """Register an account and give it credits from the pool."""
-        account = self.serving.join(CHAPTER, kind, **more)
+        account = self.serving.join(self.chapter, kind, **more)
         if credits:
             self.credit("transfer", credits, **{"from": self.pool}, to=account)
         return account
@@ -55,7 +56,7 @@ class Town:
 
     def refused(self, kind: str, amount: int, **more: object) -> str:
         """Return the code by which the API refuses an operation."""
-        body = {"chapter": CHAPTER, "amount": str(amount), **more}
+        body = {"chapter": self.chapter, "amount": str(amount), **more}
         answer = self.serving.post(f"/v1/credits/{kind}", body)
         assert answer.status_code >= 400
         return str(answer.json()["code"])
@@ -81,7 +82,9 @@ class Town:
 
     def rows(self, query: Any) -> list[Any]:
         """Rows of the gateway's own database."""
-        database = Database(sqlite_url(self.serving.data / "gateway.sqlite3"))
+        options = self.serving.options
+        elsewhere = options[options.index("--database-url") + 1] if "--database-url" in options else None
+        database = Database(elsewhere or sqlite_url(self.serving.data / "gateway.sqlite3"), pool_size=1)
         try:
             with database.reader() as connection:
                 return list(connection.execute(query))
@@ -123,7 +126,19 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         assert "fault" not in serving.log()
 
 
-def test_issue_transfer_redeem_and_burn(town: Town) -> None:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def each_town(request: pytest.FixtureRequest) -> Town:
+    """The town on SQLite, then a chapter of the gateway on PostgreSQL."""
+    if request.param == "sqlite":
+        found: Town = request.getfixturevalue("town")
+        return found
+    serving: Serving = request.getfixturevalue("serving_postgresql")
+    chapter: str = request.getfixturevalue("new_chapter")()
+    return Town(serving, serving.open_chapter(chapter), chapter)
+
+
+def test_issue_transfer_redeem_and_burn(each_town: Town) -> None:
+    town = each_town
     member, shop = town.member(), town.member(kind="merchant")
     issued = town.credit("issue", 1_000, to=member)
     given = town.credit("transfer", 500, **{"from": town.pool}, to=member)
@@ -134,7 +149,8 @@ def test_issue_transfer_redeem_and_burn(town: Town) -> None:
     assert (town.held(member), town.held(shop)) == ((1_200, 0), (200, 0))
 
 
-def test_lock_release_and_cancel(town: Town) -> None:
+def test_lock_release_and_cancel(each_town: Town) -> None:
+    town = each_town
     member = town.member(1_000)
     lock = town.credit("lock", 600, **{"from": member}, to=member)
     more = {"from": member, "ref": lock["leaf_hash"]}
@@ -151,7 +167,8 @@ def test_lock_release_and_cancel(town: Town) -> None:
     assert (row.amount, row.ended) == (600, 400)
 
 
-def test_rule_37_reversals_take_back_what_is_there_and_say_the_contracts_reason(town: Town) -> None:
+def test_rule_37_reversals_take_back_what_is_there_and_say_the_contracts_reason(each_town: Town) -> None:
+    town = each_town
     member, other = town.member(), town.member()
     issued = town.credit("issue", 1_000, to=member)
     gift = town.credit("transfer", 700, **{"from": member}, to=other)
