@@ -131,6 +131,20 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "By the entries of {month} nobody has this place.",
         "根据 {month} 的记录，该名次无人获得。",
     ),
+    "rebate.no_order": CodeRule(
+        422,
+        "No order to pay a rebate for",
+        "没有可返还的订单",
+        "The entry names no completed purchase of this chapter that the member to be paid has paid in money.",
+        "该记录没有指明本分会内由受款会员以现金完成支付的订单。",
+    ),
+    "rebate.refunded": CodeRule(
+        409,
+        "Purchase refunded",
+        "订单已退款",
+        "The purchase was refunded; no rebate is paid for it.",
+        "该订单已退款，不再发放返还。",
+    ),
     "merchant.suspended": CodeRule(
         409,
         "Merchant suspended",

@@ -165,12 +165,21 @@ def judge_gift(world: World) -> Draft:
     return world.draft
 
 
+def send_gift(world: World) -> Draft:
+    """Let a holder give coins to another within `judge_gift`; a pool gives nothing away."""
+    operation = world.draft.operation
+    giver = None if operation is None else world.standing(account_id(Address(operation.sender)))
+    if giver is not None and giver.kind == AccountKind.POOL:
+        raise Refusal("entry.bad_field", field="op.from", reason="is a pool, which gives no gifts")
+    return judge_gift(world)
+
+
 FAMILY_RULES = {
     "kin.declared": declare_kin,
     "kin.ended": end_kin,
     "guardian.appointed": appoint_guardian,
     "guardian.ended": end_guardian,
-    "gift.sent": judge_gift,
+    "gift.sent": send_gift,
     "credit.transferred": judge_gift,
     "credit.redeemed": judge_gift,
     "redemption.recorded": judge_gift,

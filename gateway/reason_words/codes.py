@@ -110,6 +110,7 @@ KINDS: Table = _table(
     membership=("membership", "会员资格"), notice=("notice", "公示"), offer=("offer", "服务供给"),
     parameter=("parameter", "参数"), paycode=("payment code", "付款码"), penalty=("penalty", "处罚"),
     pool=("pool", "资金池"), profit=("declared profit", "利润申报"), promise=("promise", "承诺"),
+    rebate=("rebate", "返还"),
     referral=("referral", "推荐关系"), referral_duty=("month of referral duty", "推荐义务月份"),
     referral_income=("referral income", "推荐收入"), referral_king=("referral king", "推荐王"),
     referral_reward=("referral reward", "推荐奖励"), release=("release", "释放"),

@@ -13,6 +13,8 @@ LEDGER_WORDS: dict[str, str] = {
     "is not the authorization's digest": "不是授权的摘要",
     "is not the sender itself": "不是转出方本人",
     "is the sender itself": "就是转出方本人",
+    "is a pool, which gives no gifts": "是资金池，不能作为赠与方",
+    "is not the member who served": "不是提供服务的会员",
     "is the same pool": "是同一个资金池",
     "its parties are not these two, swapped": "其双方并非这两个账户对调",
     "more than is left of the original": "超过原操作的剩余部分",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.cases.book import DueRule, Rule
 from gateway.timebank.capacity import CAPACITY_DUE, CAPACITY_RULES
+from gateway.timebank.certified import CERTIFIED_RULES
 from gateway.timebank.due import booking_due
 from gateway.timebank.holding import HOLDING_RULES
 from gateway.timebank.offers import OFFER_DECISIONS, OFFER_RULES
@@ -19,6 +20,7 @@ RULES: dict[str, Rule] = {
     **REQUEST_RULES,
     **HOLDING_RULES,
     **SERVICE_RULES,
+    **CERTIFIED_RULES,
     **PAYOUT_RULES,
     **PAYCODE_RULES,
 }

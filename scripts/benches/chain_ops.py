@@ -26,7 +26,7 @@ def record_operations(ground: Ground, operations: int) -> None:
     """Have transfers from the pool to the members accepted. Raises Refused."""
     lines = [
         {
-            "type": "rebate.granted",
+            "type": "credit.transferred",
             "chapter": CHAPTER,
             "op": {
                 "kind": "transfer",

@@ -124,7 +124,7 @@ class Customer:
     def __init__(self, api: Serving, chapter: str, pool: str, member: str) -> None:
         self._api = api
         self._body = {
-            "type": "gift.sent",
+            "type": "credit.transferred",
             "chapter": chapter,
             "op": {"kind": "transfer", "from": pool, "to": member, "amount": "1"},
         }

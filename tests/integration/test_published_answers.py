@@ -80,7 +80,7 @@ def write_everything(serving: Serving, published: Published, chapter: str) -> tu
     issue = {"chapter": chapter, "to": opened["pool"], "amount": "5000"}
     published.hold("credits_create", serving.post("/v1/credits/issue", issue))
     give = {"kind": "transfer", "from": opened["pool"], "to": member, "amount": "700"}
-    gift = {"type": "gift.sent", "chapter": chapter, "op": give, "private": {"note": "x"}}
+    gift = {"type": "credit.transferred", "chapter": chapter, "op": give, "private": {"note": "x"}}
     key = serving.fresh_key()
     made = published.hold("entries_create", serving.post("/v1/entries", gift, key=key))
     again = serving.post("/v1/entries", gift, key=key)

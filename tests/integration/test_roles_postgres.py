@@ -124,7 +124,7 @@ def test_the_public_log_is_served_from_the_shared_folder(api: Serving, pool: str
 def test_a_key_gives_the_same_answer_and_no_other(api: Serving, pool: str) -> None:
     member = api.join(CHAPTER)
     operation = {"kind": "transfer", "from": pool, "to": member, "amount": "3"}
-    body: dict[str, object] = {"type": "gift.sent", "chapter": CHAPTER, "op": operation}
+    body: dict[str, object] = {"type": "credit.transferred", "chapter": CHAPTER, "op": operation}
     first = api.post("/v1/entries", body, key="same-key")
     second = api.post("/v1/entries", body, key="same-key")
     assert (first.status_code, second.status_code) == (201, 201)
@@ -158,7 +158,7 @@ def test_a_batch_keeps_its_order(api: Serving, pool: str) -> None:
     member = api.join(CHAPTER)
     operation = {"kind": "transfer", "from": pool, "to": member, "amount": "1"}
     lines = [
-        {"type": "gift.sent", "chapter": CHAPTER, "op": operation, "idempotency_key": f"batch-{number}"}
+        {"type": "credit.transferred", "chapter": CHAPTER, "op": operation, "idempotency_key": f"batch-{number}"}
         for number in range(600)
     ]
     lines[300] = {**lines[300], "op": {**operation, "amount": "1.5"}}
@@ -213,7 +213,7 @@ def test_a_killed_api_leaves_what_it_handed_over_recorded_once(town: Town, api: 
     second = town.start_api()
     assert second.url != api.url and second.ready["platform_key"] == api.ready["platform_key"]
     body = {
-        "type": "gift.sent",
+        "type": "credit.transferred",
         "chapter": CHAPTER,
         "op": {"kind": "transfer", "from": pool, "to": member, "amount": "1"},
     }

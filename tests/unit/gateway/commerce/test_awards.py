@@ -38,7 +38,9 @@ def award(kind: str, rank: int = 1, month: str = "2026-11", **more: JsonValue) -
 
 def serve(world: World, provider: str, minutes: int) -> None:
     """Record a service of some minutes, coins and all."""
-    coins = Operation(OperationKind.TRANSFER, address(POOL), address(provider), minutes, 0, bytes(32))
+    coins = Operation(
+        OperationKind.TRANSFER, address(POOL), address(provider), minutes * 1_000 // 60, 0, bytes(32)
+    )
     draft = step("service.recorded", None, provider=named(provider), minutes=minutes)
     world.accept(replace(draft, operation=coins))
 

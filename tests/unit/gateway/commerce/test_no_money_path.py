@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from chain.canonical import JsonValue
-from chain.entry_types import ENTRY_TYPES
-from chain.operation import ZERO_ADDRESS, Operation, OperationKind
+from chain.entry_types import ENTRY_TYPES, check_draft
+from chain.operation import ZERO_ADDRESS, FieldError, Operation, OperationKind
 from chain.types import Address
-from gateway.case_rules import CASE_BOOK
 from gateway.db import Database
-from gateway.ledger.drafts import Accepted, Draft
+from gateway.ledger.drafts import Accepted, Answer, Draft
 from gateway.rules.pools import (
     MOVES,
     PERSONS,
@@ -62,7 +61,8 @@ MOVED: dict[str, tuple[Way, ...]] = {
     "redemption.recorded": (REDEMPTION,),
     "gift.sent": (GIFT,),
     "credit.issued": ((_P.ISSUED, _P.MEMBER, "service"), (_P.ISSUED, _P.CHAPTER, "quota")),
-    "credit.transferred": (GIFT, *BETWEEN_POOLS),
+    # The chapter's own decision, under a key that may record credits: see gateway.rules.pools.
+    "credit.transferred": (GIFT, (_P.CHAPTER, _P.MEMBER, "award"), *BETWEEN_POOLS),
     "credit.redeemed": (REDEMPTION,),
     "credit.burned": (*BURNED, *((pool, _P.BURNED, "burn") for pool in POOLS)),
     "credit.locked": ((_P.MEMBER, _P.LOCKED, "pledge"),),
@@ -182,31 +182,39 @@ def hostile(name: str, operation: Operation | None, number: int, subject: str) -
     """Return a draft of the type with all it needs, a fresh receipt, and an operation aimed at a person."""
     row = ENTRY_TYPES[name]
     public: dict[str, JsonValue] = {}
-    for field in {*row.essential, *(MONEY_FIELDS & set(row.public))} - {"about"}:
+    for field in {*row.essential, *((MONEY_FIELDS | {"amount", "minutes"}) & set(row.public))} - {"about"}:
         form = row.public[field].name
         fallback: JsonValue = CODES.get(field, "ordinary") if form == "code" else f"{number:064x}"
         public[field] = VALUES.get(form, fallback)
     return replace(step(name, None, subject, **public), operation=operation)
 
 
+def answer_of(world: World, draft: Draft) -> Answer | FieldError:
+    """Return what comes of a draft, by the way of every instruction: its form first, then the rules."""
+    try:
+        check_draft(draft.type, draft.public, draft.operation, is_complete=False)
+    except FieldError as error:
+        return error
+    return world.answer(draft)
+
+
 def test_no_entry_that_carries_money_gives_a_person_coins(world: World) -> None:
     persons = {name: balance(world, name) for name in (*BUYERS, *MERCHANTS)}
-    judged = [name for name in PAID_FOR if name in CASE_BOOK.types]
     sources: list[tuple[OperationKind, Address]] = [
         (OperationKind.ISSUE, Address(ZERO_ADDRESS)),
         (OperationKind.TRANSFER, address(POOL)),
         (OperationKind.TRANSFER, address("subsidy")),
     ]
-    number, accepted = 0, set()
-    for name in judged:
+    number, accepted = 0, set[str]()
+    for name in PAID_FOR:
         for subject in ("a", "m"):
             for kind, sender in sources:
                 number += 1
                 aimed = Operation(kind, sender, address(subject), 5_000, 0, bytes(32))
-                assert not isinstance(world.answer(hostile(name, aimed, number, subject)), Accepted), name
+                assert not isinstance(answer_of(world, hostile(name, aimed, number, subject)), Accepted), name
             number += 1
-            answer = world.answer(hostile(name, None, number, subject))
+            answer = answer_of(world, hostile(name, None, number, subject))
             accepted |= {name} if isinstance(answer, Accepted) else set()
     # Without the operation some of them are good, so it is the operation that was refused.
-    assert {"sale.recorded", "capital.recorded", "fund.used"} <= accepted
+    assert {"sale.recorded", "capital.recorded", "fund.used", "purchase.recorded"} <= accepted
     assert {name: balance(world, name) for name in persons} == persons

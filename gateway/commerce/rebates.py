@@ -1,0 +1,165 @@
+"""Purchases that are recorded as they are, their rebates and their refunds: what a pool pays for an order.
+
+A purchase here is one entry, without splits or coupons (those are sales, `gateway.commerce.sales`). The one
+thing a pool may pay for it is the consumption rebate: exactly the share in force of what the purchase says,
+once, to a member it concerns, and never after any of it was refunded (requirement C1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from sqlalchemy import Connection
+
+from chain.canonical import JsonValue
+from chain.operation import OperationKind, account_id, parse_amount
+from chain.types import AccountId, Address
+from gateway.cases.case import Case
+from gateway.cases.filling import concern, fill, order
+from gateway.cases.world import World
+from gateway.db import fetch_all
+from gateway.errors import Refusal
+from gateway.ledger.drafts import AccountKind, Draft
+from gateway.rules.pools import REBATE_TERMS
+from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
+from gateway.rules.versions import pick_table
+
+REBATE = "rebate"
+"""Kind of the case that keeps what became of a purchase's rebate, keyed by the purchase's entry."""
+PAID, REFUNDED = "paid", "refunded"
+PURCHASE = "purchase.recorded"
+MONEY = "CNY"
+_SELECT = "SELECT body FROM entries WHERE entry_id = ? AND chapter = ? AND type = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A recorded purchase: its entry, its public fields and the accounts it concerns."""
+
+    entry: str
+    public: Mapping[str, JsonValue]
+    subjects: Sequence[str]
+
+
+def record_purchase(world: World) -> Draft:
+    """Record a purchase; the one thing it may order is its own rebate, from the chapter's pool.
+
+    Raises:
+        Refusal: see `_pay`.
+    """
+    draft = world.draft
+    # Nearly every purchase orders nothing: nothing more is looked up for it.
+    if draft.operation is None:
+        return draft
+    return _pay(world, Order(world.entry_id, draft.public, draft.subjects))
+
+
+def grant_rebate(world: World) -> Draft:
+    """Pay the rebate of the purchase that the entry names, exactly and once, from the chapter's pool.
+
+    Raises:
+        Refusal: ``rebate.no_order``; see `_pay`.
+    """
+    bought = _named(world)
+    return concern(_pay(world, bought), [], [bought.entry])
+
+
+def refund_purchase(world: World) -> Draft:
+    """Record the refund of a purchase: from then on no rebate is paid for it.
+
+    Raises:
+        Refusal: ``rebate.no_order`` where it names no purchase of the chapter.
+    """
+    if not _name(world.draft):
+        return world.draft
+    bought = _named(world)
+    case = world.find(REBATE, bought.entry)
+    if case is None:
+        world.put(Case(REBATE, bought.entry, world.chapter, REFUNDED, None, None, {}))
+    else:
+        world.put(replace(case, state=REFUNDED))
+    return world.draft
+
+
+def _name(draft: Draft) -> str:
+    """Return the purchase an entry names: by its field, or as the only entry it points at."""
+    named = draft.public.get("purchase")
+    if isinstance(named, str):
+        return named
+    return draft.refs[0] if len(draft.refs) == 1 else ""
+
+
+def _named(world: World) -> Order:
+    name = _name(world.draft)
+
+    def read(connection: Connection) -> object:
+        rows = fetch_all(connection, _SELECT, name, world.chapter, PURCHASE)
+        return rows[0][0] if rows else None
+
+    # Only who has an entry's answer knows its id: it is committed, never one of the same transaction.
+    body = world.ask(read)
+    if body is None:
+        raise Refusal("rebate.no_order")
+    document = json.loads(bytes(cast("bytes", body)))
+    return Order(name, document["public"], document["subjects"])
+
+
+def _pay(world: World, bought: Order) -> Draft:
+    """Return the draft with the rebate of a purchase as its operation.
+
+    Raises:
+        Refusal: ``rebate.no_order`` for a purchase without a sum of money, or of nobody it may be paid to;
+            ``rebate.refunded``; ``sale.rebated_already``; ``entry.not_as_computed`` for another operation.
+    """
+    amount = bought.public.get("amount")
+    if amount is None or bought.public.get("currency", MONEY) != MONEY:
+        raise Refusal("rebate.no_order")
+    case = world.find(REBATE, bought.entry)
+    if case is not None:
+        raise Refusal("sale.rebated_already" if case.state == PAID else "rebate.refunded")
+    terms = pick_table(REBATE_TERMS, "consumption_rebate", world.today)
+    rebate = compute_rebate(parse_amount(amount, "public.amount", zero_allowed=True), terms.basis_points)
+    if rebate.amount == 0:
+        raise Refusal("sale.nothing_due")
+    buyer = _buyer(world, bought)
+    document: dict[str, JsonValue] = {"amount": rebate.amount}
+    world.open(REBATE, bought.entry, Case(REBATE, "", world.chapter, PAID, buyer, None, document))
+    draft = world.draft
+    if bought.entry != world.entry_id:
+        draft = fill(draft, purchase=bought.entry)
+    draft = fill(
+        draft,
+        rebate_basis_points=terms.basis_points,
+        rounding=ROUNDING_RULE,
+        remainder=rebate.remainder,
+    )
+    return order(draft, OperationKind.TRANSFER, world.chapter_pool(), buyer, rebate.amount)
+
+
+def _buyer(world: World, bought: Order) -> AccountId:
+    """Return whom the rebate goes to: of the members the purchase concerns the one named, or the only one."""
+    merchant = bought.public.get("merchant")
+    buyers = [
+        account
+        for account in bought.subjects
+        if account != merchant
+        and (standing := world.standing(account)) is not None
+        and standing.kind == AccountKind.MEMBER
+    ]
+    operation = world.draft.operation
+    if operation is not None:
+        named = account_id(Address(operation.receiver))
+        buyers = [account for account in buyers if account == named]
+    if len(buyers) != 1:
+        raise Refusal("rebate.no_order")
+    return AccountId(buyers[0])
+
+
+REBATE_RULES = {
+    PURCHASE: record_purchase,
+    "purchase.refunded": refund_purchase,
+    "rebate.granted": grant_rebate,
+}

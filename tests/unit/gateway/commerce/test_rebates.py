@@ -1,0 +1,132 @@
+"""What a pool pays for a purchase that is recorded as it is: its rebate, exactly, once, to a member of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chain.canonical import JsonValue
+from chain.operation import ZERO_REF, Operation, OperationKind
+from chain.types import EntryId
+from gateway.db import Database
+from gateway.ledger.drafts import Draft
+from tests.unit.gateway.commerce.kit import POOL, balance, market, named, public, state, step
+from tests.unit.gateway.ledger.worlds import World, address
+
+K = OperationKind
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> Iterator[World]:
+    with market(database, tmp_path) as world:
+        yield world
+
+
+def moving(draft: Draft, amount: int, receiver: str = "b", sender: str = POOL, kind: K = K.TRANSFER) -> Draft:
+    return replace(draft, operation=Operation(kind, address(sender), address(receiver), amount, 0, ZERO_REF))
+
+
+def purchase(amount: int, *who: str, **more: JsonValue) -> Draft:
+    return step("purchase.recorded", None, *(who or ("b", "m")), amount=str(amount), **more)
+
+
+def rebate(of: str, amount: int, receiver: str = "b", **more: JsonValue) -> Draft:
+    return moving(step("rebate.granted", None, purchase=of, **more), amount, receiver)
+
+
+def test_a_purchase_orders_its_own_rebate_and_nothing_else(world: World) -> None:
+    for amount in (49, 51, 50_000):
+        refusal = world.refuse(moving(purchase(1_010), amount))
+        assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "op"})
+    for receiver in ("m", "c"):
+        assert world.refuse(moving(purchase(1_010, "b", "m"), 50, receiver)).code == "rebate.no_order"
+    assert world.refuse(moving(purchase(1_010), 50, sender="a")).code == "entry.not_as_computed"
+    assert world.refuse(moving(purchase(1_010, currency="USD"), 50)).code == "rebate.no_order"
+    assert world.refuse(moving(purchase(19), 1)).code == "sale.nothing_due"
+    own = moving(purchase(1_010, "a", merchant=named("a")), 50, "a")
+    assert world.refuse(own).code == "rebate.no_order"
+    assert balance(world, "b") == 0
+    done = world.accept(moving(purchase(1_010), 50))
+    assert balance(world, "b") == 50
+    said = public(world, done)
+    assert (said["rebate_basis_points"], said["rounding"], said["remainder"]) == (500, "floor", 5_000)
+    assert world.refuse(rebate(done.entry_id, 50)).code == "sale.rebated_already"
+
+
+def test_a_rebate_is_that_of_the_purchase_it_names_once(world: World) -> None:
+    bought = world.accept(purchase(40_000)).entry_id
+    for amount in (1_999, 2_001, 50_000):
+        refusal = world.refuse(rebate(bought, amount))
+        assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "op"})
+    for receiver in ("a", "m"):
+        assert world.refuse(rebate(bought, 2_000, receiver)).code == "rebate.no_order"
+    refusal = world.refuse(rebate(bought, 2_000, remainder=1))
+    assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "public.remainder"})
+    assert balance(world, "b") == 0
+    pointing = moving(replace(step("rebate.granted", None), refs=(EntryId(bought),)), 2_000)
+    done = world.accept(pointing)
+    assert balance(world, "b") == 2_000
+    assert public(world, done)["purchase"] == bought
+    assert state(world, "rebate", bought) == "paid"
+    for again in (pointing, rebate(bought, 2_000)):
+        assert world.refuse(again).code == "sale.rebated_already"
+    assert balance(world, "b") == 2_000
+
+
+def test_a_rebate_needs_a_purchase_of_the_chapter(world: World) -> None:
+    nothing = moving(step("rebate.granted", None), 100)
+    assert world.refuse(nothing).code == "rebate.no_order"
+    assert world.refuse(rebate("01ARZ3NDEKTSV4RRFFQ69G5FAV", 100)).code == "rebate.no_order"
+    gift = world.accept(moving(step("gift.sent", None), 100, sender="a")).entry_id
+    assert world.refuse(rebate(gift, 5)).code == "rebate.no_order"
+    bare = world.accept(step("purchase.recorded", None, "b", "m")).entry_id
+    assert world.refuse(rebate(bare, 5)).code == "rebate.no_order"
+
+
+def test_no_rebate_is_paid_after_a_refund(world: World) -> None:
+    bought = world.accept(purchase(40_000)).entry_id
+    world.accept(step("purchase.refunded", None, "b", "m", amount="40000", purchase=bought))
+    assert world.refuse(rebate(bought, 2_000)).code == "rebate.refunded"
+    paid = world.accept(moving(purchase(40_000), 2_000)).entry_id
+    world.accept(step("purchase.refunded", None, "b", "m", amount="40000", purchase=paid))
+    assert world.refuse(rebate(paid, 2_000)).code == "rebate.refunded"
+    assert (
+        world.refuse(step("purchase.refunded", None, "b", purchase=EntryId("01" * 13))).code
+        == "rebate.no_order"
+    )
+
+
+def test_a_pool_gives_no_gifts(world: World) -> None:
+    refusal = world.refuse(moving(step("gift.sent", None), 100))
+    assert (refusal.code, refusal.fields) == (
+        "entry.bad_field", {"field": "op.from", "reason": "is a pool, which gives no gifts"},
+    )  # fmt: skip
+    world.accept(moving(step("gift.sent", None), 100, sender="a"))
+
+
+def hours(minutes: int, amount: int, sender: str | None = None, **more: JsonValue) -> Draft:
+    kind = K.ISSUE if sender is None else K.TRANSFER
+    payer = bytes(20) if sender is None else address(sender)
+    draft = step("service.recorded", None, minutes=minutes, **more)
+    return replace(draft, operation=Operation(kind, payer, address("b"), amount, 0, ZERO_REF))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("payer", [None, POOL, "a"])
+def test_coins_of_recorded_hours_follow_the_minutes(world: World, payer: str | None) -> None:
+    for amount in (15, 17, 99_999):
+        refusal = world.refuse(hours(1, amount, payer))
+        assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "op"})
+    for minutes in (0, 1_441):
+        refusal = world.refuse(hours(minutes, 24_016, payer))
+        assert (refusal.code, refusal.fields) == (
+            "entry.bad_field", {"field": "public.minutes", "reason": "not 1 to 1440"},
+        )  # fmt: skip
+    other = world.refuse(hours(90, 1_500, payer, provider=named("c")))
+    assert (other.code, other.fields["field"]) == ("entry.bad_field", "op.to")
+    assert balance(world, "b") == 0
+    said = public(world, world.accept(hours(91, 1_516, payer)))
+    assert (said["coins"], said["provider"]) == ("1516", named("b"))
+    assert balance(world, "b") == 1_516
