@@ -106,8 +106,10 @@ class Anchorer:
         settings: AnchorSettings,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``place`` is the contract's; ``signers`` are the log's anchor keys held here, at least ``threshold``
-        of the registered ones.
+        """``place`` is the contract's; ``signers`` are the log's anchor keys held here.
+
+        Raises:
+            FatalChainError: they are fewer than ``threshold``.
         """
         if len(signers) < settings.threshold:
             raise FatalChainError(f"{len(signers)} anchor keys are at hand, {settings.threshold} must sign")
