@@ -22,8 +22,8 @@ import {Gate, LineKind, TableKind} from "./libraries/Rules.sol";
 ///
 /// ROLES: HQ of the network publishes for network and chapters, HQ of a chapter for its chapter. It cannot change or
 /// remove a version, nor open a gate alone. Nobody else writes tables.
-/// ASSUMPTIONS: who splits money takes the version in effect when the fact happened, fixed amounts first, and gives
-/// the residual role what rounding leaves; the full table behind `tableHash` says the same as the lines here.
+/// ASSUMPTIONS: who splits money takes the version in effect at the fact, fixed amounts first, rounds shares down, and
+/// gives what is left by largest remainder, equal ones in order of role code; the table of `tableHash` says the same.
 /// LIVENESS: reads depend on no role. NON-GOALS: splitting, paying, money of any kind.
 contract RuleBook is ReferralGates, IRuleBook {
     uint256 private constant WHOLE = 10_000;
