@@ -28,10 +28,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from chain.evm.client import EvmClient
 from scripts.retail import odd_cases, report
 from scripts.retail.baskets import ASSUMPTIONS, DataSet, load_baskets
-from scripts.retail.client import Client
-from scripts.retail.offline import Checked, choose_records, flip_all, verify_offline, write_proofs
-from scripts.retail.service import Addresses, Service
-from scripts.retail.settling import Books, read_books, wait_until_settled
+from scripts.retail.client import Client, UnexpectedAnswer
+from scripts.retail.offline import (
+    Checked,
+    VerifierFailure,
+    choose_records,
+    flip_all,
+    verify_offline,
+    write_proofs,
+)
+from scripts.retail.service import Addresses, Service, ServiceError
+from scripts.retail.settling import Books, NotSettled, read_books, wait_until_settled
 from scripts.retail.town import Town, join_all, open_chapters, plan_town, rebates_by_chapter
 from scripts.retail.traffic import Tally, send_traffic
 
@@ -50,6 +57,10 @@ class StoryFailed(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+FAILURES = (StoryFailed, VerifierFailure, ServiceError, NotSettled, UnexpectedAnswer, RuntimeError)
+"""What ends the story with a sentence and exit code 1."""
 
 
 @dataclass(slots=True)
@@ -268,8 +279,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     failure = ""
     try:
         tell_story(run, Service(folder), options.serve)
-    except StoryFailed as error:
-        failure = error.reason
+    except FAILURES as error:
+        failure = str(error) or type(error).__name__
     total = time.monotonic() - started
     tell(report.format_end(run.seconds, total, failure))
     if options.json:

@@ -23,6 +23,7 @@ LONG_FILES = (
     "tests/integration/test_mirror_follow.py",
     "tests/integration/test_operations_end_to_end.py",
     "tests/integration/test_serve_with_signers.py",
+    "tests/integration/test_demo.py",
     "tests/unit/gateway/cases/test_conservation.py",
     "tests/contracts/test_toolchain.py",
     "tests/unit/chain/test_verify_mutations.py",
