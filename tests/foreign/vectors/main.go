@@ -3,6 +3,7 @@
 // golang.org/x/mod/sumdb/note for signatures.
 //
 // Usage: vectors DIR. Prints one JSON object, folder -> [accepted, refused], or the cases whose verdict differs.
+// Usage: vectors cases FILE. Prints the verdict on each packed case of a file.
 package main
 
 import (
@@ -90,8 +91,15 @@ func runFile(path, folder string, check func(json.RawMessage) error, counts map[
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "cases" {
+		if err := printCases(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: vectors DIR")
+		fmt.Fprintln(os.Stderr, "usage: vectors DIR | vectors cases FILE")
 		os.Exit(2)
 	}
 	counts, err := run(os.Args[1])

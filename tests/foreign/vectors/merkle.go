@@ -46,9 +46,7 @@ func checkInclusion(data json.RawMessage) error {
 	if err := json.Unmarshal(data, &c); err != nil {
 		panic(err)
 	}
-	merkle := proof.VerifyInclusion(rfc6962.DefaultHasher, c.Index, c.Size, c.LeafHash, raw(c.Proof), c.Root)
-	sumdb := tlog.CheckRecord(tlogHashes(c.Proof), int64(c.Size), tlogHash(c.Root), int64(c.Index), tlogHash(c.LeafHash))
-	return both(merkle, sumdb)
+	return inclusionVerdict(c.Index, c.Size, c.LeafHash, c.Proof, c.Root)
 }
 
 func checkConsistency(data json.RawMessage) error {
@@ -62,9 +60,7 @@ func checkConsistency(data json.RawMessage) error {
 	if err := json.Unmarshal(data, &c); err != nil {
 		panic(err)
 	}
-	merkle := proof.VerifyConsistency(rfc6962.DefaultHasher, c.Size1, c.Size2, raw(c.Proof), c.Root1, c.Root2)
-	sumdb := tlog.CheckTree(tlogHashes(c.Proof), int64(c.Size2), tlogHash(c.Root2), int64(c.Size1), tlogHash(c.Root1))
-	return both(merkle, sumdb)
+	return consistencyVerdict(c.Size1, c.Size2, c.Proof, c.Root1, c.Root2)
 }
 
 func checkWindow(data json.RawMessage) error {
@@ -79,32 +75,48 @@ func checkWindow(data json.RawMessage) error {
 	if err := json.Unmarshal(data, &c); err != nil {
 		panic(err)
 	}
-	end := c.Start + uint64(len(c.Leaves))
-	if len(c.Leaves) == 0 || end > c.Size {
+	return windowVerdict(c.Start, c.Size, c.Leaves, c.Left, c.Right, c.Root)
+}
+
+func inclusionVerdict(index, size uint64, leafHash hash, path []hash, root hash) error {
+	merkle := proof.VerifyInclusion(rfc6962.DefaultHasher, index, size, leafHash, raw(path), root)
+	sumdb := tlog.CheckRecord(tlogHashes(path), int64(size), tlogHash(root), int64(index), tlogHash(leafHash))
+	return both(merkle, sumdb)
+}
+
+func consistencyVerdict(size1, size2 uint64, path []hash, root1, root2 hash) error {
+	merkle := proof.VerifyConsistency(rfc6962.DefaultHasher, size1, size2, raw(path), root1, root2)
+	sumdb := tlog.CheckTree(tlogHashes(path), int64(size2), tlogHash(root2), int64(size1), tlogHash(root1))
+	return both(merkle, sumdb)
+}
+
+func windowVerdict(start, size uint64, leaves, left, right []hash, want hash) error {
+	end := start + uint64(len(leaves))
+	if len(leaves) == 0 || end > size {
 		return errors.New("window is empty or beyond size")
 	}
 	ranges := compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
-	whole, err := ranges.NewRange(0, c.Start, raw(c.Left))
+	whole, err := ranges.NewRange(0, start, raw(left))
 	if err != nil {
 		return err
 	}
-	for _, leaf := range c.Leaves {
+	for _, leaf := range leaves {
 		if err := whole.Append(leaf, nil); err != nil {
 			return err
 		}
 	}
-	right, err := ranges.NewRange(end, c.Size, raw(c.Right))
+	rest, err := ranges.NewRange(end, size, raw(right))
 	if err != nil {
 		return err
 	}
-	if err := whole.AppendRange(right, nil); err != nil {
+	if err := whole.AppendRange(rest, nil); err != nil {
 		return err
 	}
 	root, err := whole.GetRootHash(nil)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(root, c.Root) {
+	if !bytes.Equal(root, want) {
 		return errors.New("root differs")
 	}
 	return nil
