@@ -108,12 +108,22 @@ def show(network: Network) -> None:
 
 
 def watch(network: Network, ended: threading.Event) -> None:
-    """Wait for the end. Raises NodeFailed where a node ends by itself."""
+    """Wait for the end; the network goes on without a validator while a quorum is left.
+
+    Raises NodeFailed where the member ends by itself, or one validator too many.
+    """
+    gone: set[str] = set()
     while not ended.wait(1.0):
         for node in network.nodes:
             code = node.ended()
-            if code is not None:
+            if code is None or node.plan.name in gone:
+                continue
+            gone.add(node.plan.name)
+            left = len(network.validators) - len(gone)
+            if not node.validates or left < net.quorum(len(network.validators)):
                 raise NodeFailed(node.plan.name, f"ended with exit code {code}", node.plan.log)
+            how = f"ended with exit code {code}, {left} seal on"
+            say(f"{node.plan.name} {how}  已退出，其余 {left} 个继续出块")
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from scripts.clique.ipc import ask
+from scripts.clique.node import wait_until
 from scripts.consortium import GETH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,11 +149,16 @@ def test_a_network_that_is_kept_goes_on_and_nothing_stays_behind(tmp_path: Path)
             cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert in_use.returncode == 1 and "another process runs this network" in in_use.stderr
-        height = first.height()
+        # One may go: the others seal on.
+        os.kill(first.pids[3], signal.SIGKILL)
+        height = first.height() + 6
+        wait_until("blocks of three", lambda: first.height() >= height, 60.0)
+        assert first.child.poll() is None
     finally:
         code = first.end(signal.SIGTERM)
     assert code == 0
     wait_for_end(first.pids)
+    assert "validator-4 ended with exit code -9, 3 seal on" in (tmp_path / "network.log").read_text()
     assert not first.sockets[0].parent.exists()
     again = Consortium(folder)
     try:
@@ -163,6 +169,42 @@ def test_a_network_that_is_kept_goes_on_and_nothing_stays_behind(tmp_path: Path)
         # No time to say goodbye: the nodes see that their parent is gone.
         assert again.end(signal.SIGKILL) == -signal.SIGKILL
     wait_for_end(again.pids)
+
+
+@pytest.mark.timeout(120)
+def test_a_selftest_that_is_stopped_stops_everything(tmp_path: Path) -> None:
+    argv = [
+        sys.executable,
+        "-m",
+        "scripts.consortium",
+        "--selftest",
+        "--json",
+        "--data",
+        str(tmp_path / "net"),
+    ]
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        child = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=err)
+    wait_until(
+        "the gateway starts", lambda: "✓ the contracts" in (tmp_path / "err").read_text(), 60.0, pause=0.5
+    )
+    said = (tmp_path / "err").read_text()
+    pids = [int(line.rpartition(" ")[2]) for line in said.splitlines() if " pid " in line]
+    assert len(pids) == 5 and all(runs(pid) for pid in pids)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(60) == 1
+    wait_for_end(pids)
+    result = json.loads((tmp_path / "out").read_text().splitlines()[-1])
+    assert (result["ok"], result["failure"]) == (False, "interrupted")
+    used = str(tmp_path / "net-selftest" / "gateway").encode()
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if used in read_quietly(path)]
+
+
+def read_quietly(path: Path) -> bytes:
+    """A file of a process that may end meanwhile."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def listed(consortium: Consortium) -> list[object]:
