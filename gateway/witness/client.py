@@ -95,9 +95,12 @@ class WitnessClient:
                 return cosignature
             if answer.status != 409:
                 raise self._refused(answer)
-            held = self._read_size(answer)
+            # By the first edition of the specification, a 409 for another root of the same size has no size.
+            held = size if self._known == size and answer.kind != SIZE_TYPE else self._read_size(answer)
             if held > size:
                 raise WitnessTrouble(self.name, "ahead", size=held)
+            if held == self._known == size:
+                raise WitnessTrouble(self.name, "other_root", size=size)
             if held == self._known:
                 break
             self._known = held

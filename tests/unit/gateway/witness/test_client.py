@@ -127,6 +127,9 @@ def test_a_witness_that_holds_more_or_other_than_we_have_is_named() -> None:
     assert trouble_of((409, SIZE, b"51\n")) == ("ahead", 51)
     assert trouble_of((409, SIZE, b"50\n"), (422, {}, b"")) == ("other_root", 50)
     assert trouble_of((409, SIZE, b"7\n"), (422, {}, b"")) == ("other_root", 7)
+    # By the first edition of the specification another root of the same size is a 409, too.
+    assert trouble_of((409, SIZE, b"50\n"), (409, {}, b"")) == ("other_root", 50)
+    assert trouble_of((409, SIZE, b"50\n")) == ("other_root", 50)
 
 
 def test_nobody_there_and_an_answer_without_end() -> None:
