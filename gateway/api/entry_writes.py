@@ -37,6 +37,8 @@ GROUPS_AHEAD = 2
 """Groups of lines that may wait for their commit while the next one is read."""
 ORDINARY = frozenset({OperationKind.TRANSFER, OperationKind.REDEEM})
 """Operations that ``entries:write`` may order; all others need ``credits:write`` too."""
+TREASURY = frozenset({"credit.transferred"})
+"""Types whose operation needs ``credits:write`` as on its own route: they pay out of a chapter's pool, too."""
 NDJSON = "application/x-ndjson"
 
 
@@ -58,7 +60,7 @@ def submission_of(principal: Principal, key: str, body: JsonValue) -> Submission
     """
     draft = read_draft(body)
     principal.require_chapter(draft.chapter)
-    if draft.operation is not None and draft.operation.kind not in ORDINARY:
+    if draft.operation is not None and (draft.operation.kind not in ORDINARY or draft.type in TREASURY):
         principal.require(Scope.CREDITS_WRITE)
     if draft.type in CASE_BOOK.decisions:
         principal.require(Scope.CASES_DECIDE)

@@ -184,6 +184,14 @@ def test_an_operation_that_makes_or_takes_coins_needs_its_scope(matrix: Matrix) 
     assert len(acting) > 10
 
 
+def test_a_transfer_of_credits_needs_the_scope_of_its_own_route(matrix: Matrix) -> None:
+    """It pays out of a pool, too; what a holder gives with ``entries:write`` alone is a gift."""
+    body = matrix.body("credit.transferred", SERVING)
+    body["op"] = operation_body(K.TRANSFER, matrix.things["account"], matrix.others)
+    found = problem(matrix.post("/v1/entries", body, f"entries:write@{SERVING}"))
+    assert (found["status"], found["code"], found["scope"]) == (403, "auth.scope", "credits:write")
+
+
 @pytest.mark.parametrize("name", POSTABLE)
 def test_nothing_is_recorded_in_another_chapter(matrix: Matrix, name: str) -> None:
     """For another chapter's key every type answers as for a chapter that does not exist."""
