@@ -9,6 +9,7 @@ from gateway.cases.book import CaseBook, PastReader
 from gateway.cases.history import log_size
 from gateway.cases.pools import POOL_DECISIONS, POOL_RULES
 from gateway.commerce import steps as commerce
+from gateway.commerce.successors import load_recoveries
 from gateway.members import steps as members
 from gateway.members import switches
 from gateway.members.expiring import EXPIRED
@@ -20,6 +21,7 @@ _PAST: dict[object, PastReader] = {
     switches.load_duty_since: lambda connection, entry: switches.load_duty_since(
         connection, entry.at // 1000
     ),
+    load_recoveries: lambda connection, entry: load_recoveries(connection, entry.index),
     # An award says of how many entries it was computed.
     log_size: lambda connection, entry: cast("int", entry.draft.public["size"]),
 }

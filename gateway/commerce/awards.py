@@ -24,6 +24,7 @@ from gateway.cases.history import find_index, log_size, read_history
 from gateway.cases.world import SELECT_CASES, World, read_case
 from gateway.commerce.facts import FACT_TYPES, Month, facts_of, void_of
 from gateway.commerce.months import last_day, month_span
+from gateway.commerce.successors import first_accounts, last_of, load_recoveries
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
@@ -70,7 +71,11 @@ def grant_award(world: World) -> Draft:
         "coins": award.coins,
         "entry": world.entry_id,
     }
-    winner = AccountId(award.account)
+    winner = AccountId(last_of(award.account, world.ask(load_recoveries)))
+    standing = world.standing(winner)
+    if standing is not None and standing.recovered:
+        # In this very transaction: the next one knows who took its place.
+        raise Refusal("member.recovered", field="public.winner")
     case = Case(AWARD, "", world.chapter, GRANTED, winner, None, document)
     world.open(AWARD, award_key(world.chapter, period, kind, rank), case)
     draft = fill(
@@ -110,11 +115,16 @@ def terms_of(period: int) -> Parameter[AwardTerms]:
 def compute_month(
     connection: Connection, chapter: int, period: int, size: int, terms: AwardTerms
 ) -> Sequence[Award]:
-    """Return the awards of a month by its entries and all refunds since, of the log's first ``size``."""
+    """Return the awards of a month by its entries and all refunds since, of the log's first ``size``.
+
+    Whoever lost his account is one person, named by the first one he had.
+    """
     first, end = (find_index(connection, at) for at in month_span(period))
     entries = read_history(connection, chapter, FACT_TYPES, first, min(end, size))
     refunds = read_history(connection, chapter, {"sale.refunded"}, first, size)
-    facts = facts_of(Month(entries, refunds, read_referrers(connection, chapter)))
+    first_account = first_accounts(load_recoveries(connection))
+    referrers = read_referrers(connection, chapter)
+    facts = facts_of(Month(entries, refunds, referrers, first_account))
     return compute_awards(facts, period, terms, void_of(refunds))
 
 
@@ -132,11 +142,18 @@ def read_awards(database: Database, chapter: int, period: int, now: int) -> dict
     terms = terms_of(period)
     rows: list[JsonValue] = []
     with database.reader() as connection:
+        recoveries = load_recoveries(connection)
         for kind in AwardKind:
             granted = _granted(connection, chapter, period, kind)
             size = granted[1].number("size") if granted else log_size(connection)
             found = compute_month(connection, chapter, period, size, terms.value)
-            rows += [_show(award, granted.get(award.rank), size) for award in found if award.kind is kind]
+            rows += [
+                _show(
+                    replace(award, account=last_of(award.account, recoveries)), granted.get(award.rank), size
+                )
+                for award in found
+                if award.kind is kind
+            ]
     return {
         "chapter": chapter_code(chapter),
         "month": format_month(period),

@@ -20,6 +20,7 @@ from gateway.cases.tallies import read_until
 from gateway.cases.world import SELECT_CASES, read_case
 from gateway.commerce.awards import read_referrers
 from gateway.commerce.months import last_day, month_span
+from gateway.commerce.successors import last_of, load_recoveries
 from gateway.commerce.tallied import CAPITAL, COMMITTEE, CROSS_SHARE, ORDERS
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
@@ -114,12 +115,12 @@ def contributions_of(brought: Brought) -> list[Contribution]:
 def _brought(connection: Connection, chapter: int, period: int) -> Brought:
     """Read what was brought until the end of a month; lost accounts under those that followed them."""
     sums = read_until(connection, chapter, period, (CAPITAL, ORDERS, CROSS_SHARE, COMMITTEE))
-    follows = _successors(connection, chapter)
+    recoveries = load_recoveries(connection)
 
     def gather(name: str, place: int) -> dict[str, int]:
         found: dict[str, int] = {}
         for account, pair in sums[name].items():
-            now = follows.get(account, account)
+            now = last_of(account, recoveries)
             found[now] = found.get(now, 0) + pair[place]
         return found
 
@@ -129,7 +130,8 @@ def _brought(connection: Connection, chapter: int, period: int) -> Brought:
         gather(CAPITAL, 1),
         gather(CROSS_SHARE, 1),
         frozenset(buyer for buyer, count in orders.items() if count > 0),
-        {member: referrer for member, referrer in referrers.items() if referrer},
+        # Of a referral that went on under another key the old one stays, with the name it had then.
+        {member: last_of(referrer, recoveries) for member, referrer in referrers.items() if referrer},
         frozenset(account for account, count in committee.items() if count > 0),
     )
 
@@ -179,20 +181,3 @@ def read_gates(database: Database, chapter: int, now: int) -> dict[str, JsonValu
 def _kinds(connection: Connection, chapter: int) -> dict[str, int]:
     rows = fetch_all(connection, "SELECT account, kind FROM accounts WHERE chapter = ?", chapter)
     return {account_id(Address(bytes(cast("bytes", raw)))): cast("int", kind) for raw, kind in rows}
-
-
-def _successors(connection: Connection, chapter: int) -> dict[str, str]:
-    """Return the account that each lost one of a chapter goes on as."""
-    sql = "SELECT account, recovered_to FROM accounts WHERE chapter = ? AND recovered_to IS NOT NULL"
-    steps = {
-        account_id(Address(bytes(cast("bytes", old)))): account_id(Address(bytes(cast("bytes", new))))
-        for old, new in fetch_all(connection, sql, chapter)
-    }
-    found: dict[str, str] = {}
-    for lost in steps:
-        # Each new account was registered by its recovery, so there is no loop.
-        last = lost
-        while last in steps:
-            last = steps[last]
-        found[lost] = last
-    return found

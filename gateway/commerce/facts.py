@@ -6,7 +6,7 @@ A month's facts are what the month's entries say; what was refunded since voids 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from chain.operation import OperationKind
 from gateway.cases.history import Past
@@ -22,11 +22,19 @@ PROVIDER = "provider"
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month's entries, the refunds since it began, and who referred whom (member -> referrer)."""
+    """A month's entries, the refunds since it began, and who referred whom (member -> referrer).
+
+    ``first_account`` names people who lost an account by the first one they had; all others are as they are.
+    """
 
     entries: Sequence[Past]
     refunds: Sequence[Past]
     referrers: Mapping[str, str]
+    first_account: Mapping[str, str] = field(default_factory=dict)
+
+    def person(self, account: str) -> str:
+        """Return the account that somebody's facts are counted under."""
+        return self.first_account.get(account, account)
 
 
 def facts_of(month: Month) -> list[Fact]:
@@ -34,6 +42,9 @@ def facts_of(month: Month) -> list[Fact]:
     returned: dict[str, int] = {}
     for refund in month.refunds:
         returned[refund.text("about")] = returned.get(refund.text("about"), 0) + refund.sum("coins")
+    referrers = {
+        month.person(member): month.person(other) for member, other in month.referrers.items() if other
+    }
     facts: list[Fact] = []
     for entry in month.entries:
         if entry.type in SERVED:
@@ -41,11 +52,11 @@ def facts_of(month: Month) -> list[Fact]:
         elif entry.type in REDEEMED:
             facts += _saved(entry, returned)
         elif entry.type == "sale.recorded":
-            buyer = buyer_of(entry)
-            referrer = month.referrers.get(buyer)
+            buyer = month.person(buyer_of(entry))
+            referrer = referrers.get(buyer)
             if referrer is not None:
                 facts.append(Fact(entry.id, AwardKind.REFERRAL, referrer, entry.at // 1000, 1, buyer))
-    return facts
+    return [replace(fact, account=month.person(fact.account)) for fact in facts]
 
 
 def void_of(refunds: Iterable[Past]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from gateway.cases.history import find_index
 from gateway.commerce import awards
 from gateway.commerce.awards import read_awards
 from gateway.db import Database
-from gateway.ledger.drafts import Draft
+from gateway.ledger.drafts import Draft, RecoverAccount
 from gateway.rules.awards import AwardKind, AwardTerms, Prize
 from gateway.rules.parameters import ship
 from tests.unit.gateway.commerce.kit import POOL, go_to, market, named, operation, public, sale, step
@@ -155,6 +155,54 @@ def test_places_are_computed_as_of_the_first_grant(world: World) -> None:
     found = [row for row in rows(world) if row["award"] == "referral_king"]
     assert [(row["agrees"], row["size"]) for row in found] == [(True, granted.index)] * 2
     assert found[0]["entry"] == granted.entry_id
+
+
+def recover(world: World, old: str, new: str) -> None:
+    """Have a lost account go on as a new one."""
+    order = "0d" * 32
+    effect = RecoverAccount(address(old), address(new), bytes.fromhex(order))
+    said = {"from": named(old), "to": named(new), "order": order}
+    draft = step("account.recovered", None, old, new, **said)
+    world.accept(replace(draft, effects=(effect,)))
+
+
+def redeem(world: World, member: str, coins: int) -> None:
+    world.accept(operated(OperationKind.REDEEM, address(member), address("m"), coins))
+
+
+def test_who_lost_his_account_is_one_person_before_and_after(world: World) -> None:
+    """300 before the recovery and 300 after it are 600, ahead of 500."""
+    for name, coins in (("b", 1_000), ("c", 1_000)):
+        world.accept(operated(OperationKind.TRANSFER, address("a"), address(name), coins))
+    redeem(world, "b", 300)
+    world.accept(operated(OperationKind.TRANSFER, address("b"), address("a"), 700))
+    recover(world, "b", "b2")
+    world.accept(operated(OperationKind.TRANSFER, address("a"), address("b2"), 700))
+    redeem(world, "b2", 300)
+    redeem(world, "c", 500)
+    wanted = [(named("b2"), 600, "0"), (named("c"), 500, "0")]
+    assert winners(world, "savings_master") == wanted
+    go_to(world, AFTER)
+    assert public(world, world.accept(award("savings_master")))["winner"] == named("b2")
+    # Lost again between two places: nobody is named twice, and what was granted is still agreed with.
+    recover(world, "b2", "b3")
+    assert public(world, world.accept(award("savings_master", 2)))["winner"] == named("c")
+    found = [row for row in rows(world) if row["award"] == "savings_master"]
+    assert [(row["winner"], row["agrees"]) for row in found] == [(named("b3"), True), (named("c"), True)]
+
+
+def test_a_referrer_who_lost_his_account_is_one_king(world: World) -> None:
+    for member in ("a", "b"):
+        refer(world, member, "n")
+    refer(world, "c", "o")
+    world.accept(sale(100, "a"))
+    recover(world, "n", "n2")
+    recover(world, "a", "a2")
+    world.accept(sale(100, "a2"))
+    world.accept(sale(100, "b"))
+    world.accept(sale(100, "c"))
+    # A member counts once a month, also under two accounts.
+    assert winners(world, "referral_king") == [(named("n2"), 2, "100000"), (named("o"), 1, "50000")]
 
 
 @pytest.mark.parametrize(
