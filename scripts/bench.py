@@ -13,14 +13,14 @@ from pathlib import Path
 
 from chain.evm.local import LocalChain
 from gateway.heap import settle_heap
-from scripts.benches import append, chain_ops, mirror, pages, proofs, splits, writes
+from scripts.benches import append, chain_ops, mirror, pages, proofs, splits, verify, writes
 from scripts.benches.rows import Row, format_json, format_markdown, print_table
 from scripts.benches.running import NO_ANCHORS, new_ground, same_ground, wait_for
 
 PAGE = Path(__file__).resolve().parent.parent / "README.md"
 MARKS = ("<!-- measured -->", "<!-- /measured -->")
 """Between these stands the table in README.md."""
-GROUPS = ("append", "proofs", "splits", "writes", "pages", "chain", "mirror")
+GROUPS = ("append", "proofs", "verify", "splits", "writes", "pages", "chain", "mirror")
 
 
 def describe_machine() -> str:
@@ -77,7 +77,12 @@ def say(text: str) -> None:
 def measure(groups: Sequence[str], short: bool) -> list[Row]:
     """Measure the chosen groups, those in this process first, those against a gateway last."""
     rows: list[Row] = []
-    for name, run in (("append", append.run), ("proofs", proofs.run), ("splits", splits.run)):
+    for name, run in (
+        ("append", append.run),
+        ("proofs", proofs.run),
+        ("verify", verify.run),
+        ("splits", splits.run),
+    ):
         if name in groups:
             say(f"measuring {name} ...")
             rows += run(short)

@@ -54,7 +54,7 @@ Measures the speed table of README.md. Installs everything it needs first (Pytho
   --update       write the table into README.md as well             同时把结果写入 README.md
   --short        small sizes, to see that it works                  小规模运行，仅确认可用
   --only GROUP   measure this group only; may be repeated           只测量这一组，可重复使用
-                 (append, proofs, splits, writes, pages, chain, mirror)
+                 (append, proofs, verify, splits, writes, pages, chain, mirror)
   -h, --help     this text, without installing anything             显示本说明，不安装任何东西
 TEXT
 }

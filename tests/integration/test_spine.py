@@ -140,6 +140,13 @@ def test_every_changed_digit_is_refused_with_its_step(
         assert verdict["failed_step"] is not None
 
 
+def test_a_proof_file_is_small(serving: Serving, town: dict[str, Any]) -> None:
+    serving.wait_state(town["rebate"]["id"], "final")
+    sizes = [len(serving.proof(town[name]["id"], "?disclose=*")) for name in ("purchase", "rebate")]
+    sizes.append(len(serving.client.get(f"/v1/accounts/{town['member']}/proof").content))
+    assert max(sizes) <= 24 * 1024, sizes
+
+
 def test_the_account_proof_shows_the_balance_on_chain(
     serving: Serving, town: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from chain.canonical import JsonValue
 from chain.checkpoint import sign_note
 from chain.disclosure import make_disclosure
+from tests.campaign.worlds import make_pair
 from tests.reference.bundle_maker import BALANCE, CHAIN_ID, ORIGIN, SETTLED, SIZE, Made, ed25519, make
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "bundle" / "v1"
@@ -24,6 +25,8 @@ BASES = {
     "development": lambda: make("none", witnesses=0),
     "refused": lambda: make(refused=7),
     "no-operation": lambda: make(operation=False, state=False),
+    "three-witnesses": lambda: make_pair("clique")[0],
+    "three-witnesses-qbft": lambda: make_pair("qbft")[0],
 }
 ZERO = "00" * 32
 
