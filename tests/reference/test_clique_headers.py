@@ -10,7 +10,8 @@ import pytest
 from chain.errors import VerificationError
 from chain.evidence.headers import Header, encode_with_extra, header_hash, parse_header, verify_links
 from chain.evidence.seals import clique_quorum, clique_signer, verify_clique_seals
-from chain.types import Address, Digest
+from chain.trust_root import ChainPin, SignerSet
+from chain.types import Address, BlockNumber, Digest
 from tests.reference.record_clique import FILE
 
 RECORDED: dict[str, Any] = json.loads(FILE.read_text())
@@ -19,6 +20,26 @@ HASHES = [Digest(bytes.fromhex(name)) for name in RECORDED["hashes"]]
 SIGNERS = [Address(bytes.fromhex(name[2:])) for name in RECORDED["signers"]]
 PINNED = [Address(bytes.fromhex(name[2:])) for name in RECORDED["validators"]]
 EPOCH: int = RECORDED["epoch"]
+AWAY = Address(bytes.fromhex(RECORDED["voted_out"][2:]))
+SMALLER: int = RECORDED["from"]
+"""The first block that only the others may seal."""
+LEFT = [one for one in PINNED if one != AWAY]
+PIN = ChainPin(
+    20262,
+    HASHES[0],
+    (),
+    (
+        SignerSet("clique", tuple(PINNED), BlockNumber(0), BlockNumber(SMALLER)),
+        SignerSet("clique", tuple(LEFT), BlockNumber(SMALLER), None),
+    ),
+)
+"""Who may seal, by range of blocks, as a trust root has it."""
+
+
+def pinned_at(number: int) -> list[Address]:
+    found = PIN.signer_set(BlockNumber(number))
+    assert found is not None
+    return list(found.addresses)
 
 
 def judge(headers: list[Header], pinned: list[Address]) -> tuple[Address, ...]:
@@ -26,9 +47,26 @@ def judge(headers: list[Header], pinned: list[Address]) -> tuple[Address, ...]:
 
 
 def test_signers_are_those_that_geth_names() -> None:
-    assert len(HEADERS) == 24 and [header.number for header in HEADERS] == list(range(24))
+    assert [header.number for header in HEADERS] == list(range(40))
     assert [clique_signer(header) for header in HEADERS[1:]] == SIGNERS[1:]
-    assert judge(HEADERS[1:], PINNED) == tuple(SIGNERS[1:])
+    sets = [pinned_at(header.number) for header in HEADERS[1:]]
+    assert verify_clique_seals(HEADERS[1:], sets) == tuple(SIGNERS[1:])
+
+
+def test_a_set_of_signers_counts_in_its_own_range_of_blocks() -> None:
+    votes = [header.number for header in HEADERS if header.fields[2] == AWAY]
+    # Three of four voted it out, the last of them in the block before.
+    assert len(votes) == clique_quorum(4) and votes[-1] == SMALLER - 1
+    with pytest.raises(VerificationError) as caught:
+        judge(HEADERS[SMALLER:], PINNED)
+    assert caught.value.reason.endswith(" breaks EIP-225")
+    with pytest.raises(VerificationError) as caught:
+        judge(HEADERS[1:SMALLER], LEFT)
+    assert caught.value.reason.endswith((" breaks EIP-225", "signer is not in the trust root"))
+    own = SIGNERS.index(AWAY)
+    with pytest.raises(VerificationError) as caught:
+        judge([HEADERS[own]], LEFT)
+    assert (caught.value.reason, caught.value.got) == ("signer is not in the trust root", AWAY.hex())
 
 
 def test_hashes_and_links_are_those_of_geth() -> None:
@@ -40,11 +78,11 @@ def test_the_record_has_blocks_of_every_kind() -> None:
     difficulties = [header.difficulty for header in HEADERS[1:]]
     assert difficulties.count(2) >= 8 and difficulties.count(1) >= 8
     listing = [header.number for header in HEADERS if len(header.extra) > 32 + 65]
-    assert listing == list(range(0, 24, EPOCH))
+    assert listing == list(range(0, 40, EPOCH))
     # While one was away, any three blocks in a row still were of three.
-    assert set(SIGNERS[1:10]) == set(PINNED) and set(SIGNERS[-10:]) < set(PINNED)
+    assert set(SIGNERS[1:10]) == set(PINNED) and set(SIGNERS[-10:]) == set(LEFT)
     quorum = clique_quorum(4)
-    assert all(len(set(SIGNERS[at : at + quorum])) == quorum for at in range(1, 24 - quorum + 1))
+    assert all(len(set(SIGNERS[at : at + quorum])) == quorum for at in range(1, SMALLER - quorum))
 
 
 @pytest.mark.parametrize("number", [1, 5, 12, 20, 23])
@@ -58,10 +96,10 @@ def test_no_flipped_bit_of_a_seal_passes(number: int) -> None:
                 judge([parse_header(encode_with_extra(header, bytes(extra)))], PINNED)
 
 
-@pytest.mark.parametrize("number", range(1, 24))
+@pytest.mark.parametrize("number", range(1, 40))
 def test_nobody_but_the_pinned_may_seal(number: int) -> None:
     stranger = Address(b"\xff" * 20)
-    others = sorted([*(one for one in PINNED if one != SIGNERS[number]), stranger])
+    others = sorted([*(one for one in pinned_at(number) if one != SIGNERS[number]), stranger])
     with pytest.raises(VerificationError) as caught:
         judge([HEADERS[number]], others)
     assert (caught.value.reason, caught.value.got) == (
@@ -80,10 +118,10 @@ def test_a_signer_may_not_come_back_too_soon() -> None:
 
 
 def test_a_list_of_signers_must_be_the_pinned_one() -> None:
-    away = next(one for one in PINNED if one not in SIGNERS[-10:])
-    others = sorted([*(one for one in PINNED if one != away), Address(b"\xff" * 20)])
-    # Where the one that was away comes last, turns are the same under both sets and only the list differs.
-    assert PINNED.index(away) == others.index(Address(b"\xff" * 20)) == 3
+    neighbour = Address((int.from_bytes(AWAY, "big") + 1).to_bytes(20, "big"))
+    others = [neighbour if one == AWAY else one for one in PINNED]
+    # In the same place of the order, so that turns are the same under both sets and only the list differs.
+    assert others == sorted(others)
     judge([HEADERS[14]], others)
     with pytest.raises(VerificationError) as caught:
         judge([HEADERS[15]], others)
@@ -94,7 +132,7 @@ def test_a_list_of_signers_must_be_the_pinned_one() -> None:
 def test_a_seal_covers_every_field(field: int) -> None:
     header = HEADERS[12]
     fields = list(header.fields)
-    fields[field] = bytes([*fields[field][:-1], fields[field][-1] ^ 2]) if fields[field] else b"\x01"
+    fields[field] = bytes([*fields[field][:-1], fields[field][-1] ^ 4]) if fields[field] else b"\x01"
     changed = parse_header(encode_with_extra(replace_fields(header, fields), header.extra))
     with pytest.raises(VerificationError):
         judge([changed], PINNED)
