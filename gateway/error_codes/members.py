@@ -82,6 +82,13 @@ MEMBER_CODES: dict[str, CodeRule] = {
         "The membership is in force until {until}.",
         "会员资格有效期至 {until}。",
     ),
+    "membership.waiver_other_kind": CodeRule(
+        409,
+        "No waiver for this kind",
+        "该类别不可减免",
+        "Referrals do not waive the fee of this kind of membership: {kind}.",
+        "此会员类别（{kind}）的年费不可因推荐而减免。",
+    ),
     "membership.waiver_off": CodeRule(
         409,
         "Waivers are switched off",

@@ -47,6 +47,8 @@ from gateway.rules.closing import (
 )
 
 EMPTYING = "emptying"
+FREEZE, DECISION = "freeze", "decision"
+"""Who suspended a membership."""
 _PRIVATE_MATTERS = frozenset(
     {MEMBERSHIP, "referral", "tier", "kin", "guardian", STEWARD, CLOSING, "fee", "voucher", "sale"}
 )
@@ -69,7 +71,8 @@ def suspend_membership(world: World) -> Draft:
     )
     amount = 0 if move is None else move.amount
     place = find_pool(world, HOLDING) or world.chapter_pool()
-    world.put(replace(changed(case, parked=amount, parked_at=place), state=SUSPENDED))
+    after = changed(case, parked=amount, parked_at=place, suspended_by=DECISION)
+    world.put(replace(after, state=SUSPENDED))
     draft = fill(world.draft, amount=str(amount))
     return order(draft, OperationKind.TRANSFER, case.key, place, amount)
 
@@ -81,7 +84,7 @@ def restore_membership(world: World) -> Draft:
     if not standing.may_receive:
         raise Refusal("member.frozen", field="subjects")
     amount, place = case.number("parked"), text_or_none(case, "parked_at")
-    world.put(replace(changed(case, parked=0), state=_resumed(world, case)))
+    world.put(replace(changed(case, parked=0, suspended_by=None), state=_resumed(world, case)))
     draft = fill(world.draft, amount=str(amount))
     return order(draft, OperationKind.TRANSFER, place, case.key, amount)
 
@@ -101,17 +104,20 @@ def follow_freeze(world: World) -> Draft:
     if case is None:
         return world.draft
     if world.draft.public.get("may_send") is False and case.state == ACTIVE:
-        world.put(replace(case, state=SUSPENDED))
+        world.put(replace(changed(case, suspended_by=FREEZE), state=SUSPENDED))
     return world.draft
 
 
 def follow_release(world: World) -> Draft:
-    """A membership goes on when its account is released, unless a parked balance waits to come back first."""
+    """A membership goes on when its account is released, where the freeze was what had suspended it.
+
+    What a decision has suspended, another one restores.
+    """
     account = read_text(world.draft, "account")
     world.own(account, "account")
     _refuse_closed(world, account)
     case = find_membership(world, account)
-    if case is not None and case.state == SUSPENDED and not case.number("parked"):
+    if case is not None and case.state == SUSPENDED and case.document.get("suspended_by") == FREEZE:
         world.put(replace(case, state=_resumed(world, case)))
     return world.draft
 

@@ -34,6 +34,7 @@ from gateway.members.register import (
     text_or_none,
 )
 from gateway.rules.calendar import day_start
+from gateway.rules.fee_dues import pick_fee_use
 from gateway.rules.fees import FEE_KINDS, FeeTerms, pick_fee, year_end
 from gateway.rules.free_services import add_year, change_terms
 from gateway.rules.membership import AgeTerms, BirthMonth, is_elder
@@ -217,6 +218,8 @@ def _judge_elder(draft: Draft, day: date, terms: AgeTerms) -> bool:
 
 def _check_waiver(world: World, case: Case) -> int:
     """Return the year's referrals that waive the fee. Raises Refusal ``membership.waiver_*``."""
+    if not pick_fee_use(case.text("kind"), world.today).waivable:
+        raise Refusal("membership.waiver_other_kind", kind=case.text("kind"))
     gates = switches.read_switches(world)
     terms = pick_table(WAIVER_TERMS, "referral_waiver", world.today)
     since = case.text("since")

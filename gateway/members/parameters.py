@@ -57,6 +57,10 @@ def _bands(value: Value) -> ExpiryTerms | None:
     return ExpiryTerms(tuple(bands))
 
 
+def _ages(value: Value) -> AgeTerms:
+    return AgeTerms(cast("int", value))
+
+
 def _destinations(value: Value) -> ClosingTerms:
     try:
         return ClosingTerms(tuple(Destination(code) for code in cast("tuple[str, ...]", value)))
@@ -96,8 +100,7 @@ PARAMETERS: dict[str, ParameterRule] = {
     "closing_destinations": ParameterRule(
         CODES, ("kin", "pool", "burn"), "rule 13", unset=False, check=_destinations
     ),
-    "elder_age": ParameterRule(NUMBER, 60, "[C] over-60s", unset=False),
-    "guarded_below": ParameterRule(NUMBER, 18, "Beijing: under 18 with guardian"),
+    "elder_age": ParameterRule(NUMBER, 60, "[C] over-60s", unset=False, check=_ages),
     "gold_team": ParameterRule(NUMBER, 30, "[C] gold: team of 30", unset=False),
     "diamond_teams": ParameterRule(NUMBER, 2, "[C] diamond: two gold teams", unset=False),
     "members_only": ParameterRule(CODES, MEMBERS_ACTS, "[B, C] members serve each other", check=_acts),
@@ -181,7 +184,7 @@ def merchant_terms(world: World) -> MerchantTerms:
 
 def age_terms(world: World) -> AgeTerms:
     """Return the ages that matter in the chapter."""
-    return AgeTerms(amount_of(world, "elder_age") or 60, amount_of(world, "guarded_below"))
+    return _ages(value_of(world, "elder_age"))
 
 
 def tier_terms(world: World) -> TierTerms:

@@ -1,4 +1,4 @@
-"""Members' standing: tiers, elders by birth month, guardians and allowed relations. Pure.
+"""Members' standing: tiers, elders by birth month and allowed relations. Pure.
 
 Papers [B, C]: silver; gold with a team of at least 30; diamond with two gold teams; over-60s as elders. A
 tier is a title: nothing here pays by team size. Ages come from year and month of birth, on a business date.
@@ -6,7 +6,7 @@ tier is a title: nothing here pays by team size. Ages come from year and month o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -14,6 +14,9 @@ from enum import StrEnum
 from chain.errors import FormatError
 from gateway.rules.parameters import ship
 from gateway.rules.refusals import RuleRefusal
+
+MAX_AGE = 150
+"""Years nobody reaches."""
 
 
 class Tier(StrEnum):
@@ -63,33 +66,20 @@ class BirthMonth:
 
 @dataclass(frozen=True, slots=True)
 class AgeTerms:
-    """Ages in whole years; ``guarded_below`` None: minors' guardians not set."""
+    """Ages in whole years.
+
+    There is none below which a guardian is needed: how old somebody under age is would have to be told in
+    public to be judged by all. A guardian for age is appointed by a decision.
+    """
 
     elder: int = 60
-    guarded_below: int | None = 18
 
     def __post_init__(self) -> None:
-        if self.elder < 1 or (self.guarded_below is not None and self.guarded_below >= self.elder):
-            raise FormatError("age_terms", "ages out of order")
+        if not 1 <= self.elder <= MAX_AGE:
+            raise FormatError("elder_age", f"not 1 to {MAX_AGE}")
 
 
-AGE_TERMS = ship("age_terms", AgeTerms(), "[C] over-60s; Beijing: under 18 with guardian")
-
-
-@dataclass(frozen=True, slots=True)
-class Guardianship:
-    """``guardian`` acts for ``ward`` from a business date on, up to and without ``until`` (None: open)."""
-
-    ward: str
-    guardian: str
-    since: date
-    until: date | None = None
-
-    def __post_init__(self) -> None:
-        if self.ward == self.guardian:
-            raise FormatError("guardian", "is the ward")
-        if self.until is not None and self.until <= self.since:
-            raise FormatError("guardian", "ends before it begins")
+AGE_TERMS = ship("age_terms", AgeTerms(), "[C] over-60s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,33 +137,6 @@ def age_on(born: BirthMonth, day: date) -> int:
 def is_elder(born: BirthMonth, day: date, terms: AgeTerms) -> bool:
     """Say whether the elders' age is reached on a business date."""
     return age_on(born, day) >= terms.elder
-
-
-def needs_guardian(born: BirthMonth, day: date, terms: AgeTerms) -> bool:
-    """Say whether a member may act with a guardian only; never where that is not set."""
-    if terms.guarded_below is None:
-        return False
-    # Here an unknown day counts the other way: under the age until the whole birth month is over.
-    months = (day.year - born.year) * 12 + day.month - born.month
-    return months <= terms.guarded_below * 12
-
-
-def check_acting(
-    actor: str, member: str, guarded: bool, guardianships: Iterable[Guardianship], day: date
-) -> None:
-    """Check who acts for a member on a business date: himself unless ``guarded``, or his guardian.
-
-    Raises RuleRefusal ``member.guardian_missing`` or ``member.not_guardian``.
-    """
-    if actor == member:
-        if guarded:
-            raise RuleRefusal("member.guardian_missing")
-        return
-    for bond in guardianships:
-        begun = bond.since <= day and (bond.until is None or day < bond.until)
-        if begun and (bond.ward, bond.guardian) == (member, actor):
-            return
-    raise RuleRefusal("member.not_guardian")
 
 
 def check_relation(relation: str | None, terms: KinTerms) -> None:

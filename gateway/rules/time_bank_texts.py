@@ -170,20 +170,6 @@ TIME_BANK_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "付款码最多为 {limit}（百分之一积分）。",
     ),
     # --- members, caps and closings ----------------------------------------------------------------------
-    "member.guardian_missing": (
-        409,
-        "Guardian needed",
-        "需要监护人",
-        "This member acts with a guardian only.",
-        "该会员须由监护人陪同或代为办理。",
-    ),
-    "member.not_guardian": (
-        403,
-        "Not the guardian",
-        "不是监护人",
-        "The acting account is not this member's guardian on this day.",
-        "办理账户当日不是该会员的监护人。",
-    ),
     "member.kin_not_allowed": (
         409,
         "Not among the allowed relations",

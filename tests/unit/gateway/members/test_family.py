@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from chain.case_types import CASE_TYPES
+from chain.entry_types import ENTRY_TYPES
+from chain.operation import ZERO_REF, Operation, OperationKind
+from gateway.api.entry_writes import ORDINARY as PAYMENTS
+from gateway.case_rules import CASE_BOOK
+from gateway.commerce.rebates import REBATE_RULES
 from gateway.ledger.drafts import Draft
-from tests.unit.gateway.ledger.worlds import World
+from tests.unit.gateway.ledger.worlds import World, address
 from tests.unit.gateway.members.chapter import (
     EVIDENCE,
     about,
@@ -117,6 +125,56 @@ def test_a_ward_pays_within_limits_and_the_guardian_beyond(members: World) -> No
     go_to(world, "2026-11-19")
     world.accept(gift("a", "c", 500))
     assert balance(world, "a") == 10_000 - 500 - 300 - 2_000 - 500
+
+
+def paying(name: str, sender: str, receiver: str, amount: int, actor: str | None = None) -> Draft:
+    """Return an entry of the type that pays; hours at ten coins for services."""
+    merchant = name in ("redemption.recorded", "credit.redeemed")
+    kind = OperationKind.REDEEM if merchant else OperationKind.TRANSFER
+    operation = Operation(kind, address(sender), address(receiver), amount, 0, ZERO_REF)
+    minutes = {"minutes": amount * 60 // 1_000} if name == "service.recorded" else {}
+    by = None if actor is None else acct(actor)
+    return replace(step(name, **minutes), operation=operation, actor=by)
+
+
+PAYING = {
+    "gift.sent": "c", "credit.transferred": "c", "service.recorded": "c",
+    "redemption.recorded": "m", "credit.redeemed": "m",
+}  # fmt: skip
+"""Types by which a holder pays what he says, with somebody who is paid."""
+
+
+@pytest.mark.parametrize("name", PAYING)
+def test_a_ward_s_limits_hold_whatever_a_payment_is_called(members: World, name: str) -> None:
+    world, receiver = members, PAYING[name]
+    world.accept(guardian("a", "b", once="1000", daily="1500"))
+    refusal = world.refuse(paying(name, "a", receiver, 2_000))
+    assert (refusal.code, refusal.fields) == ("guardian.over_limit", {"limit": 1_000})
+    world.accept(paying(name, "a", receiver, 1_000))
+    refusal = world.refuse(paying(name, "a", receiver, 1_000))
+    assert (refusal.code, refusal.fields) == ("guardian.over_daily", {"limit": 1_500, "left": 500})
+    world.accept(paying(name, "a", receiver, 2_000, actor="b"))
+    assert balance(world, "a") == 10_000 - 3_000
+
+
+@pytest.mark.parametrize("name", [name for name, receiver in PAYING.items() if receiver == "c"])
+def test_the_kin_rule_holds_whatever_a_transfer_is_called(members: World, name: str) -> None:
+    world = members
+    world.accept(step("parameter.set", parameter="kin_transfer", codes=["parent", "child"]))
+    assert world.refuse(paying(name, "a", "b", 1_000)).code == "member.kin_not_allowed"
+    world.accept(kin("a", "b", "child"))
+    world.accept(kin("b", "a", "parent"))
+    world.accept(paying(name, "a", "b", 1_000))
+
+
+def test_no_type_lets_a_member_pay_without_a_rule() -> None:
+    """Purchases and rebates order what a pool pays, and the rule computes it: nobody pays there."""
+    free = {name for name, row in ENTRY_TYPES.items() if row.operations & PAYMENTS}
+    assert free <= set(CASE_BOOK.types)
+    ordinary = free - {name for name, _ in CASE_TYPES}
+    assert ordinary == {*PAYING, "purchase.recorded", "rebate.granted"}
+    for name in ("purchase.recorded", "rebate.granted"):
+        assert CASE_BOOK.rule(name) is REBATE_RULES[name]
 
 
 def test_a_refused_payment_does_not_count_for_the_day(members: World) -> None:

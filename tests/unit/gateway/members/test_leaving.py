@@ -67,6 +67,24 @@ def test_rule_13_a_suspended_balance_is_parked_and_comes_back_whole(world: World
     assert world.refuse(step("membership.restored", "a", order=ORDER)).code == "case.wrong_state"
 
 
+@pytest.mark.parametrize("coins", [0, 700])
+def test_a_decided_suspension_is_not_lifted_by_a_freeze_that_ends(world: World, coins: int) -> None:
+    world.accept(opening("a"))
+    if coins:
+        world.accept(issued("a", coins))
+    world.accept(suspended("a"))
+    world.accept(rights("a", False, False))
+    world.accept(rights("a", True, True))
+    assert state(world, "membership", "a") == "suspended"
+    world.accept(step("membership.restored", "a", order=ORDER))
+    assert (state(world, "membership", "a"), balance(world, "a")) == ("active", coins)
+    # The next one is a freeze alone, and ends with it.
+    world.accept(rights("a", False, True))
+    assert state(world, "membership", "a") == "suspended"
+    world.accept(rights("a", True, True))
+    assert state(world, "membership", "a") == "active"
+
+
 def test_parked_coins_wait_in_the_holding_pool_where_there_is_one(world: World) -> None:
     world.accept(joined("holding", kind=AccountKind.POOL))
     world.accept(step("pool.opened", name="holding", account=acct("holding")))

@@ -206,10 +206,10 @@ def test_a_frozen_member_does_not_renew(world: World) -> None:
     assert (refusal.code, refusal.fields) == ("member.frozen", {"field": "subjects"})
 
 
-def waiver(world: World) -> Draft:
+def waiver(world: World, kind: str = "ordinary") -> Draft:
     """Three members join by a's referral; the draft asks to have a's next year waived."""
     for name in "abcd":
-        world.accept(opening(name))
+        world.accept(opening(name, kind))
     for name in "bcd":
         world.accept(referred(name, "a"))
     go_to(world, "2027-11-01")
@@ -219,6 +219,16 @@ def waiver(world: World) -> Draft:
 def test_rule_40_a_waiver_of_the_year_ships_switched_off(world: World) -> None:
     draft = waiver(world)
     assert world.refuse(draft).code == "membership.waiver_off"
+
+
+@pytest.mark.parametrize("kind", ["trial", "co_creation", "refundable"])
+def test_referrals_waive_a_year_of_ordinary_members_only(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(switches, "read_switches", lambda _: Switches(waiver=True))
+    draft = waiver(world, kind)
+    refusal = world.refuse(draft)
+    assert (refusal.code, refusal.fields) == ("membership.waiver_other_kind", {"kind": kind})
 
 
 def test_three_referrals_waive_a_year_where_it_is_switched_on(

@@ -20,6 +20,7 @@ from tests.unit.gateway.members.chapter import (
     gift,
     go_to,
     issued,
+    opening,
     operation,
     public,
     run_due,
@@ -58,6 +59,11 @@ def test_versions_follow_each_other_and_not_set_is_one_of_them(world: World) -> 
         (setting("elder_age", number=60, amount="5"), "parameter.wrong_value", {"wanted": "number"}),
         (setting("elder_age", number=61, effective_from="2026-11-17"), "parameter.in_past",
          {"day": "2026-11-18"}),
+        (setting("elder_age", number=0), "entry.bad_field",
+         {"field": "elder_age", "reason": "not 1 to 150"}),
+        (setting("elder_age", number=151), "entry.bad_field",
+         {"field": "elder_age", "reason": "not 1 to 150"}),
+        (setting("guarded_below", number=18), "parameter.unknown", {"known": ", ".join(PARAMETERS)}),
         (setting("expiry", codes=["often"]), "entry.bad_field",
          {"field": "codes", "reason": "not <days>:<basis points left>"}),
         (setting("expiry", codes=["30:100", "60:200"]), "entry.bad_field",
@@ -71,6 +77,12 @@ def test_versions_follow_each_other_and_not_set_is_one_of_them(world: World) -> 
 def test_a_parameter_that_is_refused(world: World, draft: Draft, code: str, fields: dict[str, str]) -> None:
     refusal = world.refuse(draft)
     assert (refusal.code, refusal.fields) == (code, fields)
+
+
+@pytest.mark.parametrize("age", [1, 10, 150])
+def test_memberships_open_at_any_elders_age_that_can_be_set(world: World, age: int) -> None:
+    world.accept(setting("elder_age", number=age))
+    world.accept(opening("a"))
 
 
 def test_a_version_comes_after_the_one_before(world: World) -> None:

@@ -16,17 +16,14 @@ from gateway.rules.membership import (
     TIER_TERMS,
     AgeTerms,
     BirthMonth,
-    Guardianship,
     Standing,
     Tier,
     TierTerms,
     age_on,
-    check_acting,
     check_relation,
     compute_standings,
     is_elder,
     judge_tier,
-    needs_guardian,
 )
 from gateway.rules.refusals import RuleRefusal
 
@@ -90,15 +87,6 @@ def test_the_elders_age_is_a_parameter() -> None:
     assert not is_elder(BirthMonth(1966, 11), date(2026, 11, 1), AgeTerms(elder=65))
 
 
-@pytest.mark.parametrize(
-    ("day", "guarded"),
-    [(date(2026, 10, 31), True), (date(2026, 11, 30), True), (date(2026, 12, 1), False)],
-)
-def test_minors_are_guarded_until_their_birth_month_is_over(day: date, guarded: bool) -> None:
-    assert needs_guardian(BirthMonth(2008, 11), day, AGES) is guarded
-    assert needs_guardian(BirthMonth(2008, 11), day, AgeTerms(guarded_below=None)) is False
-
-
 @given(st.integers(1900, 2100), st.integers(1, 12), st.integers(0, 120), st.integers(0, 364))
 def test_ages_agree_with_whole_years(year: int, month: int, years: int, days: int) -> None:
     day = date(year + years, month, 1) + timedelta(days)
@@ -121,30 +109,6 @@ def test_birth_months_exist(year: int, month: int) -> None:
     assert caught.value.where == "birth_month"
 
 
-BOND = Guardianship("ward", "guardian", date(2026, 1, 1), date(2026, 7, 1))
-
-
-@pytest.mark.parametrize(
-    ("actor", "guarded", "day", "code"),
-    [
-        ("ward", False, date(2026, 3, 1), None),
-        ("ward", True, date(2026, 3, 1), "member.guardian_missing"),
-        ("guardian", True, date(2026, 1, 1), None),
-        ("guardian", True, date(2026, 6, 30), None),
-        ("guardian", True, date(2026, 7, 1), "member.not_guardian"),
-        ("guardian", True, date(2025, 12, 31), "member.not_guardian"),
-        ("other", False, date(2026, 3, 1), "member.not_guardian"),
-    ],
-)
-def test_who_acts_for_a_member(actor: str, guarded: bool, day: date, code: str | None) -> None:
-    if code is None:
-        check_acting(actor, "ward", guarded, [BOND], day)
-        return
-    with pytest.raises(RuleRefusal) as caught:
-        check_acting(actor, "ward", guarded, [BOND], day)
-    assert caught.value == RuleRefusal(code)
-
-
 def test_relations_are_a_parameter_that_may_be_not_set() -> None:
     check_relation(None, KIN_TERMS[0].value)
     check_relation("friend", KIN_TERMS[0].value)
@@ -159,9 +123,8 @@ def test_what_makes_no_sense_is_refused() -> None:
     for bad, where in (
         (lambda: judge_tier(1, 2, TERMS), "team"),
         (lambda: TierTerms(0, 1), "tier_terms"),
-        (lambda: AgeTerms(60, 60), "age_terms"),
-        (lambda: Guardianship("a", "a", date(2026, 1, 1)), "guardian"),
-        (lambda: Guardianship("a", "b", date(2026, 1, 1), date(2026, 1, 1)), "guardian"),
+        (lambda: AgeTerms(0), "elder_age"),
+        (lambda: AgeTerms(151), "elder_age"),
     ):
         with pytest.raises(FormatError) as caught:
             bad()
