@@ -38,6 +38,7 @@ from gateway.api import (
 from gateway.api.context import caller_of
 from gateway.api.problems import problem_response, refusal_shown
 from gateway.errors import Refusal
+from gateway.evidence.short_forms import FORMS
 from gateway.guard import BodyRule, Guard
 from gateway.reason_words.validation import NOT_ACCEPTED, validation_reason
 from gateway.services import Services
@@ -149,10 +150,14 @@ class _Shortcut:
 
 
 def _body_rules(settings: Settings) -> dict[str, BodyRule]:
-    bundles = ("application/vnd.tongyi.proof+json", "application/json", "application/octet-stream")
+    proofs = (
+        *(form.media_type.partition(";")[0] for form in FORMS.values()),
+        *_JSON,
+        "application/octet-stream",
+    )
     return {
         entry_writes.BATCH_ROUTE: BodyRule(settings.batch_limit, (entry_writes.NDJSON,), streamed=True),
-        verification.ROUTE: BodyRule(settings.verify_limit, bundles, parsed=False),
+        verification.ROUTE: BodyRule(settings.verify_limit, proofs, parsed=False),
     }
 
 

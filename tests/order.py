@@ -16,6 +16,7 @@ LONG_FILES = (
     "tests/integration/test_roles_postgres.py",
     "tests/integration/test_chapter_year.py",
     "tests/integration/test_cli.py",
+    "tests/campaign/test_bundle_mutants.py",
     "tests/unit/gateway/timebank/test_booking_walks.py",
     "tests/integration/test_start_check.py",
     "tests/integration/test_import.py",
@@ -25,6 +26,7 @@ LONG_FILES = (
     "tests/integration/test_serve_with_signers.py",
     "tests/integration/test_demo.py",
     "tests/unit/gateway/cases/test_conservation.py",
+    "tests/foreign/test_agreement.py",
     "tests/contracts/test_toolchain.py",
     "tests/unit/chain/test_verify_mutations.py",
 )

@@ -11,7 +11,7 @@ import asyncio
 from fastapi import APIRouter, Request
 
 from chain.verdict_text import LANGUAGES, outcome_sentence, statements, step_sentence
-from chain.verify import verify_bundle
+from chain.verify import verify_file
 from gateway.api.context import Shared
 from gateway.response_schemas.proofs import Verdict
 from gateway.response_schemas.publish import answers
@@ -22,8 +22,11 @@ router = APIRouter(tags=["verify"])
 
 @router.post(ROUTE, response_model=None, operation_id="verify_bundle", responses=answers(Verdict))
 async def verify(request: Request, services: Shared) -> dict[str, object]:
-    """Return the verdict over a bundle (the body, at most 1 MiB) against this gateway's trust root."""
-    verdict = await asyncio.to_thread(verify_bundle, request.state.body, services.trust_root)
+    """Return the verdict over a bundle, ``.tlog-proof`` or COSE receipt against this gateway's trust root.
+
+    The file is the body, at most 1 MiB.
+    """
+    verdict = await asyncio.to_thread(verify_file, request.state.body, services.trust_root)
     return {
         "outcome": verdict.outcome,
         "trust_root": services.trust_root_id,

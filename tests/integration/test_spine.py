@@ -195,6 +195,10 @@ def test_the_same_record_in_a_short_form(
     assert file.read_bytes() == answer.content
     # Without evidence from the chain the gateway's own root can't be satisfied, one that asks less can.
     assert verify(file, serving.ready["trust_root"])[0] == 4
+    handed = {"content": answer.content, "headers": {"content-type": media}}
+    said = serving.client.post("/v1/verify", **handed).json()
+    assert said["outcome"] == "cannot_check"
+    assert [step["number"] for step in said["steps"] if step["status"] == "passed"] == passed
     code, verdict = verify(file, str(lax_root(serving, tmp_path / "lax.json")))
     assert code == 0
     assert [step["number"] for step in verdict["steps"] if step["status"] == "passed"] == passed
