@@ -108,7 +108,10 @@ ENTRY_TYPES: Mapping[str, EntryType] = MappingProxyType(
             entry_row("cap.set", {"cap": CODE, "amount": SUM}, needs=("cap", "amount")),
             entry_row(
                 "key.rotated",
-                {"role": CODE, "old_key": HEX32, "new_key": HEX32, "old_vkey": VKEY, "new_vkey": VKEY},
+                {
+                    **{"role": CODE, "reason": CODE, "from_size": COUNT},
+                    **{"old_key": HEX32, "new_key": HEX32, "old_vkey": VKEY, "new_vkey": VKEY},
+                },
                 needs=("role",),
             ),
             entry_row(

@@ -23,6 +23,7 @@ from gateway.command_line import DEBUG, EXIT_CODES, run_app, run_nested
 from gateway.command_options import AsJson, ChainUrl, Data, DatabaseUrl, Host, Port
 from gateway.key_commands import export_app, keys_app
 from gateway.role_commands import add_role_commands
+from gateway.rotate_command import rotate_app
 from gateway.version import VERSION
 from gateway.witness_command import witness
 
@@ -38,6 +39,7 @@ chain_app = typer.Typer(no_args_is_help=True, help="The embedded chain. 内置�
 mirror_app = typer.Typer()
 app.add_typer(chain_app, name="chain")
 app.add_typer(mirror_app, name="mirror")
+keys_app.add_typer(rotate_app, name="rotate")
 app.add_typer(keys_app, name="keys")
 app.add_typer(export_app, name="export")
 add_role_commands(app, mirror_app)

@@ -38,6 +38,7 @@ from gateway.data_folder import DataFolder
 from gateway.data_present import require_database, require_gateway
 from gateway.db import Database, migrate, sqlite_url
 from gateway.keys import KeyFolder
+from gateway.ledger.log_keys import load_log_keys, vkeys_at
 from gateway.ledger.tables import checkpoints, entries
 from gateway.ledger.tile_files import TileFiles
 from gateway.rules.calendar import format_month
@@ -101,7 +102,7 @@ def run_fsck(
 
 def _check(database: Database, folder: DataFolder) -> Findings:
     found, tree = Findings(), Tree()
-    vkey = KeyFolder(folder.keys).log_identity(None).vkey
+    own = KeyFolder(folder.keys).log_identity(None).vkey
     bundles: list[bytes] = []
     with database.reader() as connection:
         if database.is_sqlite:
@@ -116,7 +117,7 @@ def _check(database: Database, folder: DataFolder) -> Findings:
                 found.fault(f"entry {index}: its leaf does not commit to it")
             bundles.append(leaf)
             tree.append([hash_leaf(leaf)])
-        newest = _check_checkpoints(connection, tree, vkey, found)
+        newest = _check_checkpoints(connection, tree, own, found)
     files = TileFiles(folder.log)
     if files.checkpoint() != newest[1]:
         found.fault("published checkpoint: is not the newest stored one")
@@ -164,14 +165,21 @@ def _entries(
 
 
 def _check_checkpoints(
-    connection: Connection, tree: Tree, vkey: str, found: Findings
+    connection: Connection, tree: Tree, own: str, found: Findings
 ) -> tuple[int, bytes | None]:
     newest: tuple[int, bytes | None] = (0, None)
+    try:
+        keys = load_log_keys(connection)
+    except NotaryError:
+        # Said already: the entry that names a key does not hold.
+        keys = []
+    if keys and keys[-1].vkey != own:
+        found.fault("log key: is not the one the entries name last")
     for row in connection.execute(select(checkpoints).order_by(checkpoints.c.size)):
         found.checkpoints += 1
         newest = row.size, row.note
         try:
-            told = open_checkpoint(row.note, [vkey])
+            told = open_checkpoint(row.note, vkeys_at(keys, row.size) or [own])
         except NotaryError:
             found.fault(f"checkpoint {row.size}: is not signed by this log")
             continue

@@ -28,6 +28,7 @@ from gateway.keys import ROLES, KeyFolder
 from gateway.ledger.genesis import open_log
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.vault import Vault
+from gateway.log_rotation import finish_rotation
 from gateway.settings import Settings
 from gateway.signer_places import OutsideSigners, parse_places
 from gateway.simulation import NAME as SIMULATION
@@ -173,6 +174,8 @@ def _first_start(
     migrate(database)
     surroundings = _surroundings(settings)
     keys = KeyFolder(folder.keys, surroundings.entropy("keys"), outside)
+    # What a rotation left undone is done before its key is used.
+    finish_rotation(folder, database, keys)
     identity = keys.log_identity(settings.origin)
     policy = read_policy(settings.witness_policy, identity.vkey)
     client = EvmClient(rpc)

@@ -43,6 +43,7 @@ ROLES = (
 
 _PASSWORD = "password"  # noqa: S105  a file's name
 _LOG_KEY = "log.json"
+_NEXT_LOG_KEY = "log.next.json"
 _COSIGNER_KEY = "cosigner.json"
 _PLACES = {"log": "tongyi.local", "witness": "witness.local"}
 
@@ -74,6 +75,32 @@ class KeyFolder:
             FormatError: ``origin`` is not the name the log was made with, or the file cannot be opened.
         """
         return LogIdentity(*self._named_key(_LOG_KEY, origin, "origin", "log"))
+
+    def make_next_log_key(self, origin: str) -> LogIdentity:
+        """Make and keep the key that is to follow the log's; one made before and never used is replaced."""
+        seed = self._entropy(SEED_SIZE)
+        save_log_key(self._folder / _NEXT_LOG_KEY, origin, seed, self._password())
+        return LogIdentity(origin, Ed25519PrivateKey.from_private_bytes(seed))
+
+    def next_log_key(self) -> LogIdentity | None:
+        """Return the key that is to follow the log's, None where there is none.
+
+        Raises FormatError where the file cannot be opened.
+        """
+        path = self._folder / _NEXT_LOG_KEY
+        if not path.exists():
+            return None
+        origin, seed, _ = load_log_key(path, self._password())
+        return LogIdentity(origin, Ed25519PrivateKey.from_private_bytes(seed))
+
+    def take_next_log_key(self) -> None:
+        """Put the next key in the place of the log's, whose seed is gone then; the next one's file stays."""
+        origin, seed, _ = load_log_key(self._folder / _NEXT_LOG_KEY, self._password())
+        save_log_key(self._folder / _LOG_KEY, origin, seed, self._password())
+
+    def drop_next_log_key(self) -> None:
+        """Remove the next key's file, if there is one."""
+        (self._folder / _NEXT_LOG_KEY).unlink(missing_ok=True)
 
     def cosigner(self, name: str | None) -> tuple[str, Ed25519PrivateKey]:
         """Return a witness's name and key, made and sealed as the log's; never the same key as a log's.

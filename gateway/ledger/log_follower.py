@@ -19,6 +19,7 @@ from chain.tiles import TilePath
 from chain.types import NodeHash, TreeSize
 from gateway.db import Database, fetch_all
 from gateway.ledger.faults import LedgerFault
+from gateway.ledger.log_keys import load_log_keys, vkeys_at
 from gateway.ledger.log_view import CheckpointRow, LogView
 from gateway.ledger.recovery import stored_leaves
 from gateway.ledger.tile_files import TileFiles
@@ -73,13 +74,13 @@ class LogFollower:
             if not part:
                 raise LedgerFault("fewer entries than the last checkpoint", got=tree.size, want=size)
             tree.append(map(hash_leaf, part))
-        self._check(size, root, note)
+        self._check(size, root, note, vkeys_at(load_log_keys(connection), size) or [self._vkey])
         self.view.publish(CheckpointRow(TreeSize(size), NodeHash(root), note))
         return size
 
-    def _check(self, size: int, root: bytes, note: bytes) -> None:
+    def _check(self, size: int, root: bytes, note: bytes, vkeys: list[str]) -> None:
         try:
-            signed = open_checkpoint(note, [self._vkey])
+            signed = open_checkpoint(note, vkeys)
         except NotaryError:
             raise LedgerFault("a stored checkpoint is not the log's", got="a note", want=self._vkey) from None
         computed = self.view.tree.root(TreeSize(size))

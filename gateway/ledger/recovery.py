@@ -5,7 +5,7 @@ Read-only towards the log: it may complete missing tile files, and signs nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from sqlalchemy import Connection
@@ -21,6 +21,7 @@ from gateway.db import Database, fetch_all, insert_rows
 from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.identity import LogIdentity
+from gateway.ledger.log_keys import load_log_keys
 from gateway.ledger.proposed import stored_note
 from gateway.ledger.tile_files import TileFiles
 
@@ -40,9 +41,10 @@ def recover_tree(
     """
     with database.writer() as connection:
         size, root = _tree_row(connection, identity.origin)
+        keys = load_log_keys(connection)
     published = files.checkpoint()
     if published is not None:
-        _check_published(published, identity, size, root)
+        _check_published(published, [key.vkey for key in keys] or [identity.vkey], size, root)
     with database.reader() as connection:
         for part in _leaf_parts(connection, size):
             tree.append(map(hash_leaf, part))
@@ -63,14 +65,15 @@ def _tree_row(connection: Connection, origin: str) -> tuple[int, NodeHash]:
     return 0, EMPTY_ROOT
 
 
-def _check_published(note: bytes, identity: LogIdentity, size: int, root: bytes) -> None:
-    """A published checkpoint ahead of the database means the database was rolled back."""
+def _check_published(note: bytes, vkeys: Sequence[str], size: int, root: bytes) -> None:
+    """A published checkpoint ahead of the database means the database was rolled back.
+
+    ``vkeys`` are all the log ever had: what a former key signed is still published after its rotation.
+    """
     try:
-        checkpoint = open_checkpoint(note, [identity.vkey])
+        checkpoint = open_checkpoint(note, vkeys)
     except NotaryError:
-        raise LedgerFault(
-            "the published checkpoint is not ours", got="a note", want=identity.origin
-        ) from None
+        raise LedgerFault("the published checkpoint is not ours", got="a note", want=vkeys[-1]) from None
     if checkpoint.size > size:
         raise LedgerFault("the database is behind the published checkpoint", got=size, want=checkpoint.size)
     if checkpoint.size == size and checkpoint.root != root:

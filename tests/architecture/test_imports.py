@@ -140,7 +140,7 @@ TABLE = (
     row("gateway.keys gateway.log_key gateway.signer_places", "chain gateway", "cryptography"),
     row(
         "gateway.cli gateway.role_commands gateway.signer_command gateway.doctor_command "
-        "gateway.witness_command "
+        "gateway.witness_command gateway.rotate_command "
         "gateway.import_command gateway.import_report gateway.check_commands gateway.key_commands "
         "gateway.command_options gateway.command_line",
         "chain gateway",
@@ -151,7 +151,7 @@ TABLE = (
     row("gateway.command_words", "gateway.reason_words", pure=True),
     row("gateway.data_present", "gateway"),
     row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
-    row("gateway.fsck_command", "chain gateway", "sqlalchemy"),
+    row("gateway.fsck_command gateway.log_rotation", "chain gateway", "sqlalchemy"),
     row("gateway.remote_commands", "chain gateway", "httpx2"),
     row("gateway.import_mapping", "chain gateway.rules"),
     row("gateway.import_state", "gateway.command_failures"),
@@ -174,6 +174,7 @@ ONLY_HERE = {
         "gateway.import_report",
         "gateway.key_commands",
         "gateway.role_commands",
+        "gateway.rotate_command",
         "gateway.signer_command",
         "gateway.witness_command",
     },

@@ -1,0 +1,61 @@
+"""Which key signs for the log at which size, as its own entries say: the first, then one for each rotation.
+
+The entries are the word that counts after a crash: a rotation is done exactly when its entry is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import Connection
+
+from chain.entry import parse_entry
+from gateway.db import fetch_all
+from gateway.ledger.faults import LedgerFault
+
+LOG_ROLE = "log"
+"""The public field ``role`` of a ``key.rotated`` that is about the log's own key."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """``vkey`` signs checkpoints of size ``start`` up to but not including ``end``; None is open."""
+
+    vkey: str
+    start: int
+    end: int | None
+
+
+def load_log_keys(connection: Connection) -> list[KeyRange]:
+    """Return the keys of the log in the order of their sizes, none where there is no entry yet.
+
+    Raises LedgerFault where an entry that names a key is erased or does not follow from the one before;
+    FormatError where it is malformed.
+    """
+    rows = fetch_all(
+        connection,
+        # Both types are of no chapter, which has an index; types have none.
+        "SELECT log_index, body FROM entries WHERE chapter = 0 AND (log_index = 0 OR type = 'key.rotated') "
+        "ORDER BY log_index",
+    )
+    found: list[KeyRange] = []
+    for index, body in rows:
+        if not isinstance(body, bytes):
+            raise LedgerFault("an entry that names the log's key is erased", got=index, want="its bytes")
+        public = parse_entry(body).public
+        if index == 0:
+            found = [KeyRange(cast("str", public["vkey"]), 0, None)]
+        elif public["role"] == LOG_ROLE:
+            last, start = found[-1], cast("int", public["from_size"])
+            if public["old_vkey"] != last.vkey or start != cast("int", index) + 2:
+                raise LedgerFault("a rotation of the log's key does not follow", got=index, want=last.vkey)
+            found[-1] = KeyRange(last.vkey, last.start, start)
+            found.append(KeyRange(cast("str", public["new_vkey"]), start, None))
+    return found
+
+
+def vkeys_at(keys: Sequence[KeyRange], size: int) -> list[str]:
+    """Return the vkey that signs checkpoints of ``size``, in a list as verifiers take it."""
+    return [key.vkey for key in keys if key.start <= size and (key.end is None or size < key.end)]

@@ -1,0 +1,183 @@
+"""Rotation of the log's key, on a stopped gateway: the old key signs up to the entry that names the new one.
+
+1. The new key is stored beside the old one. *A crash here: no entry names it; the next start drops it.*
+2. **[atomic]** ``key.rotated``, the checkpoint just behind it signed by the old key, and the moved head. From
+   this commit on the new key signs, from the next size on.
+3. The new key takes the old one's place, whose seed is gone with that; then a successor of the trust root is
+   written, which takes bundles of the one it replaces. *A crash in between: the next start does it again,
+   before anything is signed.*
+
+So no size has two keys: which one signs is in the entries, not in the files.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect
+
+from chain.errors import FormatError
+from chain.hashing import hash_leaf
+from chain.merkle.tree import Tree
+from chain.operation import chapter_code
+from chain.trust_root import LogKey, TrustRoot, format_trust_root, parse_trust_root, trust_root_id
+from chain.types import TreeSize
+from gateway.data_folder import DataFolder, write_durably
+from gateway.data_present import require_database, require_gateway
+from gateway.db import Database, execute, fetch_all, migrate, sqlite_url
+from gateway.keys import KeyFolder
+from gateway.ledger.append import Batch, RandomPool
+from gateway.ledger.drafts import Draft
+from gateway.ledger.faults import LedgerFault
+from gateway.ledger.genesis import take_epoch
+from gateway.ledger.identity import LogIdentity
+from gateway.ledger.log_keys import LOG_ROLE, KeyRange, load_log_keys
+from gateway.ledger.proposed import propose
+from gateway.ledger.recompute import recompute_leaf_hashes
+from gateway.ledger.recovery import stored_leaves
+from gateway.ledger.service import system_clock
+from gateway.ledger.vault import Entropy
+from gateway.settings import load_settings
+from gateway.witness.collector import SignedNote
+
+REASONS = ("scheduled", "compromised", "custody", "retired")
+"""Why a key is rotated: on time, feared known to others, with a new keeper, or given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRotation:
+    """The ``key.rotated`` entry at ``index``; ``new_vkey`` signs checkpoints from ``from_size`` on."""
+
+    entry_id: str
+    index: int
+    old_vkey: str
+    new_vkey: str
+    from_size: int
+
+
+def rotate_log_key(
+    folder: DataFolder,
+    database: Database,
+    keys: KeyFolder,
+    *,
+    reason: str,
+    now: int,
+    entropy: Entropy = os.urandom,
+) -> LogRotation:
+    """Give the log a new key. Requires that no gateway runs on this data; ``now`` is Unix milliseconds.
+
+    Raises:
+        FormatError: ``reason`` is none of `REASONS`, or the folder's key is not the log's.
+        LedgerFault: entries and the last checkpoint contradict each other, or some wait to be published.
+    """
+    if reason not in REASONS:
+        raise FormatError("reason", f"not one of {', '.join(REASONS)}")
+    finish_rotation(folder, database, keys)
+    old = keys.log_identity(None)
+    new = keys.make_next_log_key(old.origin)
+    # If we crash here, no entry names the new key.
+    with database.writer() as connection:
+        done = _record(connection, old, new.vkey, reason, now, RandomPool(entropy))
+    # If we crash here, the next start finishes what the entry says.
+    finish_rotation(folder, database, keys)
+    return done
+
+
+def finish_rotation(folder: DataFolder, database: Database, keys: KeyFolder) -> None:
+    """Bring key file and trust root to what the entries say; call before the log's key is used.
+
+    Raises FormatError where the folder's key is not the one the entries name.
+    """
+    with database.reader() as connection:
+        ranges = load_log_keys(connection) if inspect(connection).has_table("entries") else []
+    if not ranges:
+        return
+    following = keys.next_log_key()
+    if following is not None and following.vkey == ranges[-1].vkey:
+        keys.take_next_log_key()
+    own = keys.log_identity(None)
+    if own.vkey != ranges[-1].vkey:
+        raise FormatError("log.json", "is not the key that the log's last rotation names")
+    if folder.trust_root.exists():
+        root = parse_trust_root(folder.trust_root.read_bytes())
+        successor = succeed_root(root, own.origin, ranges)
+        if successor is not root:
+            write_durably(folder.trust_root, format_trust_root(successor) + b"\n")
+    # Last: while this file is there, an interrupted rotation is seen and finished.
+    keys.drop_next_log_key()
+
+
+def succeed_root(root: TrustRoot, origin: str, ranges: list[KeyRange]) -> TrustRoot:
+    """Return the trust root with these keys for the log ``origin``, or itself where it has them already."""
+    wanted = tuple(LogKey(origin, key.vkey, key.start, key.end) for key in ranges)
+    others = tuple(key for key in root.logs if key.origin != origin)
+    if {key for key in root.logs if key.origin == origin} == set(wanted):
+        return root
+    return replace(root, replaces=(*root.replaces, trust_root_id(root)), logs=(*others, *wanted))
+
+
+def _record(
+    connection: Connection, old: LogIdentity, new_vkey: str, reason: str, now: int, pool: RandomPool
+) -> LogRotation:
+    head = take_epoch(connection, old.origin)
+    tree = _sound_tree(connection, old.origin, head.next_index)
+    index, size = head.next_index, TreeSize(head.next_index + 1)
+    public: dict[str, str | int] = {"role": LOG_ROLE, "reason": reason, "from_size": size + 1}
+    draft = Draft(
+        "key.rotated", chapter_code(0), None, (), public=public | {"old_vkey": old.vkey, "new_vkey": new_vkey}
+    )
+    batch = Batch(index, max(head.milliseconds, now), pool, None)
+    entry_id = batch.draw_id()
+    batch.add(batch.build(draft, entry_id, (), None), draft, 0, ())
+    batch.insert(connection)
+    execute(
+        connection, "UPDATE log_heads SET next_index = ?, at = ? WHERE origin = ?", size, batch.at, old.origin
+    )
+    # The second code path, as before any signature.
+    tree.append(recompute_leaf_hashes(connection, index, size))
+    root = tree.root()
+    execute(connection, "UPDATE log_trees SET size = ?, root = ? WHERE origin = ?", size, root, old.origin)
+    propose(connection, SignedNote(size, root, old.sign_checkpoint(size, root)), batch.at)
+    return LogRotation(entry_id, index, old.vkey, new_vkey, size + 1)
+
+
+def _sound_tree(connection: Connection, origin: str, count: int) -> Tree:
+    """Return the tree of all entries. Raises LedgerFault unless the last checkpoint is exactly theirs."""
+    rows = fetch_all(connection, "SELECT size, root FROM log_trees WHERE origin = ?", origin)
+    signed = rows[0] if rows else (0, None)
+    if signed[0] != count:
+        raise LedgerFault(
+            "entries wait for their checkpoint: start and stop the gateway", got=count, want=signed[0]
+        )
+    tree = Tree(map(hash_leaf, stored_leaves(connection, 0, count)))
+    if tree.root() != signed[1]:
+        raise LedgerFault(
+            "entries do not give the last signed root", got=tree.root().hex(), want="the signed"
+        )
+    return tree
+
+
+def run_rotate_log(data: Path | None, database_url: str | None, reason: str) -> LogRotation:
+    """Rotate the log's key of a data folder that no gateway is using, by the clock of this machine.
+
+    Raises as `rotate_log_key`, and:
+        CommandFailure: there is no gateway's data; nothing was made.
+        FolderInUse: a gateway runs on it.
+    """
+    settings = load_settings(data, database_url=database_url)
+    folder, secret = DataFolder(settings.data), settings.database_url
+    url = secret.get_secret_value() if secret else sqlite_url(folder.database)
+    require_gateway(folder)
+    require_database(url)
+    folder.lock(create=False)
+    try:
+        database = Database(url, pool_size=2)
+        try:
+            migrate(database)
+            return rotate_log_key(folder, database, KeyFolder(folder.keys), reason=reason, now=system_clock())
+        finally:
+            database.close()
+    finally:
+        folder.unlock()
