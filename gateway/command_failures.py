@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from chain.errors import ChainError, FormatError, NotaryError, TransientChainError
 from gateway.command_words import command_reason_zh
@@ -59,11 +61,17 @@ def describe_failure(error: BaseException) -> Failure:
         return library
     if isinstance(error, OSError):
         return _of_the_system(error)
-    name = type(error).__name__
+    name = f"{type(error).__name__}, {_place(error)}"
     return Failure(
-        f"内部错误（{name}）；以 tongyi --debug 运行可查看位置",
-        f"internal error ({name}); tongyi --debug COMMAND shows where",
+        f"内部错误（{name}）；以 tongyi --debug 运行可查看详情",
+        f"internal error ({name}); tongyi --debug COMMAND shows all of it",
     )
+
+
+def _place(error: BaseException) -> str:
+    """Return the file and line where an error arose, which hold no value of it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
 
 
 def _of_ours(error: NotaryError) -> Failure:

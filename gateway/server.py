@@ -29,7 +29,9 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A named port may still have connections of the run before. One that the system chooses must not be
+        # given to two: of those that allow reuse it may be, until one of them listens.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, port != 0)
         listener.bind((host, port))
     except (OSError, UnicodeError) as error:
         listener.close()
