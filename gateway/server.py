@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.command_failures import CommandFailure
 
@@ -50,16 +52,62 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take where a server is impatient, from the connection's first moment."""
+
+
+class _Impatient(HttpToolsProtocol):
+    """Closes a connection whose next request's head does not arrive: uvicorn alone waits for it for ever."""
+
+    _giving_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._give_up_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._keep()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._give_up_later()
+
+    def on_headers_complete(self) -> None:
+        self._keep()
+        super().on_headers_complete()
+
+    def _give_up_later(self) -> None:
+        self._keep()
+        self._giving_up = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _keep(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the runtime and says when it is ready and when it stops."""
 
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
-        """``on_stop`` is called in the loop before the drain: answers without an end must end then."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None],
+        *,
+        connections: int | None = None,
+    ) -> None:
+        """``on_stop`` is called in the loop before the drain: answers without an end must end then.
+
+        With ``connections`` no more are answered at once, and one that sends no request is closed.
+        """
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http="httptools" if connections is None else _Impatient,
+                limit_concurrency=connections,
                 ws="none",
                 lifespan="off",
                 access_log=False,

@@ -90,8 +90,7 @@ class WitnessProcess:
             "vkey": self.vkey,
             "logs": self._origins,
         }
-        self._server = Server(self._app, lambda: on_ready(line), lambda: None)
-        self._server.config.limit_concurrency = MOST_CONNECTIONS
+        self._server = Server(self._app, lambda: on_ready(line), lambda: None, connections=MOST_CONNECTIONS)
         if not self._stopped:
             self._server.run(sockets=[self._listener])
 

@@ -149,6 +149,23 @@ def test_a_slow_body_is_given_up_and_holds_nobody_up(witness: Witnessing) -> Non
         assert line.recv(4096).startswith(b"HTTP/1.1 408 ")
 
 
+def test_connections_that_ask_nothing_are_closed(witness: Witnessing) -> None:
+    silent = socket.create_connection(("127.0.0.1", witness.port), timeout=20)
+    drip = socket.create_connection(("127.0.0.1", witness.port), timeout=20)
+    begun = time.monotonic()
+    drip.sendall(b"GET /livez HTTP/1.1\r\nhost: w\r\n\r\nGET /livez HTTP/1.1\r\nx-")
+    assert drip.recv(4096).startswith(b"HTTP/1.1 200 ")
+    for _ in range(4):
+        time.sleep(1)
+        drip.sendall(b"a")
+    cosigned(witness, 0, 5)
+    rest = b"".join(iter(lambda: drip.recv(4096), b""))
+    assert silent.recv(10) == b"" and rest.count(b"HTTP/1.1") == 0
+    assert 5 < time.monotonic() - begun < 15
+    silent.close()
+    drip.close()
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     tongyi = str(Path(sys.executable).parent / "tongyi")
     return subprocess.run(

@@ -18,6 +18,7 @@ from chain.merkle.tree import Tree
 from chain.trust_root import parse_trust_root
 from chain.verify import verify_bundle
 from gateway.data_folder import DataFolder
+from gateway.fsck_command import run_fsck
 from gateway.keys import KeyFolder
 from gateway.ledger.identity import LogIdentity
 from gateway.witness.requests import format_request
@@ -127,6 +128,9 @@ def test_publication_follows_the_quorum(town: Town) -> None:
     assert serving.client.get("/readyz").status_code == 200
     town.until_published(town.record())
     eventually(lambda: town.published()[1] == {"hq", "city", "regulator"} or town.record() == 0)
+    assert serving.stop() == 0
+    found = run_fsck(serving.data, None)
+    assert found.faults == [] and found.entries > sizes[-1]
     told = [line for line in serving.log().splitlines() if "no cosignature" in line]
     assert any("w.example/city" in line and "unreachable" in line for line in told)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,13 +20,24 @@ import httpx2
 from chain.hashing import sha256
 
 
+def free_port() -> int:
+    """Return a port that stays free while a witness is away: none that a connection may be given as its own,
+    as a log that asks at an empty port again and again ends up holding it.
+    """
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+
+
 @dataclass(slots=True)
 class Witnessing:
-    """One running witness. ``port`` 0 takes a free one on first start, and the same one again later."""
+    """One running witness, on one free port for all its starts."""
 
     data: Path
     options: tuple[str, ...]
-    port: int = 0
+    port: int = field(default_factory=lambda: free_port())
     ready: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -46,7 +60,7 @@ class Witnessing:
         line = self.process.stdout.readline() if self.process.stdout else ""
         assert line, self.log()
         self.ready = json.loads(line)
-        self.port = int(self.url.rpartition(":")[2])
+        assert int(self.url.rpartition(":")[2]) == self.port
         return self
 
     def stop(self, number: int = signal.SIGTERM) -> int:
