@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -23,7 +24,7 @@ EXIT_CODES = (
 def run_app(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
     """Run a command line and return its exit code; errors go to standard error, in both languages.
 
-    With ``--debug`` before the command an error is raised as it is, for its traceback.
+    With ``--debug`` before the command the traceback of an error stands before its sentence.
     """
     debug = DEBUG in takewhile(lambda argument: argument.startswith("-"), arguments)
     try:
@@ -39,7 +40,7 @@ def run_app(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
         if _is_usage(error):
             return _say_usage(error)
         if debug:
-            raise
+            traceback.print_exc()
         failure = describe_failure(error)
         say(failure)
         return failure.exit_code

@@ -224,7 +224,7 @@ def test_a_refused_command_says_why_in_both_languages(name: str, tmp_path: Path)
 
 def test_a_debug_switch_shows_the_traceback(tmp_path: Path) -> None:
     done = tongyi("--debug", "fsck", "--data", str(tmp_path / "typo"))
-    assert done.returncode == 1 and "Traceback" in done.stderr
+    assert done.returncode == 4 and "Traceback" in done.stderr and "✗ " in done.stderr
 
 
 class Garbage(BaseHTTPRequestHandler):
