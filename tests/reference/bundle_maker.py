@@ -191,18 +191,19 @@ def make_contracts(refused: int = 0, cursor: int = SETTLED, index: int = INDEX) 
 
 
 def anchor_receipt(
-    root: bytes, *, size: int = SIZE, log_id: bytes = LOG_ID, emitter: bytes = LOG_ANCHOR
+    root: bytes, *, size: int = SIZE, log_id: bytes = LOG_ID, emitter: bytes | None = None
 ) -> bytes:
     settled = chain_maker.log(TIME_CREDIT, [SETTLED_TOPIC, LOG_ID], word(0) + word(SETTLED) + word(SIZE))
-    anchored = chain_maker.log(emitter, [ANCHORED, log_id, word(size)], root + word(100))
+    anchored = chain_maker.log(emitter or LOG_ANCHOR, [ANCHORED, log_id, word(size)], root + word(100))
     return chain_maker.receipt([settled, anchored])
 
 
 def make_headers(
-    kind: str, validators: int, roots: list[tuple[bytes, bytes]], first: int = ANCHOR_BLOCK
+    kind: str, validators: int, roots: list[tuple[bytes, bytes]], first: int | None = None
 ) -> HeaderRun:
     """A run of headers with these (state root, receipts root) pairs."""
     parent = keccak(b"parent")
+    first = ANCHOR_BLOCK if first is None else first
     raws = []
     for offset, (state_root, receipts_root) in enumerate(roots):
         extra_fields = (b"\x07",) if kind != "none" else ()
