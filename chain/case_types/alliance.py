@@ -154,6 +154,9 @@ _DEPOSITS = (
         {**_BOND, **_CLOCK, "amount": SUM, "reserve": SUM, "legs": LEGS, "late": BOOL},
         needs=("about", "receipt"),
     ),
+    entry_row(
+        "deposit.restored", {**_BOND, "amount": SUM, "legs": LEGS, "late": BOOL}, needs=("about", "receipt")
+    ),
 )
 
 _CASE: Fields = {"merchant": ACCOUNT, "state": CODE, "held": SUM, **_CLOCK}

@@ -49,8 +49,8 @@ def read_bond(case: Case) -> Deposit:
 
 
 def _claim(row: Mapping[str, JsonValue]) -> Claim:
-    amount, held, due = (cast("int", row[name]) for name in ("amount", "held", "due_at"))
-    return Claim(str(row["id"]), amount, held, ClaimState(str(row["state"])), due)
+    amount, held = (cast("int", row[name]) for name in ("amount", "held"))
+    return Claim(str(row["id"]), amount, held, ClaimState(str(row["state"])))
 
 
 def store_bond(world: World, merchant: str, bond: Deposit, *, is_left: bool = True) -> None:
@@ -64,7 +64,7 @@ def put_bond(world: World, merchant: str, bond: Deposit, left_on: str | None) ->
     """Keep a merchant's bond with the date on which it left the alliance."""
     before = world.find(DEPOSIT, merchant)
     claims: list[JsonValue] = [
-        {"id": one.id, "amount": one.amount, "held": one.held, "state": one.state.value, "due_at": one.due_at}
+        {"id": one.id, "amount": one.amount, "held": one.held, "state": one.state.value}
         for one in sorted(bond.claims.values(), key=lambda one: one.id)
     ]
     clock = terms(world).refund

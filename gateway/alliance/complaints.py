@@ -19,6 +19,7 @@ from gateway.cases.book import DueRule, Rule
 from gateway.cases.case import Case, holder_of
 from gateway.cases.filling import read_sum, read_text
 from gateway.cases.world import World
+from gateway.commerce.tallied import ACCRUED, USED
 from gateway.ledger.drafts import Draft
 from gateway.rules.calendar import format_timestamp
 from gateway.rules.complaints import (
@@ -33,11 +34,13 @@ from gateway.rules.complaints import (
 )
 from gateway.rules.deposits import (
     BOND,
+    RESERVE,
     Deposit,
     DepositState,
     dismiss_claim,
     hold_claim,
     pay_claim,
+    restore,
     verify_claim,
 )
 from gateway.rules.refusals import MAX_AMOUNT
@@ -50,6 +53,7 @@ WAITING = (
     ComplaintState.ASSIGNED,
     ComplaintState.VERIFIED,
     ComplaintState.APPEALED,
+    ComplaintState.OWED_BACK,
 )
 """States in which somebody must act by the deadline; the others end by the clock."""
 
@@ -84,7 +88,7 @@ def assign(world: World) -> Draft:
 
 def verify(world: World) -> Draft:
     """Find a complaint right for an amount; the clock of its payment starts."""
-    amount, at = read_sum(world.draft, "amount", least=1), world.now // 1000
+    amount = read_sum(world.draft, "amount", least=1)
     key = read_text(world.draft, "about")
     return _step(
         world,
@@ -92,7 +96,7 @@ def verify(world: World) -> Draft:
         ComplaintActor.OWNER,
         officer(world),
         amount=amount,
-        bond=lambda bond: verify_claim(bond, key, amount, at)[0],
+        bond=lambda bond: verify_claim(bond, key, amount)[0],
     )
 
 
@@ -124,17 +128,18 @@ def withdraw(world: World) -> Draft:
 def compensate(world: World) -> Draft:
     """Record the payment of a verified complaint: from the deposit, then the reserve, then the platform.
 
-    ``reserve`` is what the custodian's statement leaves the reserve for this, in fen; left out, nothing.
+    ``reserve`` is what the legs of sales and fees gave it and nothing has used yet.
     """
     case = world.about(COMPLAINT)
     merchant = holder_of(case)
-    at = world.now // 1000
-    reserve = read_sum(world.draft, "reserve") if "reserve" in world.draft.public else 0
-    bond, _, paid = pay_claim(_bond(world, merchant), case.key, reserve, MAX_AMOUNT, at)
+    reserve = max(0, world.total(ACCRUED, RESERVE)[1] - world.total(USED, RESERVE)[1])
+    bond, _, paid = pay_claim(_bond(world, merchant), case.key, reserve, MAX_AMOUNT)
     legs = dict(paid.legs)
-    after = _advance(
-        world, case, ComplaintStep.PAY, ComplaintActor.CHAPTER, officer(world), deposit=legs.get(BOND, 0)
-    )
+    paying = ComplaintEvent(
+        ComplaintStep.PAY, ComplaintActor.CHAPTER, officer(world), world.now // 1000,
+        deposit_fen=legs.get(BOND, 0), reserve_fen=legs.get(RESERVE, 0),
+    )  # fmt: skip
+    after = _advance(world, case, paying)
     store_bond(world, merchant, bond)
     shown: list[JsonValue] = [{"role": role, "amount": str(amount)} for role, amount in paid.legs]
     return complete(
@@ -143,6 +148,7 @@ def compensate(world: World) -> Draft:
         case,
         merchant=merchant,
         amount=str(case.number("awarded_fen")),
+        reserve=str(reserve),
         legs=shown,
         late=case.due_at is not None and world.now > case.due_at,
         **show_bond(bond),
@@ -164,20 +170,49 @@ def appeal(world: World) -> Draft:
 
 
 def decide(world: World) -> Draft:
-    """Decide an appeal: uphold it, which awards an amount or owes a payment back, or dismiss it."""
+    """Decide an appeal: uphold it, which awards an amount or has a payment brought back, or dismiss it."""
     case = world.about(COMPLAINT, ComplaintState.APPEALED)
     if not is_upheld(world):
         return _step(world, ComplaintStep.UPHOLD, ComplaintActor.CHAPTER, officer(world))
     if case.number("awarded_fen"):
         return _step(world, ComplaintStep.OVERTURN, ComplaintActor.CHAPTER, officer(world))
-    amount, at = read_sum(world.draft, "amount", least=1), world.now // 1000
+    amount = read_sum(world.draft, "amount", least=1)
 
     def award(bond: Deposit) -> Deposit:
         held, _ = hold_claim(bond, case.key, case.number("asked"))
-        return verify_claim(held, case.key, amount, at)[0]
+        return verify_claim(held, case.key, amount)[0]
 
     return _step(
         world, ComplaintStep.OVERTURN, ComplaintActor.CHAPTER, officer(world), amount=amount, bond=award
+    )
+
+
+def restore_deposit(world: World) -> Draft:
+    """Bring an overturned payment back: to the deposit and the reserve that had paid it.
+
+    A merchant that topped its deposit up meanwhile, or was refunded it, gets that part itself.
+    """
+    case = world.about(COMPLAINT)
+    merchant, paid = holder_of(case), case.number("from_deposit_fen")
+    event = ComplaintEvent(
+        ComplaintStep.BRING_BACK, ComplaintActor.CHAPTER, officer(world), world.now // 1000
+    )
+    _advance(world, case, event)
+    bond, record = restore(load_bond(world, merchant), paid, case.key)
+    if record.amount:
+        store_bond(world, merchant, bond)
+    own, reserve = paid - record.amount, case.number("from_reserve_fen")
+    rows = ((BOND, record.amount), ("merchant", own), (RESERVE, reserve))
+    shown: list[JsonValue] = [{"role": role, "amount": str(amount)} for role, amount in rows if amount]
+    return complete(
+        world,
+        [merchant, case.text("complainant")],
+        case,
+        merchant=merchant,
+        amount=str(case.number("owed_back_fen")),
+        legs=shown,
+        late=case.due_at is not None and world.now > case.due_at,
+        **show_bond(bond),
     )
 
 
@@ -197,7 +232,8 @@ def _step(
     bond: BondStep | None = None,
 ) -> Draft:
     case = world.about(COMPLAINT)
-    after = _advance(world, case, step, actor, person, owner=owner, amount=amount)
+    event = ComplaintEvent(step, actor, person, world.now // 1000, owner, amount)
+    after = _advance(world, case, event)
     shown = _clock(after)
     if bond is not None:
         changed = bond(_bond(world, holder_of(case)))
@@ -209,18 +245,7 @@ def _step(
     return complete(world, parties, case, merchant=holder_of(case), state=after.state, **shown)
 
 
-def _advance(
-    world: World,
-    case: Case,
-    step: ComplaintStep,
-    actor: ComplaintActor,
-    person: str,
-    *,
-    owner: str | None = None,
-    amount: int | None = None,
-    deposit: int | None = None,
-) -> Case:
-    event = ComplaintEvent(step, actor, person, world.now // 1000, owner, amount, deposit)
+def _advance(world: World, case: Case, event: ComplaintEvent) -> Case:
     terms, work = in_force(world, COMPLAINT_TERMS), in_force(world, WORK_CALENDAR)
     after = advance_complaint(unpack(Complaint, case), event, terms, work)
     changed = replace(_case(world, after, case.number("asked")), opened_index=case.opened_index)
@@ -270,5 +295,6 @@ COMPLAINT_RULES: dict[str, Rule] = {
     "complaint.decided": decide,
     "complaint.closed": close,
     "deposit.compensated": compensate,
+    "deposit.restored": restore_deposit,
 }
 COMPLAINT_DUE: dict[str, DueRule] = {COMPLAINT: _due}

@@ -51,6 +51,7 @@ DECISIONS: frozenset[str] = frozenset(
         "deposit.forfeited",
         "deposit.refunded",
         "deposit.compensated",
+        "deposit.restored",
         "complaint.assigned",
         "complaint.verified",
         "complaint.rejected",

@@ -13,15 +13,16 @@ from gateway.cases.history import Past
 from gateway.cases.tallies import Addition, EntryCount, Moved, TallyRules
 from gateway.commerce.facts import buyer_of
 from gateway.ledger.drafts import AccountKind
-from gateway.rules.split_tables import CHAPTER_FUND, PUBLIC_BENEFIT, REFERRING_SHOP
+from gateway.rules.split_tables import CHAPTER_FUND, PUBLIC_BENEFIT, REFERRING_SHOP, RESERVE
 
-FUNDS = (CHAPTER_FUND, PUBLIC_BENEFIT)
-"""Funds of recorded money: what legs of sales and fees give the chapter and the public benefit."""
+FUNDS = (CHAPTER_FUND, PUBLIC_BENEFIT, RESERVE)
+"""Funds of recorded money: what legs of sales and fees give the chapter, the public benefit, the reserve."""
 
 SALES, REFUNDS, FEES = "sales", "refunds", "fees"
 REFUND_COINS, REFUND_REBATE = "refunds.coins", "refunds.rebate"
-GIVEN, TAKEN, FEE_LEGS = "splits.given", "splits.taken", "fees.given"
-"""Legs by role, of sales, of their refunds, of fees."""
+GIVEN, TAKEN = "splits.given", "splits.taken"
+FEE_LEGS, FEE_TAKEN = "fees.given", "fees.taken"
+"""Legs by role, of sales and of their refunds, of fees and of theirs."""
 MONEY_RECEIVED, COINS_RECEIVED = "received.money", "received.coins"
 """What merchants received, by account."""
 ACCRUED, USED = "fund.accrued", "fund.used"
@@ -98,6 +99,14 @@ def _fee(entry: Past) -> Iterator[Addition]:
     yield from _accrued(entry, 1)
 
 
+def _fee_back(entry: Past) -> Iterator[Addition]:
+    """What was never split, or is a custodian's, was never counted either."""
+    for _, _, amount in entry.legs():
+        yield Addition(FEES, "", 0, -amount)
+    yield from _legs(entry, FEE_TAKEN)
+    yield from _accrued(entry, -1)
+
+
 def _legs(entry: Past, name: str) -> Iterator[Addition]:
     for role, _, amount in entry.legs():
         yield Addition(name, role, 1, amount)
@@ -117,6 +126,13 @@ def _shared(entry: Past, shop: str, sign: int) -> Iterator[Addition]:
 
 def _fund_use(entry: Past) -> Iterator[Addition]:
     yield Addition(USED, entry.text("fund"), 1, entry.sum("amount"))
+
+
+def _compensation(entry: Past) -> Iterator[Addition]:
+    sign = 1 if entry.type == "deposit.compensated" else -1
+    for role, _, amount in entry.legs():
+        if role == RESERVE:
+            yield Addition(USED, RESERVE, sign, sign * amount)
 
 
 def _capital(entry: Past) -> Iterator[Addition]:
@@ -151,8 +167,11 @@ _ENTRIES: dict[str, EntryCount] = {
     "sale.refunded": _refund,
     "sale.rebated": _happened,
     "membership.fee_split": _fee,
+    "membership.refunded": _fee_back,
     "fund.used": _fund_use,
     "capital.recorded": _capital,
+    "deposit.compensated": _compensation,
+    "deposit.restored": _compensation,
     "grant.booked": _grant,
     "committee.joined": _term,
     "committee.left": _term,

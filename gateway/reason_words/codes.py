@@ -44,7 +44,8 @@ STATES: dict[str, Table] = {
         left=("left", "已退出"), lifted=("lifted", "已解除"), listed=("listed", "在列"),
         logged=("logged", "已入日志"), moved=("moved to another account", "已转移至新账户"),
         no_show=("no-show", "未到场"), offered=("offered", "已派单"), open=("open", "开放"),
-        ordered=("ordered", "已下达"), over=("over", "已结束"), paid=("paid", "已支付"),
+        ordered=("ordered", "已下达"), over=("over", "已结束"),
+        owed_back=("to be brought back", "待追回"), paid=("paid", "已支付"),
         partly_completed=("partly completed", "部分完成"), partly_refunded=("partly refunded", "部分退款"),
         partly_returned=("partly returned", "部分退回"), passed=("passed", "已通过"),
         published=("published", "已发布"), ranked=("ranked", "已排名"), recorded=("recorded", "已记录"),
@@ -72,7 +73,7 @@ STATES: dict[str, Table] = {
 
 STEPS: dict[str, Table] = {
     "": _table(
-        accept=("accept", "接受"), appeal=("appeal", "申诉"), assign=("assign", "分派"),
+        accept=("accept", "接受"), appeal=("appeal", "申诉"), bring_back=("bring back", "追回"), assign=("assign", "分派"),
         begin=("begin", "开始"), book=("book", "预订"), cancel=("cancel", "取消"),
         check_in=("check in", "签到"), check_out=("check out", "签退"), close=("close", "关闭"),
         complete_partly=("complete partly", "部分完成"), confirm=("confirm", "确认"),

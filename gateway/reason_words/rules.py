@@ -49,7 +49,7 @@ RULE_WORDS: dict[str, str] = {
     "a clock is not positive": "时限不是正数",
     "a day is also an extra working day": "某日同时是调休工作日",
     "a later cancellation costs less": "较晚的取消反而扣得更少",
-    "a share or the clock is out of range": "比例或时限超出范围",
+    "a share is out of range": "比例超出范围",
     "a time is negative or zero": "时间为负数或零",
     "a time is not positive": "时间不是正数",
     "ages do not rise from 1": "账龄不是从 1 递增",

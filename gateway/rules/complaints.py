@@ -27,6 +27,7 @@ class ComplaintState(StrEnum):
     DISMISSED = "dismissed"
     COMPENSATED = "compensated"
     APPEALED = "appealed"
+    OWED_BACK = "owed_back"
     CLOSED = "closed"
 
 
@@ -40,6 +41,7 @@ class ComplaintStep(StrEnum):
     APPEAL = "appeal"
     UPHOLD = "uphold"
     OVERTURN = "overturn"
+    BRING_BACK = "bring_back"
     CLOSE = "close"
     WITHDRAW = "withdraw"
 
@@ -74,11 +76,13 @@ COMPLAINT_MACHINE: Machine[ComplaintState, ComplaintStep, ComplaintActor] = Mach
         (_STATE.DISMISSED, _STEP.APPEAL): (_STATE.APPEALED, _who("complainant")),
         (_STATE.DISMISSED, _STEP.CLOSE): (_STATE.CLOSED, _who("clock")),
         (_STATE.APPEALED, _STEP.UPHOLD): (_STATE.CLOSED, _who("chapter")),
-        # A dismissal overturned is verified and paid; a payment overturned is owed back and closed.
+        # A dismissal overturned is verified and paid; a payment overturned is owed back until it is brought
+        # back, and closed where the platform alone had paid.
         (_STATE.APPEALED, _STEP.OVERTURN): (_STATE.VERIFIED, _who("chapter")),
+        (_STATE.OWED_BACK, _STEP.BRING_BACK): (_STATE.CLOSED, _who("chapter")),
     },
 )
-ALSO_TO = {(_STATE.APPEALED, _STEP.OVERTURN): frozenset({_STATE.CLOSED})}
+ALSO_TO = {(_STATE.APPEALED, _STEP.OVERTURN): frozenset({_STATE.OWED_BACK, _STATE.CLOSED})}
 """States a step may lead to besides the table's."""
 
 
@@ -91,10 +95,11 @@ class ComplaintTerms:
     pay_hours: int = 24
     appeal_days: int = 15
     appeal_decision_days: int = 15
+    return_days: int = 15
     largest_fen: int | None = None
 
     def __post_init__(self) -> None:
-        days = (self.decide_days, self.appeal_days, self.appeal_decision_days)
+        days = (self.decide_days, self.appeal_days, self.appeal_decision_days, self.return_days)
         if min(self.assign_hours, self.pay_hours, *days) < 1:
             raise FormatError("complaint_terms", "a clock is not positive")
         if self.largest_fen is not None:
@@ -108,8 +113,9 @@ COMPLAINT_TERMS = ship("complaint_terms", ComplaintTerms(), "[C, D] paid first, 
 class Complaint:
     """One complaint. ``due_at``: until when the next step is due, by ``owner`` where there is one.
 
-    ``awarded_fen`` is the compensation decided on, ``from_deposit_fen`` paid of it, ``short_fen`` still owed
-    by the merchant, ``owed_back_fen`` what an overturned payment leaves to be given back to the deposit.
+    ``awarded_fen`` is the compensation decided on, ``from_deposit_fen`` and ``from_reserve_fen`` paid of it,
+    ``short_fen`` still owed by the merchant, ``owed_back_fen`` what the platform brings back to deposit and
+    reserve of an overturned payment.
     """
 
     id: str
@@ -121,6 +127,7 @@ class Complaint:
     owner: str | None = None
     awarded_fen: int = 0
     from_deposit_fen: int = 0
+    from_reserve_fen: int = 0
     short_fen: int = 0
     owed_back_fen: int = 0
     appealed: bool = False
@@ -129,7 +136,7 @@ class Complaint:
 @dataclass(frozen=True, slots=True)
 class ComplaintEvent:
     """One step by ``person``. ``owner`` belongs to an assignment, ``amount_fen`` to a decision for the
-    complainant, ``deposit_fen`` (what is left of the merchant's deposit) to the payment.
+    complainant, ``deposit_fen`` and ``reserve_fen`` (what these have for it) to the payment.
     """
 
     step: ComplaintStep
@@ -139,6 +146,7 @@ class ComplaintEvent:
     owner: str | None = None
     amount_fen: int | None = None
     deposit_fen: int | None = None
+    reserve_fen: int = 0
 
 
 def file_complaint(
@@ -182,13 +190,12 @@ def advance_complaint(
         case ComplaintStep.OVERTURN:
             if complaint.awarded_fen == 0:
                 return _award(after, event, terms, work)
-            back = complaint.from_deposit_fen
-            return replace(after, state=ComplaintState.CLOSED, owed_back_fen=back, short_fen=0, due_at=None)
+            return _owe_back(after, days_deadline(event.at, terms.return_days, work))
         case ComplaintStep.CLOSE:
             if not complaint.appealed and event.at < (complaint.due_at or 0):
                 raise RuleRefusal("complaint.too_early")
             return replace(after, due_at=None)
-        case ComplaintStep.UPHOLD | ComplaintStep.WITHDRAW:
+        case ComplaintStep.UPHOLD | ComplaintStep.WITHDRAW | ComplaintStep.BRING_BACK:
             return replace(after, due_at=None)
 
 
@@ -223,9 +230,18 @@ def _pay(after: Complaint, event: ComplaintEvent, terms: ComplaintTerms, work: W
     if event.deposit_fen is None:
         raise FormatError("deposit_fen", "missing")
     check_amount(event.deposit_fen, "deposit_fen")
+    check_amount(event.reserve_fen, "reserve_fen")
     paid = min(event.deposit_fen, after.awarded_fen)
+    short = after.awarded_fen - paid
     due = days_deadline(event.at, terms.appeal_days, work)
-    return replace(after, from_deposit_fen=paid, short_fen=after.awarded_fen - paid, due_at=due)
+    reserve = min(event.reserve_fen, short)
+    return replace(after, from_deposit_fen=paid, from_reserve_fen=reserve, short_fen=short, due_at=due)
+
+
+def _owe_back(after: Complaint, due: int) -> Complaint:
+    back = after.from_deposit_fen + after.from_reserve_fen
+    state = ComplaintState.OWED_BACK if back else ComplaintState.CLOSED
+    return replace(after, state=state, owed_back_fen=back, short_fen=0, due_at=due if back else None)
 
 
 def _check_person(complaint: Complaint, event: ComplaintEvent) -> None:

@@ -1,9 +1,9 @@
 """The merchant's bond: lodged, held for complaints, paid from, topped up, forfeited, refunded. Pure.
 
 RULES. Money lies with the custodian bank; here are only its records, each with a receipt's hash, and nothing
-moves. A verified complaint is paid within its clock: from the bond, then from the reserve, then by the
-platform. A bond below its floor suspends the merchant. Every function takes a deposit and returns the next
-one with the record to write; amounts in fen, times in Unix seconds, days are business dates.
+moves. A verified complaint is paid from the bond, then from the reserve, then by the platform; what an appeal
+finds was paid wrongly comes back. A bond below its floor suspends the merchant. Every function takes a
+deposit and returns the next one with the record to write; amounts in fen, days are business dates.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BOND, RESERVE, PLATFORM = "bond", "reserve", "platform"
 class DepositTerms:
     """One version: the ``required`` bond, its ``floor`` and the forfeited part in basis points of it.
 
-    ``claim_hours`` is the clock from verification to payment.
+    By when a verified complaint is paid is the complaint's own clock (``gateway.rules.complaints``).
     """
 
     id: str
@@ -35,14 +35,13 @@ class DepositTerms:
     required: int
     floor_points: int
     forfeit_points: int
-    claim_hours: int
     source: str
 
     def __post_init__(self) -> None:
         check_amount(self.required, "required", least=1)
         shares = 0 < self.floor_points <= WHOLE and 0 <= self.forfeit_points <= WHOLE
-        if not shares or self.claim_hours < 1:
-            raise FormatError("deposit_terms", "a share or the clock is out of range")
+        if not shares:
+            raise FormatError("deposit_terms", "a share is out of range")
 
     @property
     def floor(self) -> int:
@@ -51,10 +50,10 @@ class DepositTerms:
 
 
 DEPOSIT_TERMS = (
-    # 500 CNY [C] and 5,000 CNY [D]; 20% forfeited [D]. Floor and clock are the product's choice: the papers
-    # only say that a verified complaint is paid first.
-    DepositTerms("merchant_deposit", 1, date(2025, 1, 1), 50_000, 5_000, 2_000, 72, "C"),
-    DepositTerms("merchant_deposit", 2, date(2026, 1, 1), 500_000, 5_000, 2_000, 72, "D"),
+    # 500 CNY [C] and 5,000 CNY [D]; 20% forfeited [D]. The floor is the product's choice: the papers only say
+    # that a verified complaint is paid first.
+    DepositTerms("merchant_deposit", 1, date(2025, 1, 1), 50_000, 5_000, 2_000, "C"),
+    DepositTerms("merchant_deposit", 2, date(2026, 1, 1), 500_000, 5_000, 2_000, "D"),
 )
 """The versions that ship."""
 
@@ -83,6 +82,7 @@ class RecordKind(StrEnum):
     VERIFIED = "verified"
     RELEASED = "released"
     COMPENSATED = "compensated"
+    RESTORED = "restored"
     TOPPED_UP = "topped_up"
     FORFEITED = "forfeited"
     REFUNDED = "refunded"
@@ -90,13 +90,12 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A complaint against the bond: what is asked, what of the balance it holds, when payment is due."""
+    """A complaint against the bond: what is asked, and what of the balance it holds."""
 
     id: str
     amount: int
     held: int
     state: ClaimState = ClaimState.HELD
-    due_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +135,11 @@ class BondRecord:
 
 @dataclass(frozen=True, slots=True)
 class Compensation:
-    """How one claim was paid: a leg for each source that paid, ``unpaid`` where all three were not enough.
-
-    ``late``: after the clock.
-    """
+    """How one claim was paid: a leg for each source that paid, ``unpaid`` where all three were not enough."""
 
     claim: str
     legs: tuple[tuple[str, int], ...]
     unpaid: int
-    late: bool
 
 
 Step = tuple[Deposit, BondRecord]
@@ -183,8 +178,8 @@ def hold_claim(deposit: Deposit, claim: str, amount: int) -> Step:
     return after, BondRecord(RecordKind.HELD, held, after.balance, claim)
 
 
-def verify_claim(deposit: Deposit, claim: str, amount: int, at: int) -> Step:
-    """Find a complaint right, for ``amount`` (at most what was asked): its clock starts.
+def verify_claim(deposit: Deposit, claim: str, amount: int) -> Step:
+    """Find a complaint right, for ``amount`` (at most what was asked).
 
     Raises RuleRefusal ``deposit.no_claim``, ``deposit.claim_state``, ``deposit.above_claim``.
     """
@@ -192,8 +187,7 @@ def verify_claim(deposit: Deposit, claim: str, amount: int, at: int) -> Step:
     asked = _find(deposit, claim, ClaimState.HELD)
     if amount > asked.amount:
         raise RuleRefusal("deposit.above_claim", left=asked.amount)
-    due_at = at + deposit.terms.claim_hours * 3_600
-    verified = Claim(claim, amount, min(asked.held, amount), ClaimState.VERIFIED, due_at)
+    verified = Claim(claim, amount, min(asked.held, amount), ClaimState.VERIFIED)
     after = _with_claim(deposit, verified)
     return after, BondRecord(RecordKind.VERIFIED, amount, after.balance, claim)
 
@@ -209,7 +203,7 @@ def dismiss_claim(deposit: Deposit, claim: str) -> Step:
 
 
 def pay_claim(
-    deposit: Deposit, claim: str, reserve: int, platform: int, at: int
+    deposit: Deposit, claim: str, reserve: int, platform: int
 ) -> tuple[Deposit, BondRecord, Compensation]:
     """Pay a verified complaint: from the bond, then from the reserve, then by the platform.
 
@@ -228,7 +222,19 @@ def pay_claim(
     from_bond = dict(legs).get(BOND, 0)
     after = _settle(replace(_without_claim(deposit, claim), balance=deposit.balance - from_bond))
     record = BondRecord(RecordKind.COMPENSATED, from_bond, after.balance, claim)
-    return after, record, Compensation(claim, tuple(legs), left, at > verified.due_at)
+    return after, record, Compensation(claim, tuple(legs), left)
+
+
+def restore(deposit: Deposit, amount: int, reference: str) -> Step:
+    """Bring back what was paid from the bond and should not have been, as far as it is missing now.
+
+    What the merchant has topped up meanwhile, and all where the bond is closed, is the merchant's own to get:
+    the record says how much the bond got.
+    """
+    check_amount(amount, "amount")
+    part = 0 if deposit.state is DepositState.CLOSED else min(amount, deposit.missing)
+    after = _settle(replace(deposit, balance=deposit.balance + part)) if part else deposit
+    return after, BondRecord(RecordKind.RESTORED, part, after.balance, reference)
 
 
 def forfeit(deposit: Deposit, reference: str) -> Step:

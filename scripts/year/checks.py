@@ -14,7 +14,9 @@ from scripts.year.town import Town
 
 INCLUDED = max(terms.free_services or 0 for terms in FEES)
 """Free services of a membership year."""
-FUND_LEGS = (("sale.recorded", 1), ("membership.fee_split", 1), ("sale.refunded", -1))
+FUND_LEGS = (
+    ("sale.recorded", 1), ("membership.fee_split", 1), ("sale.refunded", -1), ("membership.refunded", -1),
+)  # fmt: skip
 """What brings a fund its legs, and what takes them back."""
 ENDED_SEATS = ("seat.released", "seat.expired", "exit.completed")
 
@@ -102,6 +104,7 @@ def _check_deposits(closing: Closing) -> Iterator[Check]:
     forfeited = sums["deposit.forfeited", "amount"]
     forfeited += sum(sums[name, "forfeited"] for name in (*ENDED_SEATS, "seat.release_decided"))
     gone = sums["deposit.refunded", "amount"] + legs["deposit.compensated", "bond"] + forfeited
+    gone -= legs["deposit.restored", "bond"]
     held = sum(_number(document, "balance") for _, document in closing.documents("deposit"))
     yield Check("deposits: lodged - refunded - forfeited - compensated = held", lodged - gone, held)
 
@@ -115,7 +118,8 @@ def _check_counts(closing: Closing) -> Iterator[Check]:
         ("payment codes: issued = used + expired + open", "paycode.issued", "paycode",
          ("used", "expired", "open")),
         ("complaints: filed = closed + open", "complaint.filed", "complaint",
-         ("closed", "filed", "assigned", "verified", "dismissed", "compensated", "appealed")),
+         ("closed", "filed", "assigned", "verified", "dismissed", "compensated", "appealed",
+          "owed_back")),
         ("lists: entered = standing + lifted + expired", "list.entered", "listing",
          ("listed", "appealed", "lifted", "expired")),
         ("claims: recorded = settled + withdrawn + waiting", "claim.recorded", "claim",

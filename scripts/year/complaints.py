@@ -117,6 +117,8 @@ class Complaints:
         """The merchant appeals against the payment, and is right."""
         self._verify(stage, complaint)
         self._decide_appeal(stage, complaint, complaint.merchant, "upheld")
+        restored = {"about": complaint.entry, "receipt": digest(f"restored {complaint.entry}")}
+        stage.step("deposit.restored", restored, actor=self.alliance.officers[4])
 
     def _appeal_rejection(self, stage: Stage, complaint: Complaint) -> None:
         """The complainant appeals against the rejection: right every other time, and paid then."""

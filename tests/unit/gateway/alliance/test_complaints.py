@@ -10,6 +10,7 @@ import pytest
 
 from chain.canonical import JsonValue
 from chain.types import AccountId
+from gateway.alliance.reading import read_overdue
 from gateway.alliance.standing import seat_state
 from gateway.cases.book import CaseBook
 from gateway.cases.world import World as Rules
@@ -33,7 +34,7 @@ from tests.unit.gateway.alliance.kit import (
     taken,
     wait,
 )
-from tests.unit.gateway.ledger.worlds import World
+from tests.unit.gateway.ledger.worlds import CHAPTER, World
 
 
 @pytest.fixture
@@ -60,6 +61,10 @@ def verified(about: JsonValue, amount: int, by: str = "committee") -> Draft:
 
 def compensated(about: JsonValue, **more: JsonValue) -> Draft:
     return step("deposit.compensated", by="treasurer", about=about, receipt=RECEIPT, **more)
+
+
+def restored(about: JsonValue, by: str = "treasurer") -> Draft:
+    return step("deposit.restored", by=by, about=about, receipt=RECEIPT)
 
 
 def rejected(about: JsonValue, by: str = "committee") -> Draft:
@@ -124,11 +129,16 @@ def test_a_complaint_is_held_verified_and_paid_from_the_deposit_first(world: Wor
 
 def test_the_waterfall_is_deposit_reserve_platform(world: World) -> None:
     key = verify(world, 650_000)
-    paid = taken(world, compensated(key, reserve="100000"))
+    # What the reserve has is counted of the ledger, and nobody's word.
+    assert refused(world, compensated(key, reserve="100000")) == (
+        "entry.not_as_computed",
+        {"field": "public.reserve"},
+    )
+    paid = taken(world, compensated(key))
+    assert paid["reserve"] == "0"
     assert paid["legs"] == [
         {"role": "bond", "amount": "500000"},
-        {"role": "reserve", "amount": "100000"},
-        {"role": "platform", "amount": "50000"},
+        {"role": "platform", "amount": "150000"},
     ]
     assert (paid["balance"], paid["suspended"]) == ("0", True)
 
@@ -197,11 +207,38 @@ def test_a_payment_overturned_is_owed_back(world: World) -> None:
     taken(world, compensated(key))
     taken(world, step("complaint.appealed", about=key, reason="mistaken"))
     over = taken(world, decided(key, "upheld"))
-    assert (over["state"], over["owed_back"]) == ("closed", "100000")
+    assert (over["state"], over["owed_back"], over["owner"]) == ("owed_back", "100000", "chapter")
+    assert bond(world) == ("active", 400_000, 0)
+    # Nobody brings it back in time: it is listed with its owner, and nothing else ends it.
+    assert wait(world, 40) == []
+    late = read_overdue(world.database, CHAPTER, world.clock(), 10)
+    assert [(row["key"], row["state"], row["owner"]) for row in late] == [(key, "owed_back", "chapter")]
+    assert late[0]["deadline"] == over["deadline"]
+    assert refused(world, restored(key, by="m")) == ("complaint.own_decision", {})
+    back = taken(world, restored(key))
+    assert (back["amount"], back["balance"], back["late"]) == ("100000", "500000", True)
+    assert back["legs"] == [{"role": "bond", "amount": "100000"}]
+    assert bond(world) == ("active", 500_000, 0)
+    assert case(world, "complaint", key)["state"] == "closed"
+    again = refused(world, restored(key))
+    assert again == ("complaint.wrong_state", {"state": "closed", "step": "bring_back"})
     other = verify(world, 100_000)
     taken(world, compensated(other))
     taken(world, step("complaint.appealed", about=other, reason="mistaken"))
     assert taken(world, decided(other, "dismissed"))["state"] == "closed"
+
+
+def test_a_merchant_that_left_gets_an_overturned_payment_itself(world: World) -> None:
+    key = verify(world, 100_000)
+    taken(world, step("exit.noticed", industry="bakery"))
+    assert "exit.completed" in wait(world, 90)
+    taken(world, compensated(key))
+    taken(world, step("deposit.refunded", merchant="m", receipt=RECEIPT))
+    taken(world, step("complaint.appealed", about=key, reason="mistaken"))
+    assert taken(world, decided(key, "upheld"))["state"] == "owed_back"
+    back = taken(world, restored(key))
+    assert back["legs"] == [{"role": "merchant", "amount": "100000"}]
+    assert bond(world) == ("closed", 0, 0)
 
 
 def test_a_missed_clock_refuses_nothing_and_is_marked_late(world: World) -> None:

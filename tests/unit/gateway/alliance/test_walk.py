@@ -144,6 +144,10 @@ class Lives(RuleBasedStateMachine):
             legs = {leg["role"]: int(leg["amount"]) for leg in public["legs"]}  # type: ignore[index,union-attr,call-overload,arg-type]
             assert sum(legs.values()) == int(str(public["amount"]))
             self.money[who] -= legs.get("bond", 0)
+        elif draft.type == "deposit.restored":
+            legs = {leg["role"]: int(leg["amount"]) for leg in public["legs"]}  # type: ignore[index,union-attr,call-overload,arg-type]
+            assert sum(legs.values()) == int(str(public["amount"])) > 0
+            self.money[who] += legs.get("bond", 0)
 
     def cases(self, kind: str | None = None) -> list[Case]:
         rows = fetch_all(self.connection, f"{SELECT_CASES} ORDER BY kind, key")
@@ -258,8 +262,8 @@ class Lives(RuleBasedStateMachine):
         filed = self.take(step("complaint.filed", **public))
         assert filed is not None
 
-    @rule(pick=picks, part=parts, right=st.booleans(), paid=st.booleans(), reserve=sums)
-    def decide(self, pick: int, part: int, right: bool, paid: bool, reserve: int) -> None:
+    @rule(pick=picks, part=parts, right=st.booleans(), paid=st.booleans())
+    def decide(self, pick: int, part: int, right: bool, paid: bool) -> None:
         case = self.pick("complaint", pick, "filed", "assigned", "verified")
         if case is None:
             return
@@ -271,7 +275,7 @@ class Lives(RuleBasedStateMachine):
         award = str(max(1, case.number("asked") * part // 3))
         self.take(step("complaint.verified", by="committee", amount=award, **public))
         if paid:
-            public = {"about": case.key, "receipt": RECEIPT, "reserve": str(reserve)}
+            public = {"about": case.key, "receipt": RECEIPT}
             self.take(step("deposit.compensated", by="treasurer", **public))
 
     @rule(pick=picks)
@@ -287,6 +291,12 @@ class Lives(RuleBasedStateMachine):
             self.take(step("complaint.appealed", about=case.key, reason="mistaken"))
             public = {"about": case.key, "result": result, "evidence": EVIDENCE, "amount": str(fen)}
             self.take(step("complaint.decided", by="president", **public))
+
+    @rule(pick=picks)
+    def bring_back(self, pick: int) -> None:
+        case = self.pick("complaint", pick, "owed_back")
+        if case is not None:
+            self.take(step("deposit.restored", by="treasurer", about=case.key, receipt=RECEIPT))
 
     # --- what always holds -------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ from gateway.rules.split_tables import CHAPTER_FUND, PUBLIC_BENEFIT, REFERRING_S
 
 CAPITAL = "capital.recorded"
 SALE, REFUND, FEE, FUND_USE = "sale.recorded", "sale.refunded", "membership.fee_split", "fund.used"
-LEG_TYPES = frozenset({SALE, REFUND, FEE, FUND_USE})
+FEE_BACK = "membership.refunded"
+LEG_TYPES = frozenset({SALE, REFUND, FEE, FEE_BACK, FUND_USE})
 """What brings the funds their legs, and uses them."""
 VOUCHERS = ("voucher.granted", "voucher.used", "voucher.returned", "voucher.expired")
 REDEEMED = frozenset({"sale.paid", "redemption.recorded", "credit.redeemed", "paycode.used"})
@@ -68,7 +69,7 @@ def read_figures(database: Database, chapter: int, period: int) -> dict[str, Jso
         **_coins_moved(span.rest),
         "vouchers": _vouchers(span.rest),
         "grants": _grants(span.rest),
-        "funds": [_fund(name, span) for name in (CHAPTER_FUND, PUBLIC_BENEFIT)],
+        "funds": [_fund(name, span) for name in (CHAPTER_FUND, PUBLIC_BENEFIT, "reserve")],
         "pools": pools,
         "coins": coins,
         "concentration": _concentration(span),
@@ -86,7 +87,9 @@ def _read_span(connection: Connection, chapter: int, period: int) -> Span:
 def _sales(span: Span) -> dict[str, JsonValue]:
     sales = _of(span.legs, SALE)
     refunds = _of(span.legs, REFUND)
-    fees = _of(span.legs, FEE)
+    fees, back = _of(span.legs, FEE), _of(span.legs, FEE_BACK)
+    kept = sum(entry.sum("fee") for entry in fees)
+    kept -= sum(amount for entry in back for _, _, amount in entry.legs())
     return {
         "sales": {"count": len(sales), "amount": _total(sales, "amount")},
         "refunds": {
@@ -96,7 +99,7 @@ def _sales(span: Span) -> dict[str, JsonValue]:
             "rebate": _total(refunds, "rebate"),
         },
         "splits": _roles(sales, refunds),
-        "fees": {"count": len(fees), "amount": _total(fees, "fee"), "splits": _roles(fees, ())},
+        "fees": {"count": len(fees), "amount": str(kept), "splits": _roles(fees, back)},
     }
 
 
@@ -143,7 +146,7 @@ def _fund(name: str, span: Span) -> JsonValue:
 
 
 def _accrued(name: str, entries: Iterable[Past]) -> int:
-    signs = {SALE: 1, FEE: 1, REFUND: -1}
+    signs = {SALE: 1, FEE: 1, REFUND: -1, FEE_BACK: -1}
     return sum(
         signs[entry.type] * amount
         for entry in entries

@@ -100,7 +100,17 @@ def test_the_merchant_appeals_after_payment_and_gets_it_back() -> None:
         "complaint.wrong_state", state="verified", step="appeal"
     )
     won = walk(paid, BY_SHOP, OVERTURN)
-    assert (won.state, won.owed_back_fen, won.short_fen) == (ComplaintState.CLOSED, 20_000, 0)
+    assert (won.state, won.owed_back_fen, won.short_fen) == (ComplaintState.OWED_BACK, 20_000, 0)
+    # 15 working days after the decision; by the chapter, in one step.
+    assert won.due_at is not None and won.due_at > OVERTURN.at
+    bring = act(ComplaintStep.BRING_BACK, ComplaintActor.CHAPTER, "secretary", OVERTURN.at + 60)
+    assert refuse(won, replace(bring, person="shop")) == RuleRefusal("complaint.own_decision")
+    back = walk(won, bring)
+    assert (back.state, back.due_at, back.owed_back_fen) == (ComplaintState.CLOSED, None, 20_000)
+    by_platform = walk(FILED, ASSIGN, VERIFY, replace(PAY, deposit_fen=0), BY_SHOP, OVERTURN)
+    assert (by_platform.state, by_platform.owed_back_fen) == (ComplaintState.CLOSED, 0)
+    both = walk(FILED, ASSIGN, VERIFY, replace(PAY, deposit_fen=20_000, reserve_fen=4_000), BY_SHOP, OVERTURN)
+    assert (both.from_reserve_fen, both.owed_back_fen) == (4_000, 24_000)
     lost = walk(paid, BY_SHOP, UPHOLD)
     assert (lost.state, lost.owed_back_fen, lost.short_fen) == (ComplaintState.CLOSED, 0, 10_000)
 
@@ -213,4 +223,5 @@ def test_random_walks_stay_in_the_table_and_account_for_every_fen(events: list[C
         assert (complaint.due_at is None) == (complaint.state is ComplaintState.CLOSED)
         if complaint.state is ComplaintState.COMPENSATED:
             assert complaint.from_deposit_fen + complaint.short_fen == complaint.awarded_fen > 0
-        assert 0 <= complaint.owed_back_fen <= complaint.from_deposit_fen <= complaint.awarded_fen
+        paid = complaint.from_deposit_fen + complaint.from_reserve_fen
+        assert 0 <= complaint.owed_back_fen <= paid <= complaint.awarded_fen

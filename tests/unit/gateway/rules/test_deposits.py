@@ -25,6 +25,7 @@ from gateway.rules.deposits import (
     lodge_deposit,
     pay_claim,
     refund_deposit,
+    restore,
     top_up,
     verify_claim,
 )
@@ -33,7 +34,6 @@ from gateway.rules.versions import pick_table
 
 TERMS = DEPOSIT_TERMS[0]
 DAY = date(2026, 3, 1)
-HOURS = 3_600
 
 
 def lodged() -> Deposit:
@@ -63,18 +63,18 @@ def test_lodging_in_parts_is_active_when_complete() -> None:
 def test_a_claim_is_held_verified_and_paid_first_from_the_bond() -> None:
     deposit, record = hold_claim(lodged(), "c1", 30_000)
     assert (deposit.held, deposit.free, record.amount) == (30_000, 20_000, 30_000)
-    deposit, record = verify_claim(deposit, "c1", 28_000, at=1_000)
-    assert deposit.claims["c1"] == Claim("c1", 28_000, 28_000, ClaimState.VERIFIED, 1_000 + 72 * HOURS)
+    deposit, record = verify_claim(deposit, "c1", 28_000)
+    assert deposit.claims["c1"] == Claim("c1", 28_000, 28_000, ClaimState.VERIFIED)
     assert (deposit.free, record) == (22_000, BondRecord(RecordKind.VERIFIED, 28_000, 50_000, "c1"))
-    deposit, record, paid = pay_claim(deposit, "c1", 10**6, 10**6, at=1_000 + 72 * HOURS)
-    assert paid == Compensation("c1", (("bond", 28_000),), 0, late=False)
+    deposit, record, paid = pay_claim(deposit, "c1", 10**6, 10**6)
+    assert paid == Compensation("c1", (("bond", 28_000),), 0)
     assert record == BondRecord(RecordKind.COMPENSATED, 28_000, 22_000, "c1")
     assert (deposit.balance, deposit.state, deposit.claims) == (22_000, DepositState.SUSPENDED, {})
 
 
 def test_the_floor_itself_does_not_suspend() -> None:
-    deposit = verify_claim(hold_claim(lodged(), "c1", 25_000)[0], "c1", 25_000, at=0)[0]
-    assert pay_claim(deposit, "c1", 0, 0, at=0)[0].state is DepositState.ACTIVE
+    deposit = verify_claim(hold_claim(lodged(), "c1", 25_000)[0], "c1", 25_000)[0]
+    assert pay_claim(deposit, "c1", 0, 0)[0].state is DepositState.ACTIVE
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ def test_the_floor_itself_does_not_suspend() -> None:
 def test_the_waterfall_is_bond_reserve_platform(
     amount: int, reserve: int, platform: int, legs: tuple[tuple[str, int], ...], unpaid: int
 ) -> None:
-    deposit = verify_claim(hold_claim(lodged(), "c1", amount)[0], "c1", amount, at=0)[0]
-    paid = pay_claim(deposit, "c1", reserve, platform, at=72 * HOURS + 1)[2]
-    assert paid == Compensation("c1", legs, unpaid, late=True)
+    deposit = verify_claim(hold_claim(lodged(), "c1", amount)[0], "c1", amount)[0]
+    paid = pay_claim(deposit, "c1", reserve, platform)[2]
+    assert paid == Compensation("c1", legs, unpaid)
 
 
 def test_what_is_held_for_others_is_not_paid_out() -> None:
     deposit = hold_claim(lodged(), "c1", 40_000)[0]
     deposit = hold_claim(deposit, "c2", 40_000)[0]
     assert [claim.held for claim in deposit.claims.values()] == [40_000, 10_000]
-    deposit = verify_claim(deposit, "c2", 40_000, at=0)[0]
-    deposit, _, paid = pay_claim(deposit, "c2", 5_000, 0, at=0)
-    assert paid == Compensation("c2", (("bond", 10_000), ("reserve", 5_000)), 25_000, late=False)
+    deposit = verify_claim(deposit, "c2", 40_000)[0]
+    deposit, _, paid = pay_claim(deposit, "c2", 5_000, 0)
+    assert paid == Compensation("c2", (("bond", 10_000), ("reserve", 5_000)), 25_000)
     assert (deposit.balance, deposit.held) == (40_000, 40_000)
 
 
@@ -113,10 +113,10 @@ def test_a_dismissed_claim_frees_what_it_held() -> None:
     ("step", "refusal"),
     [
         (lambda d: hold_claim(d, "held", 1), RuleRefusal("deposit.claim_exists")),
-        (lambda d: verify_claim(d, "none", 1, 0), RuleRefusal("deposit.no_claim")),
-        (lambda d: verify_claim(d, "held", 101, 0), RuleRefusal("deposit.above_claim", left=100)),
-        (lambda d: verify_claim(d, "right", 1, 0), RuleRefusal("deposit.claim_state", state="verified")),
-        (lambda d: pay_claim(d, "held", 0, 0, 0), RuleRefusal("deposit.claim_state", state="held")),
+        (lambda d: verify_claim(d, "none", 1), RuleRefusal("deposit.no_claim")),
+        (lambda d: verify_claim(d, "held", 101), RuleRefusal("deposit.above_claim", left=100)),
+        (lambda d: verify_claim(d, "right", 1), RuleRefusal("deposit.claim_state", state="verified")),
+        (lambda d: pay_claim(d, "held", 0, 0), RuleRefusal("deposit.claim_state", state="held")),
         (lambda d: dismiss_claim(d, "right"), RuleRefusal("deposit.claim_state", state="verified")),
         (lambda d: refund_deposit(d, DAY, DAY, "r"), RuleRefusal("deposit.claims_open", count=2)),
         (lambda d: refund_deposit(d, None, DAY, "r"), RuleRefusal("deposit.not_left")),
@@ -126,7 +126,7 @@ def test_a_dismissed_claim_frees_what_it_held() -> None:
 )
 def test_refusals_of_an_active_deposit(step: object, refusal: RuleRefusal) -> None:
     deposit = hold_claim(hold_claim(lodged(), "held", 100)[0], "right", 100)[0]
-    deposit = verify_claim(deposit, "right", 100, at=0)[0]
+    deposit = verify_claim(deposit, "right", 100)[0]
     with pytest.raises(RuleRefusal) as caught:
         step(deposit)  # type: ignore[operator]
     assert caught.value == refusal
@@ -170,9 +170,7 @@ def test_a_top_up_ends_the_suspension_at_the_floor() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "change", [{"required": 0}, {"floor_points": 0}, {"forfeit_points": 10_001}, {"claim_hours": 0}]
-)
+@pytest.mark.parametrize("change", [{"required": 0}, {"floor_points": 0}, {"forfeit_points": 10_001}])
 def test_terms_that_make_no_sense_do_not_exist(change: dict[str, int]) -> None:
     with pytest.raises(FormatError):
         replace(TERMS, **change)  # type: ignore[arg-type]
@@ -198,11 +196,11 @@ def test_no_fen_appears_or_is_lost(steps: list[tuple[str, int, int]]) -> None:
             elif name == "hold":
                 deposit, record = hold_claim(deposit, claim, amount)
             elif name == "verify":
-                deposit, record = verify_claim(deposit, claim, amount, at=0)
+                deposit, record = verify_claim(deposit, claim, amount)
             elif name == "dismiss":
                 deposit, record = dismiss_claim(deposit, claim)
             elif name == "pay":
-                deposit, record, paid = pay_claim(deposit, claim, amount, amount, at=0)
+                deposit, record, paid = pay_claim(deposit, claim, amount, amount)
                 assert dict(paid.legs).get("bond", 0) == record.amount
                 out += record.amount
             else:
@@ -215,3 +213,17 @@ def test_no_fen_appears_or_is_lost(steps: list[tuple[str, int, int]]) -> None:
         assert 0 <= deposit.held <= deposit.balance <= TERMS.required
         if deposit.state in (DepositState.ACTIVE, DepositState.SUSPENDED):
             assert (deposit.state is DepositState.SUSPENDED) == (deposit.balance < TERMS.floor)
+
+
+def test_an_overturned_payment_comes_back_as_far_as_it_is_missing() -> None:
+    deposit = verify_claim(hold_claim(lodged(), "c1", 30_000)[0], "c1", 30_000)[0]
+    deposit = pay_claim(deposit, "c1", 0, 0)[0]
+    assert (deposit.state, deposit.balance) == (DepositState.SUSPENDED, 20_000)
+    whole, record = restore(deposit, 30_000, "c1")
+    assert (whole.state, whole.balance) == (DepositState.ACTIVE, 50_000)
+    assert record == BondRecord(RecordKind.RESTORED, 30_000, 50_000, "c1")
+    topped = top_up(deposit, 25_000, "receipt")[0]
+    restored, record = restore(topped, 30_000, "c1")
+    assert (restored.balance, record.amount) == (50_000, 5_000)
+    closed = replace(deposit, state=DepositState.CLOSED, balance=0)
+    assert restore(closed, 30_000, "c1") == (closed, BondRecord(RecordKind.RESTORED, 0, 0, "c1"))
