@@ -160,9 +160,8 @@ class Network:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
         plans = self._load() if (self.folder / "network.json").exists() else self._make()
-        # A short path, as that of a socket may have 107 bytes; open to this user alone.
-        self._sockets = Path(tempfile.mkdtemp(prefix="tongyi-", dir="/tmp"))
-        nodes = [Node(self._geth, plan, self.chain, self._sockets, len(plans) - 1) for plan in plans]
+        sockets = self._sockets = self._make_sockets()
+        nodes = [Node(self._geth, plan, self.chain, sockets, len(plans) - 1) for plan in plans]
         for node in nodes:
             node.start()
             kind = "validator 验证节点" if node.validates else "member 成员节点"
@@ -182,6 +181,7 @@ class Network:
             node.stop()
         if self._sockets is not None:
             shutil.rmtree(self._sockets, ignore_errors=True)
+            (self.folder / "sockets").unlink(missing_ok=True)
             self._sockets = None
         if self._lock is not None:
             self._lock.close()
@@ -230,6 +230,19 @@ class Network:
         if self.member is None:
             raise NetworkError("not started")
         return self.member
+
+    def _make_sockets(self) -> Path:
+        """Make the folder of this run's sockets, open to this user alone; remove that of a run cut short.
+
+        Not in the network's folder, since the path of a socket may have no more than 107 bytes.
+        """
+        link = self.folder / "sockets"
+        if link.is_symlink():
+            shutil.rmtree(link.readlink(), ignore_errors=True)
+            link.unlink()
+        made = Path(tempfile.mkdtemp(prefix="tongyi-", dir="/tmp"))
+        link.symlink_to(made)
+        return made
 
     def _take_lock(self) -> None:
         lock = (self.folder / "lock").open("ab")
