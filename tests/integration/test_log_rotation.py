@@ -17,6 +17,7 @@ import pytest
 from chain.checkpoint import open_checkpoint
 from chain.entry import parse_entry
 from chain.errors import FormatError, NotaryError
+from chain.evidence.bundle import parse_bundle
 from chain.trust_root import parse_trust_root, trust_root_id
 from chain.verify import verify_bundle
 from gateway import log_rotation
@@ -27,6 +28,7 @@ from gateway.keys import KeyFolder
 from gateway.ledger.log_keys import KeyRange, load_log_keys
 from gateway.log_rotation import finish_rotation, rotate_log_key
 from tests.integration.serving import Serving
+from tests.integration.witnesses_kit import Witnessing
 
 CHAPTER = "3101-0007"
 TONGYI = str(Path(sys.executable).parent / "tongyi")
@@ -241,3 +243,43 @@ def test_a_reason_is_one_of_four(rotated: Rotated, tmp_path: Path) -> None:
         rotate(tmp_path / "data", "because")
     assert refused.value.where == "reason"
     assert len(stored_keys(tmp_path / "data")) == 1
+
+
+def test_witnesses_that_know_both_keys_go_on_cosigning(tmp_path: Path) -> None:
+    """Before the gateway starts again, witnesses and policy are told the new key beside the old one."""
+    data, policy = tmp_path / "data", tmp_path / "policy"
+    serving = Serving(data).start()
+    old = serving.ready["vkey"]
+    assert serving.stop() == 0
+    witness = Witnessing(tmp_path / "w", ("--log", old, "--name", "witness.example/regulator")).start()
+    try:
+        policy.write_text(
+            f"log {old}\nwitness regulator {witness.vkey} {witness.url}/witness\nquorum regulator\n"
+        )
+        serving.environment = {"TONGYI_WITNESS_POLICY": str(policy)}
+        serving.start()
+        serving.made("/v1/chapters", {"code": CHAPTER})
+        member = serving.join(CHAPTER)
+        first = purchase(serving, member)
+        notes = [(data / "log" / "checkpoint").read_bytes()]
+        assert serving.stop() == 0
+        rotate(data)
+        new = KeyFolder(data / "keys").log_identity(None).vkey
+        assert witness.stop() == 0
+        witness.options = ("--log", old, "--log", new)
+        witness.start()
+        policy.write_text(
+            f"log {new}\nwitness regulator {witness.vkey} {witness.url}/witness\nquorum regulator\n"
+        )
+        serving.start()
+        second = purchase(serving, member)
+        notes.append((data / "log" / "checkpoint").read_bytes())
+        assert serving.stop() == 0
+    finally:
+        if serving.process is not None and serving.process.poll() is None:
+            serving.stop()
+        assert witness.stop() == 0
+    for note, key in zip(notes, (old, new), strict=True):
+        signed = open_checkpoint(note, [key, witness.vkey]).signatures
+        assert [one.name for one in signed] == [key.partition("+")[0], "witness.example/regulator"]
+    assert parse_bundle(second).log.size >= stored_keys(data)[1].start > parse_bundle(first).log.size
