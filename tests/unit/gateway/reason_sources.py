@@ -29,6 +29,7 @@ NEVER_ANSWERED = (
         "gateway/signer_",
         "gateway/witness",
         "gateway/mirror_commands.py",
+        "gateway/validators.py",
     ),
     # Between our own processes.
     *("gateway/outbox", "gateway/ledger/intake_wire.py"),
