@@ -60,7 +60,9 @@ _MEMBERSHIP = (
         needs=("about",),
     ),
     entry_row(
-        "membership.refunded", {"amount": SUM, "receipt": HEX32, "custody": HEX32}, needs=("receipt",)
+        "membership.refunded",
+        {"amount": SUM, "receipt": HEX32, "custody": HEX32, "basis": CODE, "legs": LEGS},
+        needs=("receipt",),
     ),
     entry_row("membership.lapsed", {"until": DATE}),
     entry_row("membership.suspended", {"amount": SUM}, needs=("order", "reason"), may=(_K.TRANSFER,)),

@@ -22,7 +22,8 @@ from gateway.rules.honour import gini_bp
 
 _MONTH = (
     names.SALES, names.REFUNDS, names.REFUND_COINS, names.REFUND_REBATE, names.GIVEN, names.TAKEN,
-    names.FEES, names.FEE_LEGS, names.MONEY_RECEIVED, names.COINS_RECEIVED, names.ACCRUED, names.USED,
+    names.FEES, names.FEE_LEGS, names.FEE_TAKEN, names.MONEY_RECEIVED, names.COINS_RECEIVED, names.ACCRUED,
+    names.USED,
     "sale.rebated", names.REDEEMED, *map(names.moved_name, sorted(names.MOVING)), *names.VOUCHER_STEPS,
     names.DISCOUNT, names.COST_GIVEN, names.COST_TAKEN, names.GRANTS,
 )  # fmt: skip
@@ -63,7 +64,7 @@ def _sales(month: Parts) -> dict[str, JsonValue]:
         "fees": {
             "count": _count(month, names.FEES),
             "amount": _sum(month, names.FEES),
-            "splits": _roles(month, names.FEE_LEGS),
+            "splits": _roles(month, names.FEE_LEGS, names.FEE_TAKEN),
         },
     }
 

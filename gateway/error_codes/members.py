@@ -68,12 +68,12 @@ MEMBER_CODES: dict[str, CodeRule] = {
         "This fee is refundable and held by its custodian; nobody has a share in it.",
         "此会费可退，由托管方保管，任何人不参与分配。",
     ),
-    "membership.not_refundable": CodeRule(
+    "membership.nothing_left": CodeRule(
         409,
-        "Not refundable",
-        "不可退费",
-        "Only the refundable kind's fee is given back against its custody receipt.",
-        "只有可退类别的会费可凭托管回单退还。",
+        "Nothing to refund",
+        "无可退费用",
+        "Nothing is left of what was paid for the membership's year.",
+        "该会员年度所缴费用已无剩余可退。",
     ),
     "membership.not_ended": CodeRule(
         409,

@@ -12,12 +12,12 @@ from datetime import date, timedelta
 from chain.canonical import JsonValue
 from chain.errors import FormatError
 from gateway.cases.case import Case, changed
-from gateway.cases.filling import concern, fill, only_subject, read_text
+from gateway.cases.filling import concern, fill, only_subject, read_text, show_legs
 from gateway.cases.world import Standing, World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.members import switches
-from gateway.members.fee_splits import FIRST_YEAR, RENEWAL, open_fee
+from gateway.members.fee_splits import FIRST_YEAR, RENEWAL, fees_of, open_fee, return_fees
 from gateway.members.free_services import YEARS, read_years, write_years
 from gateway.members.parameters import age_terms
 from gateway.members.register import (
@@ -34,9 +34,9 @@ from gateway.members.register import (
     text_or_none,
 )
 from gateway.rules.calendar import day_start
-from gateway.rules.fee_dues import pick_fee_use
+from gateway.rules.fee_dues import RefundBasis, Validity, pick_fee_use
 from gateway.rules.fees import FEE_KINDS, FeeTerms, pick_fee, year_end
-from gateway.rules.free_services import add_year, change_terms
+from gateway.rules.free_services import add_year, change_terms, find_year
 from gateway.rules.membership import AgeTerms, BirthMonth, is_elder
 from gateway.rules.referral import waives_year
 from gateway.rules.referral_tables import WAIVER_TERMS
@@ -61,8 +61,9 @@ def open_membership(world: World) -> Draft:
     receipt = read_text(draft, "receipt")
     document: dict[str, JsonValue] = {
         "kind": terms.id, "version": terms.version, "fee": terms.amount, "receipt": receipt,
-        "fee_entry": world.entry_id, "since": since.isoformat(), "until": until.isoformat(), "year": 1,
-        "elder": elder, "household": draft.public.get("household"), "compound": draft.public.get("compound"),
+        "fee_entry": world.entry_id, "fees": [world.entry_id],
+        "since": since.isoformat(), "until": until.isoformat(), "year": 1, "elder": elder,
+        "household": draft.public.get("household"), "compound": draft.public.get("compound"),
         "building": draft.public.get("building"), "parked": 0, "joined": since.isoformat(),
         YEARS: write_years(add_year((), since, until, terms.free_services, since)),
     }  # fmt: skip
@@ -97,7 +98,8 @@ def renew_membership(world: World) -> Draft:
     referrals = _check_waiver(world, case) if waived else None
     fee = 0 if waived else terms.amount
     after = changed(
-        case, version=terms.version, fee=fee, fee_entry=world.entry_id, since=since.isoformat(),
+        case, version=terms.version, fee=fee, fee_entry=world.entry_id,
+        fees=[] if waived else [world.entry_id], since=since.isoformat(),
         until=until.isoformat(), year=case.number("year") + 1,
         receipt=None if waived else read_text(world.draft, "receipt"),
         **{YEARS: write_years(add_year(read_years(case.document), since, until, terms.free_services, day))},
@@ -133,6 +135,7 @@ def upgrade_membership(world: World) -> Draft:
     years = change_terms(read_years(case.document), terms.free_services)
     after = changed(
         case, kind=terms.id, version=terms.version, fee=terms.amount, fee_entry=world.entry_id,
+        fees=[*(fee.key for fee in fees_of(world, case)), world.entry_id],
         receipt=read_text(world.draft, "receipt"), **{YEARS: write_years(years)},
     )  # fmt: skip
     world.put(after)
@@ -152,16 +155,35 @@ def upgrade_membership(world: World) -> Draft:
 
 
 def refund_membership(world: World) -> Draft:
-    """Give the refundable kind's fee back against the custodian's receipts: the membership ends."""
+    """Give the year's fees back: the membership ends, and every leg of their splits is reversed.
+
+    A custodian's fee comes back whole against its receipts; any other within seven days and unused whole,
+    later for the days left (C4).
+    """
     case = require_membership(world, only_subject(world.draft), ACTIVE, SUSPENDED, LAPSED)
-    terms = pick_fee(case.text("kind"), world.today)
-    if not terms.held:
-        raise Refusal("membership.not_refundable")
-    world.put(
-        replace(changed(case, refund_receipt=read_text(world.draft, "receipt")), state=REFUNDED, due_at=None)
+    terms = pick_fee(case.text("kind"), world.today, case.number("version"))
+    fees = fees_of(world, case)
+    receipt = read_text(world.draft, "receipt")
+    world.put(replace(changed(case, refund_receipt=receipt), state=REFUNDED, due_at=None))
+    refs = [fee.key for fee in fees]
+    if terms.held:
+        amount = str(case.number("fee"))
+        for fee in fees:
+            world.put(replace(changed(fee, refunded=fee.number("amount")), state=REFUNDED))
+        draft = fill(
+            world.draft, amount=amount, basis=RefundBasis.CUSTODY.value, custody=case.text("receipt")
+        )
+        return concern(draft, [], refs)
+    validity = Validity(date.fromisoformat(case.text("since")), date.fromisoformat(case.text("until")))
+    year = find_year(read_years(case.document), max(world.today, validity.first))
+    back = return_fees(world, fees, validity, 0 if year is None else year.used)
+    draft = fill(
+        world.draft,
+        amount=str(back.amount),
+        basis=back.basis.value,
+        legs=show_legs(back.legs, back.accounts) if back.legs else None,
     )
-    draft = fill(world.draft, amount=str(case.number("fee")), custody=case.text("receipt"))
-    return concern(draft, [], [case.text("fee_entry")])
+    return concern(draft, back.accounts.values(), refs)
 
 
 def lapse_membership(world: World) -> Draft:

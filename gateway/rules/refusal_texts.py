@@ -62,6 +62,20 @@ RULE_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "A platform commission is {least} to {most} basis points.",
         "平台佣金应在 {least} 至 {most} 个基点之间。",
     ),
+    "split.other_roles": (
+        422,
+        "Other roles than the table has",
+        "分配表的角色不符",
+        "A version of {table} has the roles its steps need, the funds, and no others.",
+        "{table} 的版本只能包含其步骤所需的角色与各基金，不得有其他角色。",
+    ),
+    "split.over_limit": (
+        422,
+        "Above a role's limit",
+        "超过角色上限",
+        "In {table} the line of {role} is {most} at most.",
+        "{table} 中 {role} 一项最多为 {most}。",
+    ),
     "split.no_public_benefit": (
         422,
         "No public-benefit line",
@@ -199,27 +213,6 @@ RULE_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "保证金仍有 {count} 项未结理赔。",
     ),
     # --- fees --------------------------------------------------------------------------------------------
-    "fee.no_upgrade": (
-        409,
-        "No such upgrade",
-        "不能如此升级",
-        "A membership of kind {have} does not become {want}.",
-        "{have} 类会籍不能升级为 {want} 类。",
-    ),
-    "fee.not_valid": (
-        409,
-        "Membership not valid",
-        "会籍不在有效期",
-        "The membership is not valid on {day}.",
-        "会籍在 {day} 不在有效期内。",
-    ),
-    "fee.nothing_left": (
-        409,
-        "Nothing to refund",
-        "无可退费用",
-        "Nothing of the fee is left to refund on {day}.",
-        "{day} 已没有可退的会费。",
-    ),
     # --- pools -------------------------------------------------------------------------------------------
     "pool.forbidden_move": (
         409,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chain.canonical import JsonValue
+from gateway.db import execute
 from gateway.ledger.drafts import Draft
 from gateway.members import switches
 from gateway.rules.referral_tables import SHIPPED, Switches
@@ -15,6 +17,7 @@ from tests.unit.gateway.members.chapter import (
     EVIDENCE,
     HOUSE,
     RECEIPT,
+    about,
     acct,
     case,
     entry,
@@ -191,10 +194,96 @@ def test_the_refundable_fee_comes_back_against_its_custody_receipt(world: World)
     assert public(world, opening("a"))["fee"] == "9900"
 
 
-def test_other_fees_do_not_come_back(world: World) -> None:
+def left(who: str) -> Draft:
+    return step("membership.refunded", who, receipt="b2" * 32)
+
+
+def amounts(said: dict[str, Any]) -> dict[str, int]:
+    return {leg["role"]: int(leg["amount"]) for leg in said["legs"]}
+
+
+def test_within_seven_days_an_unused_fee_comes_back_whole_with_every_leg(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switches, "read_switches", lambda _: Switches(joining_fee=True))
+    world.accept(referred("a", "m"))
+    opened = world.accept(opening("a", "co_creation")).entry_id
+    assert run_due(world) == [("membership.fee_split", None)]
+    go_to(world, "2026-11-25")
+    back = world.accept(left("a"))
+    body = entry(world, back)
+    said = body["public"]
+    assert (said["amount"], said["basis"], "custody" in said) == ("100000", "cooling_off", False)
+    assert amounts(said) == {
+        "chapter_fund": 10_000, "chapter_holding": 40_000, "platform": 10_000, "referring_shop": 40_000,
+    }  # fmt: skip
+    assert {"role": "referring_shop", "amount": "40000", "account": acct("m")} in said["legs"]
+    assert body["refs"] == [opened] and acct("m") in body["subjects"]
+    fee = case(world, "fee", opened)
+    assert fee is not None and (fee["state"], fee["document"]["refunded"]) == ("refunded", 100_000)
+    assert state(world, "membership", "a") == "refunded"
+    assert world.refuse(left("a")).code == "case.wrong_state"
+
+
+def test_after_seven_days_the_days_left_come_back_and_every_leg_in_proportion(world: World) -> None:
+    world.accept(opening("a", "co_creation"))
+    run_due(world)
+    go_to(world, "2026-11-26")
+    said = public(world, left("a"))
+    # 365 days from 2026-11-18 on, of which 357 are left: 1,000 CNY * 357 / 365, rounded down.
+    assert (said["amount"], said["basis"]) == ("97808", "unused_days")
+    assert amounts(said) == {"chapter_fund": 9_781, "chapter_holding": 78_246, "platform": 9_781}
+    assert sum(amounts(said).values()) == 97_808
+
+
+def test_an_upgrade_comes_back_as_a_fee_of_its_own(world: World) -> None:
+    first = world.accept(opening("a")).entry_id
+    run_due(world)
+    go_to(world, "2027-05-19")
+    second = world.accept(step("membership.upgraded", "a", kind="co_creation", receipt=RECEIPT)).entry_id
+    run_due(world)
+    refs = entry(world, world.accept(left("a")))
+    # The upgrade whole, of the first fee 183 of 365 days.
+    assert refs["public"]["amount"] == str(90_100 + 9_900 * 183 // 365)
+    assert set(refs["refs"]) == {first, second}
+    assert sum(amounts(refs["public"]).values()) == 90_100 + 4_963
+
+
+def test_a_used_service_ends_the_seven_days(world: World) -> None:
     world.accept(opening("a"))
-    refusal = world.refuse(step("membership.refunded", "a", receipt=RECEIPT))
-    assert (refusal.code, refusal.fields) == ("membership.not_refundable", {})
+    run_due(world)
+    with world.database.writer() as connection:
+        used = '"included":10,"since":"2026-11-18","until":"2027-11-17","used":0'
+        execute(
+            connection,
+            "UPDATE cases SET document = replace(document, ?, ?) WHERE kind = 'membership' AND key = ?",
+            used, used.replace('"used":0', '"used":1'), acct("a"),
+        )  # fmt: skip
+    go_to(world, "2026-11-19")
+    said = public(world, left("a"))
+    assert (said["amount"], said["basis"]) == (str(9_900 * 364 // 365), "unused_days")
+
+
+def test_a_fee_that_was_never_split_comes_back_without_legs(world: World) -> None:
+    opened = world.accept(opening("a")).entry_id
+    said = public(world, left("a"))
+    assert (said["amount"], "legs" in said) == ("9900", False)
+    assert run_due(world) == []
+    refusal = world.refuse(about("membership.fee_split", opened))
+    assert (refusal.code, refusal.fields["state"]) == ("case.wrong_state", "refunded")
+    world.accept(opening("b"))
+    go_to(world, "2026-12-18")
+    refusal = world.refuse(left("b"))
+    assert (refusal.code, refusal.fields) == (
+        "case.wrong_state", {"field": "subjects", "state": "paid", "wanted": "split"},
+    )  # fmt: skip
+
+
+def test_nothing_comes_back_of_a_year_that_is_over_or_was_waived(world: World) -> None:
+    world.accept(opening("a"))
+    run_due(world)
+    go_to(world, "2027-11-18")
+    assert world.refuse(left("a")).code == "membership.nothing_left"
 
 
 def test_a_frozen_member_does_not_renew(world: World) -> None:
