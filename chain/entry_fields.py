@@ -163,6 +163,24 @@ LEGS = FieldRule("legs", _check_legs)
 """Who gets what of a split: role, sum in hundredths, and the account where it has one."""
 
 
+_SHARE = {"role": CODE, "basis_points": BASIS_POINTS}
+
+
+def _check_shares(value: object, where: str) -> None:
+    if not isinstance(value, list) or len(value) > MAX_LEGS:
+        raise FieldError(BAD_FIELD, where, f"not a list of at most {MAX_LEGS}")
+    for number, share in enumerate(value):
+        place = f"{where}[{number}]"
+        if not isinstance(share, dict) or share.keys() != _SHARE.keys():
+            raise FieldError(BAD_FIELD, place, "not an object of role and basis_points")
+        for name, member in share.items():
+            _SHARE[name].check(member, f"{place}.{name}")
+
+
+SHARES = FieldRule("shares", _check_shares)
+"""Lines of a split table: a role and its part in basis points."""
+
+
 def _check_date(value: object, where: str) -> None:
     try:
         good = isinstance(value, str) and len(value) == 10 and str(date.fromisoformat(value)) == value

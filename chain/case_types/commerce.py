@@ -12,6 +12,7 @@ from chain.entry_fields import (
     HEX32,
     LEGS,
     MONTH,
+    SHARES,
     SUM,
     EntryType,
     FieldRule,
@@ -153,7 +154,15 @@ COMMITTEE_TYPES: tuple[tuple[str, EntryType], ...] = (
 TABLE_TYPES: tuple[tuple[str, EntryType], ...] = (
     entry_row(
         "rule.published",
-        {"table": CODE, "version": COUNT, "since": DATE, "digest": HEX32},
+        {
+            "table": CODE,
+            "version": COUNT,
+            "since": DATE,
+            "digest": HEX32,
+            "shares": SHARES,
+            "fixed": LEGS,
+            "residual": CODE,
+        },
         needs=("table", "version", "since"),
     ),
 )

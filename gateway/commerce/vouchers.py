@@ -97,7 +97,7 @@ def spend_voucher(world: World) -> Draft:
     sale = world.require(SALE, read_text(world.draft, "sale"), "public.sale", COMPLETED)
     _check_sale(case, sale)
     require_not_suspended(world, case.text("shop"))
-    table = _given_table(case)
+    table = _given_table(world, case)
     used = use_voucher(
         read_voucher(case),
         holder_of(sale),
@@ -181,9 +181,9 @@ def follow_voucher(case: Case) -> Draft:
     return Draft(name, chapter_code(case.chapter), None, (), public={"about": case.key})
 
 
-def _given_table(case: Case) -> SplitTable:
+def _given_table(world: World, case: Case) -> SplitTable:
     """Return the table that was in force when the voucher was given: its cost stays that of that day."""
-    return table_version(case.text("table"), case.number("version"))
+    return table_version(world, case.text("table"), case.number("version"))
 
 
 def _cost(legs: Legs, issuing: str, honouring: str) -> JsonValue:

@@ -12,6 +12,13 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "There is no such version of {table}.",
         "不存在 {table} 的该版本。",
     ),
+    "rule.version_taken": CodeRule(
+        409,
+        "Version is not free",
+        "版本号不可用",
+        "A chapter's next own version of {table} is numbered {least} or above.",
+        "分会自有的 {table} 下一版本号应不小于 {least}。",
+    ),
     "rule.not_ahead": CodeRule(
         422,
         "Not a day ahead",

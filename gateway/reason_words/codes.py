@@ -73,8 +73,9 @@ STATES: dict[str, Table] = {
 
 STEPS: dict[str, Table] = {
     "": _table(
-        accept=("accept", "接受"), appeal=("appeal", "申诉"), bring_back=("bring back", "追回"), assign=("assign", "分派"),
-        begin=("begin", "开始"), book=("book", "预订"), cancel=("cancel", "取消"),
+        accept=("accept", "接受"), appeal=("appeal", "申诉"), assign=("assign", "分派"),
+        begin=("begin", "开始"), book=("book", "预订"), bring_back=("bring back", "追回"),
+        cancel=("cancel", "取消"),
         check_in=("check in", "签到"), check_out=("check out", "签退"), close=("close", "关闭"),
         complete_partly=("complete partly", "部分完成"), confirm=("confirm", "确认"),
         decide=("decide", "裁定"), decline=("decline", "谢绝"), dismiss=("dismiss", "驳回"),

@@ -104,6 +104,7 @@ FORM_WORDS: dict[str, str] = {
     ),
     "member that operations do not have": "操作没有此成员",
     "member that items do not have": "明细没有此成员",
+    "not an object of role and basis_points": "不是由 role 与 basis_points 组成的对象",
     "not an object of role, amount and perhaps account": "不是由 role、amount 及可选的 account 组成的对象",
     "not exactly the members of version 1": "不是恰好版本 1 的各成员",
     "not exactly seq and prev": "不是恰好 seq 与 prev 两个成员",
