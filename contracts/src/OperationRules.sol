@@ -239,7 +239,8 @@ abstract contract OperationRules is OperationChecks {
         return false;
     }
 
-    /// @dev Moves the whole balance with its locked part; the locks themselves follow through `_movedTo`.
+    /// @dev Moves the whole balance with its locked part and what was spent today; the locks themselves follow
+    /// through `_movedTo`.
     function _recover(Operation memory op, PackedAccount source, PackedAccount target)
         private
         returns (uint8, uint128)
@@ -252,8 +253,10 @@ abstract contract OperationRules is OperationChecks {
         uint64 moved = source.balance();
         uint64 held = source.locked();
         source = source.unlock(held);
-        target = target.lock(held);
+        uint16 today = Beijing.dayOf(block.timestamp);
+        target = target.lock(held).withSpent(today, uint256(target.spentOn(today)) + source.spentOn(today));
         if (moved != 0) _move(op.from, source, op.to, target, moved);
+        else _accounts[op.to] = target;
         return (Reason.NONE, moved);
     }
 

@@ -398,6 +398,33 @@ contract CorrectionsTest is Fixture {
         assertEq(credit.holderNow(bob), carol, "holder");
     }
 
+    /// @dev Rule 27: nobody spends a day's limit twice by losing his account in between.
+    function test_recoverKeepsWhatWasSpentToday() public {
+        vm.prank(hq);
+        credit.setDailyCap(CHAPTER, 100);
+        _expectDone(_op(Kind.TRANSFER, alice, bob, 60), 60);
+        _replaced(alice, carol);
+        _fund(carol, 100);
+        _expectDone(_op(Kind.TRANSFER, carol, bob, 10), 10);
+        _expectDone(_op(Kind.RECOVER, alice, carol, 0), 40);
+        assertEq(credit.spentToday(carol), 70, "of both accounts");
+        _expectRefused(_op(Kind.TRANSFER, carol, bob, 31), Reason.DAILY_CAP_EXCEEDED);
+        _expectDone(_op(Kind.TRANSFER, carol, bob, 30), 30);
+        vm.warp(block.timestamp + 1 days);
+        assertEq(credit.spentToday(carol), 0, "a new day");
+    }
+
+    function test_recoverOfAnEmptyAccountKeepsWhatWasSpentToday() public {
+        vm.prank(hq);
+        credit.setDailyCap(CHAPTER, 100);
+        _expectDone(_op(Kind.TRANSFER, alice, bob, 100), 100);
+        _replaced(alice, carol);
+        _expectDone(_op(Kind.RECOVER, alice, carol, 0), 0);
+        assertEq(credit.spentToday(carol), 100, "spent");
+        _fund(carol, 1);
+        _expectRefused(_op(Kind.TRANSFER, carol, bob, 1), Reason.DAILY_CAP_EXCEEDED);
+    }
+
     function test_reverseFollowsRecoveries() public {
         (Operation memory original, uint64 index) = _given(40);
         _replaced(bob, carol);

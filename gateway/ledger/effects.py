@@ -80,6 +80,8 @@ def _own(registers: Registers, address: bytes, chapter: int) -> Account:
 def _successor(old: Account, address: bytes) -> Account:
     account = Account(address, old.chapter, old.kind, old.custody, old.commitment)
     account.may_send, account.may_receive = old.may_send, old.may_receive
+    # Nobody spends a day's limit twice by losing his account in between (rule 27).
+    account.day, account.spent = old.day, old.spent
     return account
 
 

@@ -265,6 +265,8 @@ class Group:
                 party = operation.sender if field == "op.from" else operation.receiver
                 self._cases.explain_frozen(account_id(party), field)
             raise
+        if operation.kind is OperationKind.REVERSE:
+            self._check_sides(movement)
         if draft.authorization is None:
             return operation, movement, None
         if self._place is None:
@@ -274,6 +276,12 @@ class Group:
             raise Refusal("entry.bad_field", field="op.ref", reason="is not the authorization's digest")
         self._check_nonce(operation.sender, draft.authorization.nonce)
         return replace(operation, ref=digest), movement, evidence
+
+    def _check_sides(self, movement: Movement) -> None:
+        """Refuse to correct what a closed account was part of (rule 9); a frozen one is paid back."""
+        for side, field in ((movement.sender, "op.from"), (movement.receiver, "op.to")):
+            if self._cases is not None and side is not None and not side.may_receive:
+                self._cases.explain_frozen(side.id, field)
 
     def _check_pool(self, asked: Draft, movement: Movement | None) -> None:
         """What a named pool holds is for its purpose: what a caller orders himself cannot move it."""

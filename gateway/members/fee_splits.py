@@ -84,7 +84,7 @@ def fees_of(world: World, membership: Case) -> list[Case]:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a refund gives back: the sum, by which rule, each role's part and the account of a role with one."""
+    """What a refund gives back: the sum, by which rule, and the part of each role, with its account."""
 
     amount: int
     basis: RefundBasis

@@ -19,9 +19,10 @@ from chain.evm.calldata import encode_set_quota
 from chain.operation import ZERO_ADDRESS, OperationKind, account_id
 from chain.types import Address, EntryId
 from gateway.case_rules import CASE_BOOK
-from gateway.db import Database, fetch_all
+from gateway.db import Database, execute, fetch_all
 from gateway.errors import Refusal
-from gateway.ledger.drafts import Accepted, AccountKind, Draft
+from gateway.ledger.drafts import Accepted, AccountKind, Draft, RecoverAccount, SetCaps, SetRights
+from gateway.ledger.references import REFUSED
 from gateway.outbox.calls import ChainCall
 from gateway.outbox.tables import chain_transactions
 from gateway.rules.corrections import REVERSAL_DAYS
@@ -131,6 +132,55 @@ def test_rule_09_what_may_not_be_reversed(world: World) -> None:
     refusal = world.refuse(reversal(given, 1))
     assert (refusal.code, refusal.fields) == ("operation.too_old", {"field": "op.ref", "limit": 1_095})
     assert balances(world) == before
+
+
+def test_rule_09_neither_side_was_removed(world: World) -> None:
+    """What a closed account was part of is not reversed, from it or to it; a frozen one is paid back."""
+    received, sent = world.accept(gift(1_000)), world.accept(gift(400, "b", "a"))
+    order = "0d" * 32
+    closing = replace(recorded("b"), type="account.closing", public={"destination": "burn", "order": order})
+    world.accept(closing)
+    with world.database.reader() as connection:
+        for key, draft in CASE_BOOK.due_steps(connection, world.clock(), 10):
+            world.accept(draft, key)
+    world.accept(operated(K.ISSUE, receiver=address("a"), amount=1))
+    before = balances(world)
+    for draft, field in ((reversal(received, 1), "op.from"), (reversal(sent, 1, "a", "b"), "op.to")):
+        refusal = world.refuse(draft)
+        assert (refusal.code, refusal.fields) == ("member.closed", {"field": field})
+    assert balances(world) == before
+    # A freeze is not the end of an account.
+    other = world.accept(gift(100, "a", "m"))
+    effect = SetRights(address("a"), False, False, bytes.fromhex(order))
+    public: dict[str, JsonValue] = {
+        "account": account_id(address("a")), "may_send": False, "may_receive": False, "order": order,
+    }  # fmt: skip
+    world.accept(replace(recorded("a"), type="member.frozen", public=public, effects=(effect,)))
+    world.accept(reversal(other, 100, "m", "a"))
+
+
+def test_rule_09_what_the_chain_refused_is_not_reversed(world: World) -> None:
+    given = world.accept(gift(1_000))
+    with world.database.writer() as connection:
+        execute(connection, "UPDATE operations SET outcome = ? WHERE log_index = ?", REFUSED, given.index)
+    refusal = world.refuse(reversal(given, 1))
+    assert (refusal.code, refusal.fields) == ("operation.unknown_ref", {"field": "op.ref"})
+
+
+def test_rule_27_a_day_s_limit_is_not_spent_twice_by_a_recovery(world: World) -> None:
+    cap = SetCaps(CHAPTER, 1_000, None)
+    capped = {"cap": "daily", "amount": "1000"}
+    world.accept(replace(recorded(), type="cap.set", public=capped, effects=(cap,)))
+    world.accept(gift(600))
+    effect = RecoverAccount(address("a"), address("a2"), b"\x0d" * 32)
+    named = {"from": account_id(address("a")), "to": account_id(address("a2"))}
+    world.accept(replace(recorded("a"), type="account.recovered", public=named, effects=(effect,)))
+    world.accept(operated(K.RECOVER, address("a"), address("a2"), 0))
+    refusal = world.refuse(gift(401, "a2", "b"))
+    assert (refusal.code, refusal.fields) == ("cap.exceeded", {"field": "op.from", "cap": "daily"})
+    world.accept(gift(400, "a2", "b"))
+    world.clock.milliseconds += DAY
+    world.accept(gift(1_000, "a2", "b"))
 
 
 def replace_ref(draft: Draft, ref: bytes):  # type: ignore[no-untyped-def]
