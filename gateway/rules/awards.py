@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chain.errors import FormatError, VerificationError
+from chain.errors import FormatError
 from gateway.rules.calendar import business_month
 from gateway.rules.parameters import ship
 from gateway.rules.refusals import check_amount
@@ -152,19 +152,3 @@ def compute_awards(
         for rank, (row, fen) in enumerate(zip(ranked, prize.fen, strict=False), start=1):
             awards.append(Award(prize.kind, month, rank, row.account, row.value, fen, prize.coins or 0))
     return tuple(awards)
-
-
-def verify_awards(
-    published: Iterable[Award],
-    facts: Iterable[Fact],
-    month: int,
-    terms: AwardTerms,
-    void: frozenset[str] = NONE_VOID,
-) -> None:
-    """Recompute a month and compare. Raises VerificationError naming the first place that differs."""
-    got, want = list(published), list(compute_awards(facts, month, terms, void))
-    for place in range(max(len(got), len(want))):
-        shown = got[place] if place < len(got) else None
-        right = want[place] if place < len(want) else None
-        if shown != right:
-            raise VerificationError("awards", f"place {place} differs", got=shown, want=right)

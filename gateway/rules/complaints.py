@@ -7,7 +7,6 @@ Must not read a clock: every event carries its time in Unix seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -166,7 +165,7 @@ def advance_complaint(
 
     Raises RuleRefusal ``complaint.wrong_state``, ``.wrong_actor``, ``.out_of_order``, ``.own_decision``,
     ``.too_late`` (a second or late appeal), ``.too_early``, ``.bad_award``. A missed deadline of the owner or
-    the chapter refuses nothing: the step still has to be done, and :func:`list_overdue` shows it.
+    the chapter refuses nothing: the step still has to be done, and the list of what is overdue shows it.
     """
     state = COMPLAINT_MACHINE.step(complaint.state, event.step, event.actor)
     _check_person(complaint, event)
@@ -197,16 +196,6 @@ def advance_complaint(
             return replace(after, due_at=None)
         case ComplaintStep.UPHOLD | ComplaintStep.WITHDRAW | ComplaintStep.BRING_BACK:
             return replace(after, due_at=None)
-
-
-def list_overdue(complaints: Iterable[Complaint], at: int) -> tuple[Complaint, ...]:
-    """Return the complaints whose step was due by ``at``, longest overdue first, then by id.
-
-    Waiting for an appeal nobody has to file is not overdue: those are closed by the clock instead.
-    """
-    waiting = (ComplaintState.DISMISSED, ComplaintState.COMPENSATED, ComplaintState.CLOSED)
-    late = [(c.due_at, c.id, c) for c in complaints if c.due_at is not None and c.state not in waiting]
-    return tuple(c for due, _, c in sorted(late, key=lambda row: row[:2]) if due <= at)
 
 
 def _assign(complaint: Complaint, after: Complaint, event: ComplaintEvent, due: int) -> Complaint:

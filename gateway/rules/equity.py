@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from chain.errors import FormatError, VerificationError
+from chain.errors import FormatError
 from gateway.rules.parameters import check_share, ship
 from gateway.rules.refusals import RuleRefusal, check_amount
 
@@ -163,18 +163,3 @@ def compute_equity(
         shares = {account: weight / total for account, weight in counted.items()}
         rows += [EquityRow(pool, *pair) for pair in divide_parts(shares, sizes[pool]).items()]
     return EquityFigures(whole, tuple(rows))
-
-
-def verify_equity(
-    figures: EquityFigures,
-    contributions: Iterable[Contribution],
-    pools: Mapping[EquityPool, Sequence[str]],
-    terms: EquityTerms,
-) -> None:
-    """Recompute published figures and compare. Raises VerificationError naming the first row that differs."""
-    want = compute_equity(contributions, pools, terms, figures.whole)
-    if len(figures.rows) != len(want.rows):
-        raise VerificationError("equity", "number of rows", got=len(figures.rows), want=len(want.rows))
-    for number, (got, right) in enumerate(zip(figures.rows, want.rows, strict=True)):
-        if got != right:
-            raise VerificationError("equity", f"row {number} differs", got=got.parts, want=right.parts)

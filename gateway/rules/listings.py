@@ -6,7 +6,6 @@ list for ever, and nobody is listed without a way to appeal; a lifted entry stay
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -209,21 +208,6 @@ def advance_listing(listing: Listing, event: ListingEvent) -> Listing:
             if event.day < listing.expires_on:
                 raise RuleRefusal("listing.too_early", day=listing.expires_on.isoformat())
             return replace(after, ended_on=listing.expires_on)
-
-
-def show_list(listings: Iterable[Listing], colour: Colour, day: date) -> tuple[Listing, ...]:
-    """Return the public list of a colour on a business date, oldest entry first.
-
-    Appealed entries are shown as such; what has expired by date is not shown, whatever its state.
-    """
-    shown = [
-        listing
-        for listing in listings
-        if listing.colour is colour
-        and listing.since <= day < listing.expires_on
-        and listing.state in (ListingState.LISTED, ListingState.APPEALED)
-    ]
-    return tuple(sorted(shown, key=lambda listing: (listing.since, listing.id)))
 
 
 def impose_penalty(subject: str, reason: str, day: date, terms: ListingTerms) -> Penalty:

@@ -221,13 +221,6 @@ RULE_TEXTS: dict[str, tuple[int, str, str, str, str]] = {
         "Credits do not move from {source} to {target} for {reason}.",
         "积分不能以 {reason} 为由从 {source} 转到 {target}。",
     ),
-    "pool.order_open": (
-        409,
-        "Order not completed",
-        "订单未完成",
-        "A rebate is paid on a completed order only.",
-        "返还只在订单完成后发放。",
-    ),
     "pool.cash_out": (
         422,
         "Credits to money",

@@ -1,4 +1,4 @@
-"""Quarterly scores of seats, the bottom fifth, the three public promises, the referral duty. Pure.
+"""Quarterly scores of seats, the bottom fifth, the share of profit, the referral duty. Pure.
 
 Papers [C, D]: residents' scoring and the chapter's re-check; the bottom 20% are released, with appeal. Scores
 are exact fractions, so no rounding decides who leaves.
@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from fractions import Fraction
 
 from chain.errors import FormatError
 from gateway.rules.parameters import check_share, ship
-from gateway.rules.refusals import check_amount
 
 WHOLE = 10_000
 TOP_SCORE = 100
@@ -108,14 +106,6 @@ def _score(row: SeatRatings, terms: ScoreTerms) -> Fraction:
     return (residents * terms.residents_bp + row.recheck * terms.recheck_bp) / WHOLE
 
 
-class Promise(StrEnum):
-    """The three public promises of a merchant 三公开 [C]."""
-
-    COST_PRICE = "cost_price"
-    SERVICE_STANDARD = "service_standard"
-    PROFIT_SHARE = "profit_share"
-
-
 @dataclass(frozen=True, slots=True)
 class PromiseTerms:
     """``profit_bp`` of a quarter's profit goes to the community."""
@@ -127,50 +117,6 @@ class PromiseTerms:
 
 
 PROMISE_TERMS = ship("promise_terms", PromiseTerms(), "[C] 1% of profit to the community")
-
-
-@dataclass(frozen=True, slots=True)
-class PromiseRecord:
-    """One published promise of a merchant for a quarter (YYYY-Qn): digest of the document, figures in fen.
-
-    ``profit_fen`` (a loss is negative) and ``given_fen`` belong to the profit share alone.
-    """
-
-    promise: Promise
-    quarter: str
-    document: bytes
-    profit_fen: int | None = None
-    given_fen: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PromiseReport:
-    """What is missing of a quarter's promises; ``short_fen`` is what the profit share lacks."""
-
-    missing: tuple[Promise, ...]
-    short_fen: int
-
-    @property
-    def kept(self) -> bool:
-        """Whether all three promises are kept."""
-        return not self.missing and self.short_fen == 0
-
-
-def check_promises(records: Iterable[PromiseRecord], quarter: str, terms: PromiseTerms) -> PromiseReport:
-    """Return what a merchant's records leave open for a quarter; a later record of a promise replaces it.
-
-    The share due is ``floor(profit * profit_bp / 10,000)``, nothing on a loss. Raises FormatError for a
-    profit share without figures.
-    """
-    newest = {record.promise: record for record in records if record.quarter == quarter}
-    short = 0
-    share = newest.get(Promise.PROFIT_SHARE)
-    if share is not None:
-        if share.profit_fen is None or share.given_fen is None:
-            raise FormatError("profit_share", "has no figures")
-        check_amount(share.given_fen, "given_fen")
-        short = max(0, max(0, share.profit_fen) * terms.profit_bp // WHOLE - share.given_fen)
-    return PromiseReport(tuple(promise for promise in Promise if promise not in newest), short)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import cast
 
 from chain.canonical import JsonValue
 from chain.operation import ZERO_ADDRESS, account_id
-from chain.types import AccountId
 from gateway.cases.case import Case
 from gateway.cases.filling import concern, read_text
 from gateway.cases.world import World
@@ -170,8 +169,3 @@ def concerning(draft: Draft, accounts: Iterable[str | None]) -> Draft:
     if not allowed.issuperset(draft.subjects):
         raise Refusal("entry.not_as_computed", field="subjects")
     return concern(draft, named)
-
-
-def account_of(value: JsonValue) -> AccountId:
-    """Return an account out of a document."""
-    return AccountId(str(value))

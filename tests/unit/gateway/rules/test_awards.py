@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.errors import FormatError, VerificationError
+from chain.errors import FormatError
 from gateway.rules.awards import (
     AWARD_TERMS,
     Award,
@@ -21,7 +21,6 @@ from gateway.rules.awards import (
     Tally,
     compute_awards,
     tally_month,
-    verify_awards,
 )
 
 TERMS = AWARD_TERMS[0].value
@@ -133,7 +132,7 @@ def test_anybody_recomputes_the_same_awards(facts: list[Fact], chance: random.Ra
     awards = compute_awards(facts, NOVEMBER, TERMS, void)
     mixed = facts[:]
     chance.shuffle(mixed)
-    verify_awards(awards, mixed, NOVEMBER, TERMS, void)
+    assert compute_awards(mixed, NOVEMBER, TERMS, void) == awards
     for kind in AwardKind:
         rows = tally_month(facts, kind, NOVEMBER, void)
         assert [row.value for row in rows] == sorted((row.value for row in rows), reverse=True)
@@ -143,21 +142,6 @@ def test_anybody_recomputes_the_same_awards(facts: list[Fact], chance: random.Ra
         places = [award for award in awards if award.kind is kind]
         assert [award.rank for award in places] == list(range(1, len(places) + 1))
         assert len(places) == min(3, sum(row.value > 0 for row in rows))
-
-
-def test_a_published_list_that_differs_is_found() -> None:
-    facts = [referral("e1", "a", at(2), "m"), referral("e2", "b", at(3), "n")]
-    right = compute_awards(facts, NOVEMBER, TERMS)
-    verify_awards(right, facts, NOVEMBER, TERMS)
-    for wrong, place in (
-        ((replace(right[0], prize_fen=1), right[1]), 0),
-        (right[:1], 1),
-        ((*right, replace(right[1], rank=3)), 2),
-        ((right[1], right[0]), 0),
-    ):
-        with pytest.raises(VerificationError) as caught:
-            verify_awards(wrong, facts, NOVEMBER, TERMS)
-        assert (caught.value.step, caught.value.reason) == ("awards", f"place {place} differs")
 
 
 def test_what_makes_no_sense_is_refused() -> None:

@@ -23,7 +23,6 @@ from gateway.rules.complaints import (
     ComplaintTerms,
     advance_complaint,
     file_complaint,
-    list_overdue,
 )
 from gateway.rules.refusals import RuleRefusal
 from gateway.rules.workdays import WORK_CALENDAR
@@ -167,17 +166,6 @@ def test_complaints_run_forward_and_can_be_withdrawn() -> None:
     closed = walk(FILED, withdraw)
     assert (closed.state, closed.due_at) == (ComplaintState.CLOSED, None)
     assert refuse(closed, ASSIGN) == RuleRefusal("complaint.wrong_state", state="closed", step="assign")
-
-
-def test_what_is_overdue() -> None:
-    filed = replace(FILED, id="c2")
-    assigned = walk(FILED, ASSIGN)
-    dismissed = walk(replace(FILED, id="c3"), ASSIGN, DISMISS)
-    verified = walk(replace(FILED, id="c0"), ASSIGN, VERIFY)
-    everything = [assigned, dismissed, verified, filed, replace(filed, id="c1b")]
-    assert [c.id for c in list_overdue(everything, at(1, 17) - 1)] == []
-    assert [c.id for c in list_overdue(everything, at(1, 17))] == ["c1b", "c2"]
-    assert [c.id for c in list_overdue(everything, at(28, 0))] == ["c1b", "c2", "c0", "c1"]
 
 
 def test_what_makes_no_sense_is_refused() -> None:

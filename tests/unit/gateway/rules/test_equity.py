@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.errors import FormatError, VerificationError
+from chain.errors import FormatError
 from gateway.rules.equity import (
     EQUITY_TERMS,
     Contribution,
@@ -20,7 +20,6 @@ from gateway.rules.equity import (
     EquityTerms,
     compute_equity,
     divide_parts,
-    verify_equity,
     weigh_contributions,
 )
 from gateway.rules.refusals import RuleRefusal
@@ -125,7 +124,8 @@ def test_everything_sums_exactly_for_any_order(
         assert sum(row.parts for row in figures.rows if row.pool is pool) == sizes[pool]
     mixed = rows[:]
     chance.shuffle(mixed)
-    verify_equity(figures, mixed, {pool: accounts[::-1] for pool, accounts in pools.items()}, TERMS)
+    turned = {pool: accounts[::-1] for pool, accounts in pools.items()}
+    assert compute_equity(mixed, turned, TERMS, whole) == figures
     weights = weigh_contributions(rows, TERMS)
     assert sum(weights.values()) == 1
     for pool, accounts in pools.items():
@@ -133,20 +133,6 @@ def test_everything_sums_exactly_for_any_order(
         for row in figures.rows:
             if row.pool is pool and row.account is not None:
                 assert abs(row.parts - weights[row.account] / total * sizes[pool]) < 1
-
-
-def test_published_figures_that_differ_are_found() -> None:
-    pools = {CORE: ["shop"], MEMBERS: ["ann", "bob"]}
-    figures = compute_equity(ROWS, pools, TERMS)
-    verify_equity(figures, ROWS, pools, TERMS)
-    rows = list(figures.rows)
-    rows[1] = replace(rows[1], parts=rows[1].parts + 1)
-    with pytest.raises(VerificationError) as caught:
-        verify_equity(EquityFigures(10_000, tuple(rows)), ROWS, pools, TERMS)
-    assert (caught.value.step, caught.value.got, caught.value.want) == ("equity", 5_311, 5_310)
-    with pytest.raises(VerificationError) as short:
-        verify_equity(EquityFigures(10_000, figures.rows[:-1]), ROWS, pools, TERMS)
-    assert (short.value.got, short.value.want) == (3, 4)
 
 
 def test_nothing_is_divided_by_nothing() -> None:

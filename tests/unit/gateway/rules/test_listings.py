@@ -27,7 +27,6 @@ from gateway.rules.listings import (
     burn_penalty,
     impose_penalty,
     list_subject,
-    show_list,
 )
 from gateway.rules.refusals import RuleRefusal
 
@@ -75,20 +74,6 @@ def test_nobody_is_listed_for_ever() -> None:
     assert refuse(ENTRY, early) == RuleRefusal("listing.too_early", day="2027-02-22")
     for entry in (ENTRY, advance_listing(ENTRY, APPEAL)):
         assert advance_listing(entry, EXPIRE).state is ListingState.EXPIRED
-    assert show_list([ENTRY], Colour.BLACK, DAY + timedelta(91)) == (ENTRY,)
-    # By date, even if nobody has run the clock.
-    assert show_list([ENTRY], Colour.BLACK, DAY + timedelta(92)) == ()
-
-
-def test_the_public_list() -> None:
-    red = list_subject("l0", "shop", "top_score", "judge", DAY, TERMS)
-    second = replace(ENTRY, id="l2", since=DAY - timedelta(1))
-    gone = advance_listing(replace(ENTRY, id="l3"), LIFT)
-    appealed = advance_listing(replace(ENTRY, id="l4"), APPEAL)
-    shown = show_list([ENTRY, red, second, gone, appealed], Colour.BLACK, DAY)
-    assert [entry.id for entry in shown] == ["l2", "l1", "l4"]
-    assert show_list([ENTRY, red], Colour.RED, DAY) == (red,)
-    assert show_list([ENTRY], Colour.BLACK, DAY - timedelta(1)) == ()
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,13 @@ from gateway.rules.pools import (
     PERSONS,
     POOLS,
     REBATE,
-    REBATE_TERMS,
-    ClawBack,
     Driver,
     Grant,
     Move,
     Place,
     check_moves,
-    claw_back_rebate,
     find_move,
     grant_coins,
-    rebate_coins,
     walk_paths,
 )
 from gateway.rules.refusals import RuleRefusal
@@ -138,26 +134,3 @@ def test_only_listed_moves_happen(source: Place, target: Place, reason: str) -> 
 def test_a_coin_is_sponsored_for_one_yuan_twenty(fen: int, grant: Grant) -> None:
     assert grant_coins(fen, GRANT_TERMS[0]) == grant
     assert grant.coins * 120 + grant.remainder == fen * 100
-
-
-def test_a_rebate_waits_for_the_completed_order() -> None:
-    assert rebate_coins(20_019, True, REBATE_TERMS[0]) == 1_000
-    with pytest.raises(RuleRefusal) as caught:
-        rebate_coins(20_019, False, REBATE_TERMS[0])
-    assert caught.value == RuleRefusal("pool.order_open")
-
-
-def test_rule_10_a_refund_claws_back_the_rebate_and_records_what_is_missing() -> None:
-    assert claw_back_rebate(1_000, 20_000, 0, 5_000, balance=10_000) == ClawBack(250, 0)
-    assert claw_back_rebate(1_000, 20_000, 5_000, 15_000, balance=200) == ClawBack(200, 550)
-
-
-@given(st.integers(0, 10**6), st.lists(st.tuples(st.integers(1, 10**5), st.integers(0, 10**4)), min_size=1))
-def test_rule_11_claw_backs_sum_to_the_rebate(rebate: int, steps: list[tuple[int, int]]) -> None:
-    paid, before, total = sum(part for part, _ in steps), 0, 0
-    for part, balance in steps:
-        back = claw_back_rebate(rebate, paid, before, part, balance)
-        assert 0 <= back.taken <= balance
-        assert back.receivable >= 0
-        before, total = before + part, total + back.taken + back.receivable
-    assert total == rebate

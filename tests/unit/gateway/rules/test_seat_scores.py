@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 from chain.errors import FormatError
 from gateway.rules.seat_scores import (
     DUTY_TERMS,
-    PROMISE_TERMS,
     SCORE_TERMS,
     Duty,
     DutyTerms,
-    Promise,
-    PromiseRecord,
-    PromiseReport,
     Quarter,
     ScoreTerms,
     SeatRatings,
-    check_promises,
     judge_duty,
     score_quarter,
 )
@@ -96,35 +91,6 @@ def test_ranking_is_the_same_for_any_order(rows: list[SeatRatings], chance: rand
     assert [s.bottom for s in quarter.ranked] == sorted(s.bottom for s in quarter.ranked)
 
 
-def share(profit: int | None, given: int | None) -> PromiseRecord:
-    return PromiseRecord(Promise.PROFIT_SHARE, "2026-Q4", DOC, profit, given)
-
-
-OTHERS = [PromiseRecord(p, "2026-Q4", DOC) for p in (Promise.COST_PRICE, Promise.SERVICE_STANDARD)]
-
-
-@pytest.mark.parametrize(
-    ("profit", "given", "short"),
-    [(1_000_000, 10_000, 0), (1_000_099, 10_000, 0), (1_000_100, 10_000, 1), (-500, 0, 0), (99, 0, 0)],
-)
-def test_one_percent_of_profit(profit: int, given: int, short: int) -> None:
-    report = check_promises([*OTHERS, share(profit, given)], "2026-Q4", PROMISE_TERMS[0].value)
-    assert report == PromiseReport((), short)
-    assert report.kept is (short == 0)
-
-
-def test_missing_promises_are_named_by_quarter() -> None:
-    old = PromiseRecord(Promise.PROFIT_SHARE, "2026-Q3", DOC, 0, 0)
-    report = check_promises([OTHERS[1], old], "2026-Q4", PROMISE_TERMS[0].value)
-    assert report == PromiseReport((Promise.COST_PRICE, Promise.PROFIT_SHARE), 0)
-    assert not report.kept
-
-
-def test_a_later_declaration_replaces_an_earlier_one() -> None:
-    records = [*OTHERS, share(10_000, 0), share(10_000, 100)]
-    assert check_promises(records, "2026-Q4", PROMISE_TERMS[0].value).kept
-
-
 @pytest.mark.parametrize(
     ("monthly", "duty"),
     [
@@ -157,8 +123,6 @@ def test_what_makes_no_sense_is_refused() -> None:
         (lambda: ScoreTerms(residents_bp=6_000), "weights"),
         (lambda: ScoreTerms(least_raters=0), "least_raters"),
         (lambda: DutyTerms(months=0), "duty_terms"),
-        (lambda: check_promises([share(1, None)], "2026-Q4", PROMISE_TERMS[0].value), "profit_share"),
-        (lambda: check_promises([share(1, -1)], "2026-Q4", PROMISE_TERMS[0].value), "given_fen"),
     ):
         with pytest.raises(FormatError) as caught:
             bad()
