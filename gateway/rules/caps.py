@@ -1,8 +1,9 @@
 """Bounds of an account: never below zero, a visible holding limit, limits per business day. Pure.
 
 Rules 3 to 7 and 39: a limit refuses instead of flagging, counts what is pending, is checked when the work is
-accepted, and its day is a business date of Asia/Shanghai. The papers set no figures; cities that have some
-are presets below. Must be called in the atomic step that writes.
+accepted, and its day is a business date of Asia/Shanghai. The papers set no figures, a chapter's parameters
+do (`gateway.members.parameters`). That nobody falls below zero is the ledger's. Must be called in the atomic
+step that writes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from datetime import date, timedelta
 
 from chain.errors import FormatError
 from gateway.rules.calendar import business_date
-from gateway.rules.parameters import ship
 from gateway.rules.refusals import RuleRefusal, check_amount
 
 
@@ -35,12 +35,6 @@ class Caps:
             if limit is not None:
                 check_amount(limit, "caps")
 
-
-CAPS = ship("caps", Caps(), "no paper sets caps")
-NANJING_CAPS = Caps(holding=1_500_000, donate_excess=True)
-"""Nanjing: 1,500 hours, the excess to donation; in hundredths at 10 coins an hour."""
-CHANGNING_CAPS = Caps(holding=600_000, earned_daily=2_000)
-"""Changning: 600 hours, at most 2 a day."""
 
 MERCHANT_EXITS = ("service", "fee", "advert", "burn")
 """What a merchant's coins are for: there is no other way out, and none to money."""
@@ -78,9 +72,6 @@ class MerchantTerms:
             raise FormatError("clear_days", "negative")
 
 
-MERCHANT_TERMS = ship("merchant_holding", MerchantTerms(), "rule 39; no paper sets a figure")
-
-
 @dataclass(frozen=True, slots=True)
 class Surplus:
     """Coins over a merchant's limit; burned if they are still there on ``due``."""
@@ -88,14 +79,6 @@ class Surplus:
     over: int
     due: date
     overdue: bool
-
-
-def check_spend(balance: int, pending_out: int, amount: int) -> None:
-    """Check the lower bound: what is pending is spent already. Raises RuleRefusal ``cap.below_zero``."""
-    check_amount(amount, "amount")
-    room = balance - pending_out
-    if amount > room:
-        raise RuleRefusal("cap.below_zero", room=max(0, room))
 
 
 def check_receive(balance: int, pending_in: int, amount: int, caps: Caps) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.rules.membership import KinTerms, check_relation
-from gateway.rules.parameters import ship
 from gateway.rules.refusals import RuleRefusal, check_amount
 from gateway.rules.transitions import Machine
 
@@ -73,9 +72,6 @@ class ClosingTerms:
     """Destinations a balance may go to."""
 
     destinations: tuple[Destination, ...] = (Destination.KIN, Destination.POOL, Destination.BURN)
-
-
-CLOSING_TERMS = ship("closing_terms", ClosingTerms(), "rule 13; inheritance is not set in any paper")
 
 
 @dataclass(frozen=True, slots=True)

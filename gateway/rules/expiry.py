@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from chain.errors import FormatError
-from gateway.rules.parameters import check_share, ship
+from gateway.rules.parameters import check_share
 from gateway.rules.refusals import RuleRefusal, check_amount
 
 WHOLE = 10_000
@@ -51,10 +51,6 @@ class ExpiryTerms:
         return left
 
 
-_NOT_SET: ExpiryTerms | None = None
-EXPIRY_TERMS = ship("expiry", _NOT_SET, "no paper sets an expiry")
-
-
 @dataclass(frozen=True, slots=True)
 class Lot:
     """``principal`` hundredths that came in on the business date ``acquired``, less what was spent of it."""
@@ -64,15 +60,6 @@ class Lot:
 
     def __post_init__(self) -> None:
         check_amount(self.principal, "principal")
-
-
-@dataclass(frozen=True, slots=True)
-class AgeSum:
-    """What lots of ``from_days`` up to and without ``to_days`` (None: no end) are worth together."""
-
-    from_days: int
-    to_days: int | None
-    amount: int
 
 
 def lot_value(lot: Lot, day: date, terms: ExpiryTerms | None) -> int:
@@ -119,22 +106,6 @@ def spend_lots(lots: Sequence[Lot], amount: int, day: date, terms: ExpiryTerms |
         if value > taken:
             rest.append(lot if taken == 0 else _with_value(lot, value - taken, day, terms))
     return tuple(rest)
-
-
-def sum_by_age(
-    lots: Iterable[Lot], edges: Sequence[int], day: date, terms: ExpiryTerms | None
-) -> tuple[AgeSum, ...]:
-    """Return what is outstanding by age; ``edges`` are rising ages in days, the first above 0."""
-    if list(edges) != sorted(set(edges)) or (edges and edges[0] < 1):
-        raise FormatError("edges", "do not rise from 1")
-    starts = [0, *edges]
-    sums = [0] * len(starts)
-    for lot in lots:
-        value = lot_value(lot, day, terms)
-        age = (day - lot.acquired).days
-        sums[sum(age >= edge for edge in edges)] += value
-    ends: list[int | None] = [*edges, None]
-    return tuple(AgeSum(*row) for row in zip(starts, ends, sums, strict=True))
 
 
 def _with_value(lot: Lot, value: int, day: date, terms: ExpiryTerms | None) -> Lot:

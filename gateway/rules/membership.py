@@ -6,13 +6,11 @@ tier is a title: nothing here pays by team size. Ages come from year and month o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from chain.errors import FormatError
-from gateway.rules.parameters import ship
 from gateway.rules.refusals import RuleRefusal
 
 MAX_AGE = 150
@@ -37,19 +35,6 @@ class TierTerms:
     def __post_init__(self) -> None:
         if self.gold_team < 1 or self.diamond_teams < 1:
             raise FormatError("tier_terms", "not positive")
-
-
-TIER_TERMS = ship("tier_terms", TierTerms(), "[C] gold: team of 30; diamond: two gold teams")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A member's tier and what it follows from."""
-
-    member: str
-    tier: Tier
-    team: int
-    gold_teams: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +64,11 @@ class AgeTerms:
             raise FormatError("elder_age", f"not 1 to {MAX_AGE}")
 
 
-AGE_TERMS = ship("age_terms", AgeTerms(), "[C] over-60s")
-
-
 @dataclass(frozen=True, slots=True)
 class KinTerms:
     """Relations to which a member may transfer, as codes; None: not set, so any member may receive [C]."""
 
     relations: tuple[str, ...] | None = None
-
-
-KIN_TERMS = ship("kin_transfer", KinTerms(), "[C] may be given to other members; kin rules not set")
-BEIJING_KIN = KinTerms(("parent", "grandparent", "spouse", "child", "grandchild"))
-"""Beijing: parents, grandparents and other direct kin."""
 
 
 def judge_tier(team: int, gold_teams: int, terms: TierTerms) -> Tier:
@@ -101,25 +78,6 @@ def judge_tier(team: int, gold_teams: int, terms: TierTerms) -> Tier:
     if gold_teams >= terms.diamond_teams:
         return Tier.DIAMOND
     return Tier.GOLD if team >= terms.gold_team else Tier.SILVER
-
-
-def compute_standings(referrers: Mapping[str, str | None], terms: TierTerms) -> tuple[Standing, ...]:
-    """Return the standing of each member, by id.
-
-    ``referrers``: active member -> who referred him, or None. A team is who was referred directly: deeper
-    levels count for nobody. A referrer who is no active member has no standing.
-    """
-    teams: dict[str, list[str]] = {member: [] for member in referrers}
-    for member, referrer in referrers.items():
-        if referrer is not None and referrer in teams:
-            teams[referrer].append(member)
-    gold = {member for member, team in teams.items() if len(team) >= terms.gold_team}
-    found = []
-    for member in sorted(teams):
-        golden = sum(other in gold for other in teams[member])
-        tier = judge_tier(len(teams[member]), golden, terms)
-        found.append(Standing(member, tier, len(teams[member]), golden))
-    return tuple(found)
 
 
 def age_on(born: BirthMonth, day: date) -> int:

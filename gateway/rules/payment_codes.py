@@ -82,14 +82,6 @@ def digest_token(token: bytes) -> Digest:
     return sha256(_DOMAIN + token)
 
 
-def open_code(token: bytes, payee: str, amount: int, purpose: str, at: int, terms: CodeTerms) -> PaymentCode:
-    """Return a new open code.
-
-    Requires a token from a cryptographic source, never used before. Raises as :func:`open_digest`.
-    """
-    return open_digest(digest_token(token), payee, amount, purpose, at, terms)
-
-
 def open_digest(
     digest: Digest, payee: str, amount: int, purpose: str, at: int, terms: CodeTerms
 ) -> PaymentCode:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from gateway.rules.closing import (
     CLOSING_MACHINE,
-    CLOSING_TERMS,
     AccountState,
     ClosingActor,
     ClosingEvent,
@@ -21,10 +20,10 @@ from gateway.rules.closing import (
     Move,
     advance_account,
 )
-from gateway.rules.membership import BEIJING_KIN, KinTerms
+from gateway.rules.membership import KinTerms
 from gateway.rules.refusals import RuleRefusal
 
-TERMS = CLOSING_TERMS[0].value
+TERMS = ClosingTerms()
 ANY_KIN = KinTerms()
 BY_CHAPTER = ClosingActor.CHAPTER
 
@@ -101,7 +100,7 @@ def test_destinations_and_relations_are_parameters() -> None:
         advance_account(Holding(1), begin(Destination.BURN, None), ClosingTerms((Destination.POOL,)), ANY_KIN)
     assert caught.value == RuleRefusal("closing.not_allowed", destination="burn")
     friend = begin(Destination.KIN, "acct_f", "friend")
-    assert refuse(Holding(1), friend, BEIJING_KIN) == RuleRefusal("member.kin_not_allowed")
+    assert refuse(Holding(1), friend, KinTerms(("parent", "child"))) == RuleRefusal("member.kin_not_allowed")
     assert step(Holding(1), friend)[0].receiver == "acct_f"
 
 

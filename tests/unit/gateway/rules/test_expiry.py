@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 
 from chain.errors import FormatError
 from gateway.rules.expiry import (
-    EXPIRY_TERMS,
     AgeBand,
-    AgeSum,
     ExpiryTerms,
     Lot,
     expiry_due,
     lot_value,
     spend_lots,
-    sum_by_age,
     total_value,
 )
 from gateway.rules.refusals import RuleRefusal
@@ -52,7 +49,6 @@ def test_rule_31_how_often_it_is_computed_changes_nothing(principal: int, days: 
 
 
 def test_not_set_never_expires() -> None:
-    assert EXPIRY_TERMS[0].value is None
     assert lot_value(Lot(BORN, 1_001), after(99_999), None) == 1_001
     assert expiry_due(1_001, [Lot(BORN, 1_001)], after(99_999), None) == 0
 
@@ -98,20 +94,6 @@ def test_spending_is_exact_and_later_values_only_fall(
     assert sum(lot.principal for lot in left) <= sum(lot.principal for lot in lots)
 
 
-@given(LOTS, BANDS, st.lists(st.integers(1, 1_500), unique=True, max_size=4))
-def test_age_sums_leave_nothing_out(lots: list[Lot], bands: list[tuple[int, int]], edges: list[int]) -> None:
-    terms = make_terms(bands)
-    rows = sum_by_age(lots, sorted(edges), after(1_200), terms)
-    assert sum(row.amount for row in rows) == total_value(lots, after(1_200), terms)
-    assert [row.from_days for row in rows] == [0, *sorted(edges)]
-    assert [row.to_days for row in rows] == [*sorted(edges), None]
-
-
-def test_age_sums_are_half_open() -> None:
-    lots = [Lot(after(0), 1), Lot(after(1), 20), Lot(after(31), 300)]
-    assert sum_by_age(lots, [30], after(31), None) == (AgeSum(0, 30, 300), AgeSum(30, None, 21))
-
-
 @pytest.mark.parametrize(
     ("bands", "where"),
     [
@@ -131,7 +113,6 @@ def test_what_makes_no_sense_is_refused() -> None:
     for bad, where in (
         (lambda: lot_value(Lot(after(1), 1), BORN, None), "day"),
         (lambda: expiry_due(9, [Lot(BORN, 10)], BORN, None), "lots"),
-        (lambda: sum_by_age([], [5, 5], BORN, None), "edges"),
         (lambda: Lot(BORN, -1), "principal"),
     ):
         with pytest.raises(FormatError) as caught:

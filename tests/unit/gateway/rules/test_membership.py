@@ -1,4 +1,4 @@
-"""Tiers, ages by birth month, guardians and relations."""
+"""Tiers, ages by birth month and relations."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ from hypothesis import strategies as st
 
 from chain.errors import FormatError
 from gateway.rules.membership import (
-    AGE_TERMS,
-    BEIJING_KIN,
-    KIN_TERMS,
-    TIER_TERMS,
     AgeTerms,
     BirthMonth,
-    Standing,
+    KinTerms,
     Tier,
     TierTerms,
     age_on,
     check_relation,
-    compute_standings,
     is_elder,
     judge_tier,
 )
 from gateway.rules.refusals import RuleRefusal
 
-TERMS = TIER_TERMS[0].value
-AGES = AGE_TERMS[0].value
+TERMS = TierTerms()
+AGES = AgeTerms()
+BEIJING_KIN = KinTerms(("parent", "grandparent", "spouse", "child", "grandchild"))
+"""Beijing: parents, grandparents and other direct kin."""
 
 
 @pytest.mark.parametrize(
@@ -44,28 +41,6 @@ AGES = AGE_TERMS[0].value
 )
 def test_tiers(team: int, gold: int, tier: Tier) -> None:
     assert judge_tier(team, gold, TERMS) is tier
-
-
-def test_teams_count_direct_referrals_only() -> None:
-    referrers: dict[str, str | None] = {"top": None, "a": "top", "b": "top", "left": "gone"}
-    referrers |= {f"a{n:02d}": "a" for n in range(30)} | {f"b{n:02d}": "b" for n in range(29)}
-    found = {standing.member: standing for standing in compute_standings(referrers, TERMS)}
-    assert found["a"] == Standing("a", Tier.GOLD, 30, 0)
-    assert found["b"] == Standing("b", Tier.SILVER, 29, 0)
-    # 61 people below, but a team of two, one of them gold.
-    assert found["top"] == Standing("top", Tier.SILVER, 2, 1)
-    found = {s.member: s for s in compute_standings(referrers | {"b29": "b"}, TERMS)}
-    assert found["top"] == Standing("top", Tier.DIAMOND, 2, 2)
-    assert "gone" not in found
-
-
-@given(st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([None, *"abcdefgh"])))
-def test_standings_do_not_depend_on_order(referrers: dict[str, str | None]) -> None:
-    terms = TierTerms(2, 1)
-    found = compute_standings(referrers, terms)
-    assert found == compute_standings(dict(reversed(referrers.items())), terms)
-    assert [s.member for s in found] == sorted(referrers)
-    assert sum(s.team for s in found) == sum(r in referrers for r in referrers.values())
 
 
 @pytest.mark.parametrize(
@@ -110,8 +85,8 @@ def test_birth_months_exist(year: int, month: int) -> None:
 
 
 def test_relations_are_a_parameter_that_may_be_not_set() -> None:
-    check_relation(None, KIN_TERMS[0].value)
-    check_relation("friend", KIN_TERMS[0].value)
+    check_relation(None, KinTerms())
+    check_relation("friend", KinTerms())
     check_relation("grandparent", BEIJING_KIN)
     for relation in (None, "friend"):
         with pytest.raises(RuleRefusal) as caught:

@@ -16,14 +16,14 @@ from gateway.rules.payment_codes import (
     Scan,
     digest_token,
     expire_code,
-    open_code,
+    open_digest,
     use_code,
 )
 from gateway.rules.refusals import RuleRefusal
 
 TOKEN = bytes(range(32))
 NOW = 1_800_000_000
-CODE = open_code(TOKEN, "shop", 1_250, "order-7", NOW, CodeTerms())
+CODE = open_digest(digest_token(TOKEN), "shop", 1_250, "order-7", NOW, CodeTerms())
 SCAN = Scan(TOKEN, "payer", "shop", 1_250, "order-7", NOW + 5)
 
 
@@ -99,9 +99,11 @@ def test_expiry() -> None:
 
 def test_limits_of_a_code() -> None:
     with pytest.raises(RuleRefusal) as caught:
-        open_code(TOKEN, "shop", 5_001, "x", NOW, CodeTerms(max_amount=5_000))
+        open_digest(digest_token(TOKEN), "shop", 5_001, "x", NOW, CodeTerms(max_amount=5_000))
     assert (caught.value.code, caught.value.fields) == ("payment_code.too_large", {"limit": 5_000})
-    assert open_code(TOKEN, "shop", 5_000, "x", NOW, CodeTerms(60, 5_000)).expires_at == NOW + 60
+    assert (
+        open_digest(digest_token(TOKEN), "shop", 5_000, "x", NOW, CodeTerms(60, 5_000)).expires_at == NOW + 60
+    )
     assert CODE_TERMS[-1].value.max_amount is None
 
 
@@ -117,7 +119,7 @@ def test_limits_of_a_code() -> None:
 )
 def test_a_code_is_for_something(token: bytes, payee: str, amount: int, purpose: str, where: str) -> None:
     with pytest.raises(FormatError) as caught:
-        open_code(token, payee, amount, purpose, NOW, CodeTerms())
+        open_digest(digest_token(token), payee, amount, purpose, NOW, CodeTerms())
     assert caught.value.where == where
 
 
