@@ -27,6 +27,7 @@ from gateway.evidence.records import Records
 from gateway.evidence.short_forms import ShortForms
 from gateway.ground import SETUP_LOCK, Ground
 from gateway.heap import settle_heap
+from gateway.ledger.log_keys import load_log_keys
 from gateway.ledger.log_view import LogView
 from gateway.ledger.proposals import ApprovalSource
 from gateway.ledger.vault import Vault
@@ -102,7 +103,7 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
             entropy=ground.surroundings.entropy("proposals"),
         ),
         bundles=bundles,
-        short_forms=ShortForms(bundles, ground.identity.vkey, ground.identity.sign_root),
+        short_forms=ShortForms(bundles, ground.identity.vkey, _own_from(ground), ground.identity.sign_root),
         receipt=ledger.receipt,
         chain_id=chain_id,
         log_id=log_id,
@@ -119,6 +120,16 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         simulated=ground.surroundings.simulated,
         set_chain_time=lambda seconds: _move_chain(ground.client, seconds),
     )
+
+
+def _own_from(ground: Ground) -> int:
+    """Return the first size that the log's present key signs; it changes on a stopped gateway alone."""
+    with ground.database.reader() as connection:
+        return next(
+            key.start
+            for key in load_log_keys(connection)
+            if key.end is None and key.vkey == ground.identity.vkey
+        )
 
 
 def _pinned_vkeys(ground: Ground) -> tuple[str, ...]:

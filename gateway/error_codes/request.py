@@ -131,6 +131,16 @@ REQUEST_CODES: dict[str, CodeRule] = {
         "记录状态为 {state}，达到 {want} 后证明方可生成。",
         retry_after_s=2,
     ),
+    "proof.key_replaced": CodeRule(
+        409,
+        "Signing key was replaced",
+        "签署密钥已更换",
+        "The key that signed for this record's place was replaced; the receipt can be made as soon as a log "
+        "of {size} entries or more is anchored. Bundle and tlog-proof are there now.",
+        "为此记录位置签署的密钥已更换；日志满 {size} 条并锚定后即可生成该收据。"
+        "证明文件与 tlog-proof 现在即可取得。",
+        retry_after_s=2,
+    ),
     "not_found": CodeRule(404, "Not found", "未找到", "There is nothing here.", "此地址没有内容。"),
     "method.not_allowed": CodeRule(
         405,

@@ -130,13 +130,14 @@ class BundleAssembler:
         except ChainError:
             raise Refusal("chain.unavailable") from None
 
-    def log_evidence(self, record: Record) -> LogEvidence:
-        """Return the record's place in the tree of the first anchor that covers it, as its bundle has it.
+    def log_evidence(self, record: Record, least: int = 0) -> LogEvidence:
+        """Return the record's place in the tree of the first anchor that covers it, as its bundle has it, or
+        in the first of ``least`` leaves or more.
 
         Raises:
             Refusal: ``proof.pending`` until there is one.
         """
-        return self._log(record, self._anchor(record.index).size)
+        return self._log(record, self._anchor(record.index, least).size)
 
     def _known(self, index: int) -> Bundle | None:
         with self._lock:
@@ -169,8 +170,8 @@ class BundleAssembler:
                 self._final.popitem(last=False)
         return bundle
 
-    def _anchor(self, index: int) -> _Anchor:
-        """Return the first anchor that covers the leaf and has its following headers."""
+    def _anchor(self, index: int, least: int = 0) -> _Anchor:
+        """Return the first anchor of ``least`` or more that covers the leaf and has its following headers."""
         held = anchor_evidence.c
         wanted = (
             select(anchor_evidence)
@@ -178,6 +179,7 @@ class BundleAssembler:
                 held.chain_id == self._subject.chain_id,
                 held.log_id == bytes(self._subject.log_id),
                 held.size > index,
+                held.size >= least,
                 held.complete,
             )
             .order_by(held.size)

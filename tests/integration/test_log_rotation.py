@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from chain.checkpoint import open_checkpoint
+from chain.checkpoint import open_checkpoint, parse_vkey
+from chain.cose_receipt import key_thumbprint, parse_cose_receipt
 from chain.entry import parse_entry
 from chain.errors import FormatError, NotaryError
 from chain.evidence.bundle import parse_bundle
 from chain.trust_root import parse_trust_root, trust_root_id
-from chain.verify import verify_bundle
+from chain.verify import verify_bundle, verify_cose_file
 from gateway import log_rotation
 from gateway.data_folder import DataFolder
 from gateway.db import Database, sqlite_url
@@ -44,6 +45,24 @@ class Rotated:
     bundles: list[bytes]
     roots: list[bytes]
     said: list[dict[str, object]]
+    early: list[Answered]
+    late: list[Answered]
+
+
+@dataclass
+class Answered:
+    """What was said when a COSE receipt of a record was asked for: right after a start, and later."""
+
+    status: int
+    content: bytes
+    code: str | None
+
+
+def ask_receipt(serving: Serving, bundle: bytes) -> Answered:
+    entry = json.loads(parse_bundle(bundle).entry)["id"]
+    answer = serving.client.get(f"/v1/entries/{entry}/proof?form=cose")
+    is_refused = answer.status_code != 200
+    return Answered(answer.status_code, answer.content, answer.json()["code"] if is_refused else None)
 
 
 def purchase(serving: Serving, member: str) -> bytes:
@@ -55,13 +74,15 @@ def purchase(serving: Serving, member: str) -> bytes:
 @pytest.fixture(scope="module")
 def rotated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotated]:
     folder = tmp_path_factory.mktemp("rotation")
-    data, found = folder / "data", Rotated(folder / "data", folder / "before", [], [], [])
+    data, found = folder / "data", Rotated(folder / "data", folder / "before", [], [], [], [], [])
     serving = Serving(data).start()
     try:
         serving.made("/v1/chapters", {"code": CHAPTER})
         member = serving.join(CHAPTER)
         for reason in ("scheduled", "compromised", None):
+            found.early.extend(ask_receipt(serving, bundle) for bundle in found.bundles[-1:])
             found.bundles.append(purchase(serving, member))
+            found.late = [ask_receipt(serving, bundle) for bundle in found.bundles]
             found.roots.append((data / "trust_root.json").read_bytes())
             assert serving.stop() == 0
             if not found.said:
@@ -95,6 +116,24 @@ def test_old_bundles_hold_under_every_later_root_and_new_ones_fail_under_every_o
                 "checkpoint",
                 "witnesses",
             ], failed
+
+
+def test_receipts_of_every_age_are_signed_by_the_one_key_of_their_size(rotated: Rotated) -> None:
+    """Of a key whose range is over nothing is signed: an older record is shown in a tree of the new range."""
+    assert [(one.status, one.code) for one in rotated.early] == [(409, "proof.key_replaced")] * 2
+    starts = [said["from_size"] for said in rotated.said]
+    told = [json.loads(one.content)["detail"] for one in rotated.early]
+    assert [f"{start} entries" in text for start, text in zip(starts, told, strict=True)] == [True, True]
+    root = json.loads(rotated.roots[-1])
+    root["required"] |= {"anchor": False, "outcome": False, "depth": 0, "witness_quorum": 0}
+    new = str(rotated.said[-1]["new_vkey"])
+    for bundle, answer in zip(rotated.bundles, rotated.late, strict=True):
+        receipt = parse_cose_receipt(answer.content)
+        log = parse_bundle(bundle).log
+        assert receipt.index == log.index and receipt.leaf == log.leaf
+        assert receipt.size >= rotated.said[-1]["from_size"]  # type: ignore[operator]
+        assert receipt.key_id == key_thumbprint(parse_vkey(new).public_key)
+        assert verify_cose_file(answer.content, json.dumps(root).encode()).outcome == "pass"
 
 
 def test_a_checkpoint_of_the_new_range_under_the_old_key_is_refused(rotated: Rotated) -> None:
