@@ -220,8 +220,12 @@ contract EventModel is Test {
             source.locked -= found.last;
         } else if (found.kind == Kind.RECOVER) {
             source.movedTo = found.to;
-            _accounts[found.to].locked += source.locked;
+            Account storage next = _accounts[found.to];
+            next.locked += source.locked;
             source.locked = 0;
+            uint16 today = Beijing.dayOf(block.timestamp);
+            uint256 spent = (next.day == today ? next.spent : 0) + (source.day == today ? source.spent : 0);
+            (next.day, next.spent) = (today, spent < MAX_SPENT ? spent : MAX_SPENT);
         }
     }
 
