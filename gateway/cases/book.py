@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -46,6 +47,9 @@ PastReader = Callable[[Connection, Recorded], object]
 
 POOL = "pool"
 """Kind of the case that gives a pool its account, which is its holder."""
+
+PARKED = "holding"
+"""Name of the pool whose coins belong to those who booked, not to the chapter."""
 
 CLOSING, CLOSED = "closing", "closed"
 """Kind and last state of the case, keyed by the account, by which an account is closed for ever."""
@@ -206,10 +210,24 @@ class Session:
         Raises:
             Refusal: ``pool.reserved``.
         """
-        kept = any(case.kind == POOL and case.holder == account for case in self._kept.values())
-        sql = "SELECT 1 FROM cases WHERE holder = ? AND kind = ?"
-        if kept or fetch_all(self._connection, sql, account, POOL):
+        if self._pool_names(account):
             raise Refusal("pool.reserved", field=field)
+
+    def check_parked(self, account: str, field: str) -> None:
+        """Refuse to take back what is parked for others, whoever approves of it (rule 26).
+
+        Raises:
+            Refusal: ``pool.reserved``.
+        """
+        if PARKED in self._pool_names(account):
+            raise Refusal("pool.reserved", field=field)
+
+    def _pool_names(self, account: str) -> set[str]:
+        """Return the name of the pool that has the account, nothing where none has."""
+        keys = [case.key for case in self._kept.values() if case.kind == POOL and case.holder == account]
+        sql = "SELECT key FROM cases WHERE holder = ? AND kind = ?"
+        keys += [cast("str", row[0]) for row in fetch_all(self._connection, sql, account, POOL)]
+        return {key.rpartition(":")[2] for key in keys}
 
     def complete(self, step: Step) -> Draft:
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""

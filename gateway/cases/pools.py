@@ -9,14 +9,14 @@ keyed "<chapter>:<name>", opened once and never moved to another account.
 from __future__ import annotations
 
 from chain.types import AccountId
-from gateway.cases.book import POOL
+from gateway.cases.book import PARKED, POOL
 from gateway.cases.case import Case
 from gateway.cases.filling import concern, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 
-HOLDING = "holding"
+HOLDING = PARKED
 SUBSIDY = "subsidy"
 MERCHANT_SUBSIDY = "merchant_subsidy"
 PUBLIC_BENEFIT = "public_benefit"

@@ -47,16 +47,8 @@ SELECT k.digest, k.fingerprint, e.entry_id, e.log_index, e.leaf_data, e.at
 FROM idempotency_keys k JOIN entries e ON e.log_index = k.log_index WHERE k.digest IN (@)"""
 
 
-_TAKING = frozenset(
-    {
-        OperationKind.TRANSFER,
-        OperationKind.REDEEM,
-        OperationKind.BURN,
-        OperationKind.LOCK,
-        OperationKind.REVERSE,
-    }
-)
-"""Operations that take coins from whom they name; two officers' approval does not change that."""
+_FREE = frozenset({OperationKind.TRANSFER, OperationKind.REDEEM, OperationKind.BURN, OperationKind.LOCK})
+"""Operations that need nobody else's approval."""
 
 
 class ChainPlanner(Protocol):
@@ -284,12 +276,18 @@ class Group:
                 self._cases.explain_frozen(side.id, field)
 
     def _check_pool(self, asked: Draft, movement: Movement | None) -> None:
-        """What a named pool holds is for its purpose: what a caller orders himself cannot move it."""
+        """What a named pool holds is for its purpose: what a caller orders himself cannot move it.
+
+        Officers may take back what came into one by mistake, never what is parked there for others (rule 26).
+        """
         sender = None if movement is None else movement.sender
         if self._cases is None or sender is None or sender.kind != AccountKind.POOL:
             return
-        if asked.operation is not None and asked.operation.kind in _TAKING:
+        kind = None if asked.operation is None else asked.operation.kind
+        if kind in _FREE:
             self._cases.check_pool(sender.id, "op.from")
+        elif kind is OperationKind.REVERSE:
+            self._cases.check_parked(sender.id, "op.from")
 
     def _check_nonce(self, signer: bytes, nonce: bytes) -> None:
         sql = "SELECT log_index FROM authorizations WHERE account = ? AND nonce = ?"

@@ -71,6 +71,10 @@ class CaseSession(Protocol):
         """Raise Refusal ``pool.reserved`` where an account is a named pool of its chapter."""
         ...
 
+    def check_parked(self, account: str, field: str) -> None:
+        """Raise Refusal ``pool.reserved`` where an account is the pool that keeps coins of open bookings."""
+        ...
+
     def count(self, entry: NewEntry) -> None:
         """Add an entry that is being recorded to the running sums."""
         ...
