@@ -27,13 +27,17 @@ FLOOR, HALF_UP, REFUSE = RoundingRule.FLOOR, RoundingRule.HALF_UP, RoundingRule.
         ("7.999999999999999999", HALF_UP, 800, "-0.000000000000000001"),
     ],
 )
-def test_rounding_keeps_the_rest_as_dust(text: str, rule: RoundingRule, amount: int, dust: str) -> None:
+def test_rule_29_rounding_keeps_the_rest_as_dust(
+    text: str, rule: RoundingRule, amount: int, dust: str
+) -> None:
     got, rest = round_coins(text, rule, "op.amount")
     assert (got, format_dust(rest)) == (amount, dust)
 
 
 @given(st.integers(-(10**20), 10**20), st.integers(0, 18), st.sampled_from([FLOOR, HALF_UP]))
-def test_amount_and_dust_are_exactly_what_came_in(digits: int, decimals: int, rule: RoundingRule) -> None:
+def test_rule_29_amount_and_dust_are_exactly_what_came_in(
+    digits: int, decimals: int, rule: RoundingRule
+) -> None:
     sign = "-" if digits < 0 else ""
     whole, part = divmod(abs(digits), 10**decimals)
     text = f"{sign}{whole}" + (f".{part:0{decimals}d}" if decimals else "")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from chain.canonical import JsonValue
 from chain.evm.calldata import encode_set_quota
@@ -41,10 +41,19 @@ K = OperationKind
 DAY = 86_400_000
 
 
+class Planner:
+    """A chain to which only the calls go that a draft itself brings."""
+
+    chain_id = 31_337
+
+    def plan(self, effects: object) -> list[tuple[str, ChainCall]]:
+        return []
+
+
 @pytest.fixture
 def world(database: Database, tmp_path: Path) -> Iterator[World]:
     """The members a (100.00 coins) and b, the merchant m, and a filled pool."""
-    with running(database, tmp_path, rules=CASE_BOOK) as world:
+    with running(database, tmp_path, rules=CASE_BOOK, planner=Planner()) as world:
         world.accept(opened())
         for name in ("a", "b"):
             world.accept(joined(name))
@@ -212,34 +221,65 @@ class Broken(Exception):
     """The database went away."""
 
 
+STORED = ("entries", "idempotency_keys", "cases", "case_entries", "operations", "chain_transactions")
+"""Where one entry leaves a row, or more."""
+
+
+def count_rows(connection: Connection) -> dict[str, int]:
+    return {
+        table: cast("int", fetch_all(connection, f"SELECT count(*) FROM {table}")[0][0]) for table in STORED
+    }
+
+
+def with_call(draft: Draft) -> Draft:
+    call = ChainCall("quota", "TimeCredit", encode_set_quota(CHAPTER, 202_611, 5), 100_000, "issuer")
+    return replace(draft, calls=(call,))
+
+
+def added(world: World, draft: Draft, key: str) -> dict[str, int]:
+    """Submit and return how many rows came of it, table by table."""
+    with world.database.reader() as connection:
+        before = count_rows(connection)
+    world.answer(draft, key)
+    with world.database.reader() as connection:
+        after = count_rows(connection)
+    return {table: after[table] - before[table] for table in STORED if after[table] != before[table]}
+
+
 def test_rule_16_key_entry_and_call_are_stored_together_or_not_at_all(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And rule 35: what follows from an entry (here a case) is in the same transaction."""
-    call = ChainCall("quota", "TimeCredit", encode_set_quota(CHAPTER, 202_611, 5), 100_000, "issuer")
-    draft = replace(sale(world), calls=(call,))
-    ledger = world.ledger.sequencer
-
-    def count() -> tuple[int, ...]:
-        with world.database.reader() as connection:
-            return tuple(
-                cast("int", fetch_all(connection, f"SELECT count(*) FROM {table}")[0][0])
-                for table in ("entries", "idempotency_keys", "cases", "case_entries")
-            )
-
-    before = count()
-    monkeypatch.setattr(ledger, "_move_head", _break)
-    answer = world.answer(draft, "sale")
-    assert isinstance(answer, Refusal)
-    assert count() == before
+    draft = with_call(gift(100))
+    stored = dict.fromkeys(("entries", "idempotency_keys", "operations", "chain_transactions"), 1)
+    assert added(world, draft, "gift") == stored
+    # A repeat finds the key and stores nothing more: the call is sent once.
+    assert added(world, draft, "gift") == {}
+    monkeypatch.setattr(world.ledger.sequencer, "_move_head", _break)
+    assert added(world, draft, "broken") == {}
 
 
 def _break(*_: object) -> None:
     raise Broken
 
 
-def test_rule_35_a_side_effect_is_in_the_transaction_of_its_entry(world: World) -> None:
-    bought = world.accept(sale(world))
+def test_rule_35_a_side_effect_is_in_the_transaction_of_its_entry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The case is written before the transaction ends, and goes with it when it does not."""
+    bought = world.accept(with_call(sale(world)), "sale")
+    seen: list[dict[str, int]] = []
+    with world.database.reader() as connection:
+        before = count_rows(connection)
+
+    def look(connection: Connection, _: object) -> None:
+        seen.append(count_rows(connection))
+        raise Broken
+
+    monkeypatch.setattr(world.ledger.sequencer, "_move_head", look)
+    assert added(world, with_call(sale(world)), "broken") == {}
+    written = {table: seen[0][table] - before[table] for table in STORED}
+    wanted = dict.fromkeys(STORED, 1) | {"operations": 0}
+    assert {table: min(number, 1) for table, number in written.items()} == wanted
     with world.database.reader() as connection:
         rows = fetch_all(
             connection,
@@ -249,15 +289,21 @@ def test_rule_35_a_side_effect_is_in_the_transaction_of_its_entry(world: World) 
     assert [row[0] for row in rows] == ["completed"]
 
 
+def test_rule_15_alike_gifts_count_by_their_keys(world: World) -> None:
+    """The same payer, payee and amount twice: two payments under two keys, one under one key."""
+    first, second = world.accept(gift(250), "morning"), world.accept(gift(250), "evening")
+    assert first.index != second.index and first.entry_id != second.entry_id
+    assert balances(world)[address("b")] == (500, 0)
+    again = world.accept(gift(250), "evening")
+    assert (again.entry_id, again.index, again.replayed) == (second.entry_id, second.index, True)
+    assert balances(world)[address("b")] == (500, 0)
+    other = world.refuse(gift(251), "evening")
+    assert other.code == "idempotency.key_reused"
+    assert balances(world)[address("a")] == (9_500, 0)
+
+
 def test_rule_38_calls_for_one_target_do_not_replace_each_other(database: Database, tmp_path: Path) -> None:
     """Two calls that set the same thing stay two rows, in order: the later one is the last word."""
-
-    class Planner:
-        chain_id = 31_337
-
-        def plan(self, effects: object) -> list[tuple[str, ChainCall]]:
-            return []
-
     with running(database, tmp_path, planner=Planner()) as world:
         world.accept(opened())
         numbers = itertools.count(1)

@@ -34,7 +34,7 @@ def refuse(scan: Scan, code: object = CODE) -> str:
     return caught.value.code
 
 
-def test_a_code_keeps_a_digest_only() -> None:
+def test_rule_20_a_code_keeps_a_digest_only() -> None:
     assert CODE.digest == digest_token(TOKEN)
     assert len(CODE.digest) == 32
     assert TOKEN.hex() not in repr(CODE) and repr(TOKEN) not in repr(CODE)
@@ -97,7 +97,7 @@ def test_expiry() -> None:
     assert used.value.code == "payment_code.used"
 
 
-def test_limits_of_a_code() -> None:
+def test_rule_20_a_code_is_capped_where_the_chapter_caps_it() -> None:
     with pytest.raises(RuleRefusal) as caught:
         open_digest(digest_token(TOKEN), "shop", 5_001, "x", NOW, CodeTerms(max_amount=5_000))
     assert (caught.value.code, caught.value.fields) == ("payment_code.too_large", {"limit": 5_000})

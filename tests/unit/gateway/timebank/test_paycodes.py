@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from gateway.db import fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted
 from gateway.rules.calendar import format_timestamp
-from gateway.rules.payment_codes import digest_token
+from gateway.rules.parameters import ship
+from gateway.rules.payment_codes import CodeTerms, digest_token
+from gateway.timebank import paycodes
 from tests.unit.gateway.timebank.kit import MORNING, Bank, account, step
 
 SECRET = b"\x5a" * 32
@@ -42,6 +45,33 @@ def test_rule_19_a_code_pays_its_payee_once(bank: Bank) -> None:
     assert bank.refused("paycode.used", **{**SCAN, "payer": account("n")}) == ("payment_code.used", {})
     assert (bank.balance("p"), bank.balance("m")) == (250, 9_750)
     assert bank.refused("paycode.issued", **PAYMENT, code=CODE) == ("case.exists", {"kind": "paycode"})
+
+
+def test_rule_20_a_copy_of_the_tables_pays_nobody(bank: Bank) -> None:
+    """Of an open code the ledger keeps a digest: what a scan must show is in no row of it."""
+    issue(bank)
+    with bank.world.database.reader() as connection:
+        bodies = fetch_all(connection, "SELECT body FROM entries ORDER BY log_index")
+        kept = repr(fetch_all(connection, "SELECT * FROM cases"))
+    entries = b"".join(bytes(cast("bytes", body)) for (body,) in bodies).decode()
+    assert CODE in kept and CODE in entries
+    for secret in (PROOF, SECRET):
+        assert secret.hex() not in kept + entries
+    # The digest itself is no proof.
+    stolen = {**SCAN, "proof": CODE}
+    assert bank.refused("paycode.used", **stolen)[0] == "payment_code.unknown"
+
+
+def test_rule_20_a_cap_holds_for_every_code_of_its_day(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    capped = ship("code_terms", CodeTerms(max_amount=250), "test")
+    monkeypatch.setattr(paycodes, "CODE_TERMS", capped)
+    over = {**PAYMENT, "code": CODE, "amount": "251"}
+    assert bank.refused("paycode.issued", **over) == ("payment_code.too_large", {"limit": 250})
+    assert bank.cases("paycode") == []
+    issue(bank)
+    # What was issued within the cap is what a scan pays, not more.
+    assert bank.refused("paycode.used", **{**SCAN, "amount": "251"}) == ("payment_code.other_amount", {})
+    assert bank.moved(bank.take("paycode.used", **SCAN)) == ("transfer", "m", "p", 250)
 
 
 def test_rule_19_two_phones_scan_at_once_and_one_pays(bank: Bank) -> None:
