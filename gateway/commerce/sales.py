@@ -14,7 +14,7 @@ from chain.canonical import JsonValue
 from chain.operation import OperationKind, chapter_code
 from chain.types import EntryId
 from gateway.alliance.standing import require_not_suspended
-from gateway.cases.book import DueRule
+from gateway.cases.book import CLOSED, CLOSING, DueRule
 from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text, show_legs
 from gateway.cases.world import Standing, World
@@ -235,7 +235,8 @@ def return_rebate(world: World) -> Draft:
     """Take back the rebate of a refunded part, at most what the buyer has; the rest stays a receivable.
 
     The clock takes it with the refund, and asks again for a receivable every 30 days, also where there is
-    nothing to take: then the entry says so. In between anybody may record it once there is something.
+    nothing to take: then the entry says so. In between anybody may record it once there is something. Of a
+    closed account nothing is ever asked again.
     """
     case = world.about(SALE, PARTLY, REFUNDED)
     due = case.number("rebate_due")
@@ -244,7 +245,10 @@ def return_rebate(world: World) -> Draft:
     is_asked = case.due_at is not None and case.due_at <= world.now
     if due == 0 or (amount == 0 and not is_asked):
         raise Refusal("sale.nothing_due")
-    world.put(_ask_for_rebate(changed(case, rebate_due=due - amount), world.now + RECEIVABLE_PAUSE))
+    after = _ask_for_rebate(changed(case, rebate_due=due - amount), world.now + RECEIVABLE_PAUSE)
+    closing = world.find(CLOSING, holder_of(case))
+    is_closed = closing is not None and closing.state == CLOSED
+    world.put(replace(after, due_at=None) if is_closed else after)
     draft = fill(world.draft, amount=str(amount), receivable=str(due - amount))
     draft = order(draft, OperationKind.TRANSFER, case.holder, world.chapter_pool(), amount)
     return concern(draft, [holder_of(case)], [case.key])

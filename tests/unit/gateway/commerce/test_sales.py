@@ -167,6 +167,18 @@ def test_rule_12_the_clock_asks_for_a_receivable_until_it_is_whole(world: World)
     assert carry_out_due(world) == []
 
 
+def test_a_closed_account_is_asked_once(world: World) -> None:
+    bought = world.accept(sale(10_000, buyer="b")).entry_id
+    world.accept(step("sale.rebated", bought))
+    world.accept(step("account.closing", None, "b", destination="pool", order="0d" * 32))
+    world.accept(step("account.closed", None, "b"))
+    world.accept(step("sale.refunded", bought, amount="10000"))
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert read_sale(world, bought)["rebate_due"] == 500
+    world.clock.milliseconds += 60 * DAY
+    assert carry_out_due(world) == []
+
+
 def given(sender: str, receiver: str, amount: int) -> Draft:
     """Return a gift, in hundredths."""
     coins = Operation(OperationKind.TRANSFER, address(sender), address(receiver), amount, 0, bytes(32))
