@@ -14,7 +14,7 @@ import pytest
 from chain.entry_types import ENTRY_TYPES
 from chain.operation import OperationKind as K
 from gateway.api.entry_writes import ORDINARY
-from gateway.api.instruction import CASE_TYPE_NAMES
+from gateway.api.instruction import CASE_TYPE_NAMES, RESERVED_TYPES
 from gateway.app import build_api
 from gateway.auth import Scope
 from gateway.case_rules import CASE_BOOK
@@ -182,6 +182,20 @@ def test_an_operation_that_makes_or_takes_coins_needs_its_scope(matrix: Matrix) 
             found = problem(response)
             assert (response.status_code, found["code"]) == (403, "auth.scope"), (name, kind, response.text)
     assert len(acting) > 10
+
+
+def test_rule_28_no_scope_reaches_anothers_effect_by_a_side_door(matrix: Matrix) -> None:
+    """What a route of its own does is not done by an entry: no scope, nor all, freezes or recovers so."""
+    account = matrix.things["account"]
+    before = matrix.serving.client.get(f"/v1/members/{account}").json()
+    for name in sorted(RESERVED_TYPES):
+        body = matrix.body(name, SERVING)
+        for caller in (*(f"{scope.value}@{SERVING}" for scope in Scope), f"{ALL}@{SERVING}"):
+            found = problem(matrix.post("/v1/entries", body, caller))
+            may_write = caller.startswith((ALL, Scope.ENTRIES_WRITE.value, Scope.ADMIN.value))
+            wanted = (422, "entry.bad_field") if may_write else (403, "auth.scope")
+            assert (found["status"], found["code"]) == wanted, (name, caller)
+    assert matrix.serving.client.get(f"/v1/members/{account}").json() == before
 
 
 def test_a_transfer_of_credits_needs_the_scope_of_its_own_route(matrix: Matrix) -> None:
