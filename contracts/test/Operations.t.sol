@@ -321,7 +321,7 @@ contract OperationsTest is Fixture {
         assertEq(credit.spentToday(holder), 0, "no daily cap for self-custody");
     }
 
-    function test_authorizationActsOnce() public {
+    function test_rule_21_authorizationActsOnce() public {
         _fund(holder, 10);
         (Operation memory op, bytes memory evidence) = _signed(bob, 4, "n1");
         _run(op, evidence);
@@ -351,7 +351,7 @@ contract OperationsTest is Fixture {
         assertEq(_run(op, evidence).moved, 4, "at home");
     }
 
-    function test_authorizationBindsEveryOperand() public {
+    function test_rule_21_authorizationBindsEveryOperand() public {
         _fund(holder, 10);
         (Operation memory op, bytes memory evidence) = _signed(bob, 4, "n1");
         Operation memory other = _op(Kind.TRANSFER, holder, bob, 5, op.ref);
@@ -369,7 +369,7 @@ contract OperationsTest is Fixture {
     }
 
     /// @dev S2: what a holder signed for another contract or another chain is not signed for this one.
-    function test_authorizationBindsContractAndChain() public {
+    function test_rule_21_authorizationBindsContractAndChain() public {
         _fund(holder, 10);
         bytes32 structHash = keccak256(
             abi.encode(

@@ -90,7 +90,7 @@ contract RoleManagerTest is Test {
         assertEq(roles.adminCount(), 1, "admins");
     }
 
-    function testFuzz_separatedKindsNeverMeet(uint256 held, uint256 wanted, uint32 chapter, uint32 other)
+    function testFuzz_rule_28_separatedKindsNeverMeet(uint256 held, uint256 wanted, uint32 chapter, uint32 other)
         public
     {
         uint8[3] memory kinds = [Roles.ISSUER, Roles.FREEZER, Roles.RECOVERER];
