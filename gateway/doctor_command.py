@@ -205,9 +205,7 @@ def format_findings(findings: Sequence[Finding]) -> str:
 
 
 def doctor(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the findings as JSON. 输出 JSON。")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON. 输出 JSON。")] = False,
 ) -> None:
     """Say what is missing on this machine and how to get it. Exit 0: nothing, 1: something.
     说明本机缺少什么以及如何补齐。退出码：0 不缺，1 有缺。

@@ -38,7 +38,7 @@ GROUPS_AHEAD = 2
 ORDINARY = frozenset({OperationKind.TRANSFER, OperationKind.REDEEM})
 """Operations that ``entries:write`` may order; all others need ``credits:write`` too."""
 TREASURY = frozenset({"credit.transferred"})
-"""Types whose operation needs ``credits:write`` as on its own route: they pay out of a chapter's pool, too."""
+"""Types whose operation needs ``credits:write`` as on its own route: they pay out of a pool, too."""
 NDJSON = "application/x-ndjson"
 
 

@@ -158,7 +158,12 @@ def test_a_batch_keeps_its_order(api: Serving, pool: str) -> None:
     member = api.join(CHAPTER)
     operation = {"kind": "transfer", "from": pool, "to": member, "amount": "1"}
     lines = [
-        {"type": "credit.transferred", "chapter": CHAPTER, "op": operation, "idempotency_key": f"batch-{number}"}
+        {
+            "type": "credit.transferred",
+            "chapter": CHAPTER,
+            "op": operation,
+            "idempotency_key": f"batch-{number}",
+        }
         for number in range(600)
     ]
     lines[300] = {**lines[300], "op": {**operation, "amount": "1.5"}}

@@ -17,7 +17,12 @@ def test_a_record_becomes_a_proof_on_postgresql(postgres_url: str, tmp_path: Pat
             pool = gateway.open_chapter(chapter)
             member = gateway.join(chapter, private={"name": "王五"})
             operation = {"kind": "transfer", "from": pool, "to": member, "amount": "300"}
-            body = {"type": "credit.transferred", "chapter": chapter, "op": operation, "private": {"why": "birthday"}}
+            body = {
+                "type": "credit.transferred",
+                "chapter": chapter,
+                "op": operation,
+                "private": {"why": "birthday"},
+            }
             entry = gateway.made("/v1/entries", body)
             bundle = gateway.proof(entry["id"], "?disclose=why")
             verdict = verify_bundle(bundle, Path(gateway.ready["trust_root"]).read_bytes())

@@ -47,7 +47,9 @@ def test_operation_settles_with_a_remote_operator_and_an_issuer_from_the_environ
             pool = gateway.open_chapter(chapter)
             member = gateway.join(chapter)
             operation = {"kind": "transfer", "from": pool, "to": member, "amount": "700"}
-            entry = gateway.made("/v1/entries", {"type": "credit.transferred", "chapter": chapter, "op": operation})
+            entry = gateway.made(
+                "/v1/entries", {"type": "credit.transferred", "chapter": chapter, "op": operation}
+            )
             assert gateway.wait_state(entry["id"], "final")["outcome"]["moved"] == "700"
             client = EvmClient(gateway.ready["rpc"])
             assert all(client.transaction_count(address) > 0 for address in addresses.values())
