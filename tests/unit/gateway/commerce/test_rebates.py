@@ -11,7 +11,10 @@ import pytest
 from chain.canonical import JsonValue
 from chain.operation import ZERO_REF, Operation, OperationKind
 from chain.types import EntryId
-from gateway.db import Database
+from gateway.case_rules import CASE_BOOK
+from gateway.cases.compare import compare_cases
+from gateway.cases.replay import rebuild_cases
+from gateway.db import Database, migrate, sqlite_url
 from gateway.ledger.drafts import Draft
 from tests.unit.gateway.commerce.kit import POOL, balance, market, named, public, state, step
 from tests.unit.gateway.ledger.worlds import World, address
@@ -97,6 +100,19 @@ def test_no_rebate_is_paid_after_a_refund(world: World) -> None:
         world.refuse(step("purchase.refunded", None, "b", purchase=EntryId("01" * 13))).code
         == "rebate.no_order"
     )
+
+
+def test_rebates_are_built_again_from_their_entries(world: World, tmp_path: Path) -> None:
+    first = world.accept(purchase(40_000)).entry_id
+    second = world.accept(moving(purchase(1_010, "a", "b"), 50, "a")).entry_id
+    world.accept(rebate(first, 2_000))
+    world.accept(hours(91, 1_516, "a"))
+    world.accept(step("purchase.refunded", None, "a", "m", amount="1010", purchase=second))
+    place = Database(sqlite_url(tmp_path / "again.sqlite3"))
+    migrate(place)
+    assert rebuild_cases(world.database, place, CASE_BOOK).stuck is None
+    assert compare_cases(world.database, place)[1] is None
+    place.close()
 
 
 def test_a_pool_gives_no_gifts(world: World) -> None:
