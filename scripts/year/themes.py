@@ -43,6 +43,7 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
     "deposits forfeited": ("deposit.forfeited",),
     "deposits refunded": ("deposit.refunded",),
     "compensations": ("deposit.compensated",),
+    "payments brought back": ("deposit.restored",),
     "complaints": ("complaint.filed",),
     "complaints closed by the clock": ("complaint.closed",),
     "complaint appeals": ("complaint.appealed", "complaint.decided"),
