@@ -49,7 +49,13 @@ def test_a_difference_is_named(built: dict[str, bytes], field: str) -> None:
 def test_an_artifact_holds_all_that_is_needed() -> None:
     artifact = artifacts.load_artifact("TimeCredit")
     assert artifact.name == "TimeCredit"
-    assert set(artifact.immutable_references) == {"_coSignature", "_logAnchor", "_membership", "roles"}
+    assert set(artifact.immutable_references) == {
+        "_coSignature",
+        "_domainSalt",
+        "_logAnchor",
+        "_membership",
+        "roles",
+    }
     assert all(length == 32 for places in artifact.immutable_references.values() for _, length in places)
     storage: Any = artifact.storage_layout["storage"]
     assert [item["label"] for item in storage][:1] == ["_accounts"]
