@@ -21,6 +21,7 @@ from scripts.retail.client import Client
 from scripts.retail.service import Addresses, Service
 from scripts.retail.settling import TOTAL_SUPPLY
 from scripts.year.checks import Check, Closing, check_all
+from scripts.year.fit import Fit, measure_fit
 from scripts.year.ledger import read_ledger
 from scripts.year.play import Plan, Year, plan_days
 from scripts.year.report import print_months, summary
@@ -64,6 +65,16 @@ def require_balanced(checks: Sequence[Check]) -> None:
         raise SystemExit("\n".join(["these figures do not hold:", *lines]))
 
 
+def require_likeness(fits: Sequence[Fit]) -> None:
+    """Say how like real payments the year is. Raises SystemExit naming what is too far from them."""
+    for fit in fits:
+        say(f"{fit.name}: {fit.measured / 100:.2f}%, really {fit.real / 100:.2f}%, of {fit.samples:,}")
+    failing = [fit for fit in fits if not fit.holds]
+    if failing:
+        lines = [f"{fit.name}: {fit.measured} is not within {fit.tolerance} of {fit.real}" for fit in failing]
+        raise SystemExit("\n".join(["unlike real payments, in basis points:", *lines]))
+
+
 def run(options: argparse.Namespace) -> str:
     """Play the year on a gateway of its own; return the summary."""
     started = time.perf_counter()
@@ -80,10 +91,12 @@ def run(options: argparse.Namespace) -> str:
             ledger = read_ledger(client)
             supply = token_supply(stage, addresses)
             checks = check_all(Closing(stage, year.town, ledger, year.tables, supply))
-            print_months(stage, ledger, checks)
+            fits = measure_fit(ledger, year.town.merchants)
+            print_months(stage, ledger, checks, fits)
             require_balanced(checks)
+            require_likeness(fits)
             seconds = time.perf_counter() - started
-            return summary(stage, ledger, checkpoint.root.hex(), checkpoint.size, seconds)
+            return summary(stage, ledger, fits, checkpoint.root.hex(), checkpoint.size, seconds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

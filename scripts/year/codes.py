@@ -30,8 +30,8 @@ class PaymentCodes:
 
     issued: int = 0
 
-    def run_day(self, stage: Stage, town: Town, count: int) -> None:
-        """Issue a day's codes, scan most of them; what nobody scans the clock ends."""
+    def run_hour(self, stage: Stage, town: Town, count: int) -> None:
+        """Issue an hour's codes, scan most of them; what nobody scans the clock ends."""
         codes = [code for code in (self._draw(stage, town) for _ in range(count)) if code is not None]
         stage.record([_issue(code) for code in codes])
         scans = [(code, payer) for code in codes for payer in code.payers]

@@ -106,13 +106,14 @@ class Family:
         """What one in ten tries is too much at once; a little passes, and what the guardian pays passes."""
         for number, (ward, guardian) in enumerate(sorted(self.guardians.items())):
             if stage.available(ward) < 2 * ONCE:
-                stage.record([gift(guardian, ward, 2 * ONCE)], may_fail=True)
+                stage.record([gift(guardian, ward, 2 * ONCE + stage.rng.randint(0, ONCE))], may_fail=True)
             if stage.available(ward) < 2 * ONCE:
                 continue
             if number % 10 == 0:
                 stage.record([gift(ward, guardian, ONCE + 50)], may_fail=True)
-            stage.record([gift(ward, guardian, ONCE)], may_fail=True)
-            stage.record([{**gift(ward, guardian, ONCE), "actor": guardian}], may_fail=True)
+            alone, together = (stage.rng.randint(1, ONCE) for _ in range(2))
+            stage.record([gift(ward, guardian, alone)], may_fail=True)
+            stage.record([{**gift(ward, guardian, together), "actor": guardian}], may_fail=True)
             self._moved(stage, town, ward, guardian)
 
     def _end_some(self, stage: Stage, town: Town) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from gateway.rules.calendar import business_date, parse_timestamp
 from scripts.retail.client import Client
 
 PAGE = 200
 Document = Mapping[str, object]
+PAYMENTS = frozenset({"sale.paid", "paycode.used", "gift.sent"})
+"""What moves coins from one person to another at once."""
 
 FREE = "free services taken"
 COUNTED = (
@@ -27,9 +30,11 @@ class Ledger:
     """``types`` counts entries by month; ``sums`` adds (type, field), ``legs`` (type, role); ``results``
     counts verdicts by (type, result); ``noted`` are figures of a month; ``used`` adds the uses of funds.
 
-    ``flows`` is what operations moved into each account, less what they moved out; ``grants`` are fen times
-    100 less coins times price less remainder, 0 where every grant is exact. ``uneven`` are entries whose legs
-    do not sum to the amount, ``tables`` the versions used by (type, table, business date).
+    ``receipts`` are the coins that payments of one person to another gave each receiver, ``payments`` the
+    same by (payer, payee, amount), ``dated`` sales and payments by whether UTC has the "same" or an "other"
+    date; ``flows`` is what operations moved into each account, less what they moved out; ``grants`` are fen
+    times 100 less coins times price less remainder, 0 where all are exact. ``uneven`` are entries whose
+    legs do not sum to the amount, ``tables`` the versions used by (type, table, business date).
     """
 
     types: dict[str, Counter[str]] = field(default_factory=dict)
@@ -39,6 +44,9 @@ class Ledger:
     results: Counter[tuple[str, str]] = field(default_factory=Counter)
     used: Counter[str] = field(default_factory=Counter)
     flows: Counter[str] = field(default_factory=Counter)
+    receipts: Counter[str] = field(default_factory=Counter)
+    payments: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    dated: Counter[str] = field(default_factory=Counter)
     tables: Counter[tuple[str, str, str, int]] = field(default_factory=Counter)
     issued: int = 0
     burned: int = 0
@@ -57,7 +65,8 @@ class Ledger:
     def take(self, entry: Document) -> None:
         """Add one entry."""
         name, public = str(entry["type"]), _members(entry.get("public"))
-        day = business_date(parse_timestamp(str(entry["at"])) // 1000)
+        second = parse_timestamp(str(entry["at"])) // 1000
+        day = business_date(second)
         self.types.setdefault(f"{day:%Y-%m}", Counter())[name] += 1
         self.entries += 1
         for one in COUNTED:
@@ -79,6 +88,11 @@ class Ledger:
         if name == "service.requested":
             self._note_request(self.noted.setdefault(f"{day:%Y-%m}", Counter()), public)
         self._move(_members(entry.get("op")))
+        if name in PAYMENTS or name == "sale.recorded":
+            utc = datetime.fromtimestamp(second, UTC).date()
+            self.dated["same" if utc == day else "other"] += 1
+        if name in PAYMENTS:
+            self._pay(_members(entry.get("op")))
 
     @staticmethod
     def _note_request(noted: Counter[str], public: Document) -> None:
@@ -93,6 +107,12 @@ class Ledger:
             self.legs[name, str(leg["role"])] += int(leg["amount"])
             total += int(leg["amount"])
         return total
+
+    def _pay(self, operation: Document) -> None:
+        """Note one payment of a person to another."""
+        amount, receiver = int(str(operation["amount"])), str(operation["to"])
+        self.receipts[receiver] += amount
+        self.payments[str(operation["from"]), receiver, amount] += 1
 
     def _move(self, operation: Document) -> None:
         """Add what an operation moves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,6 +31,11 @@ MIDDLE = 15
 """Day of the month from which the month's middle is played."""
 SURGE = 20
 """Day of the month from which a surge of requests is played."""
+
+HOURS = ((7, 30), (17, 0), (18, 0))
+"""When people trade, in Shanghai, before and after the services; until eight it is still yesterday in UTC."""
+HOUR_SHARES = (0.049, 0.3, 0.651)
+"""Share of a day's payments at each of these hours; what families give at seven comes on top of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +144,47 @@ class Year:
 
     def _day(self, day: date, *, is_followed: bool) -> None:
         stage, town, sales = self.stage, self.town, self.plan.sales
+        early, late, evening = self._spread(sales)
+        stage.open_day(day, *HOURS[0])
+        self._due()
+        self.family.run_day(stage, town)
+        self._trade(early)
         stage.open_day(day, 8)
         self.services.serve_day(stage, town)
-        stage.due()
-        self.exits.note_ended(stage, town)
-        stage.open_day(day, 18)
-        self.shopping.run_day(stage, town, sales, self._after_paying)
-        self.codes.run_day(stage, town, max(2, sales // 40))
-        self.family.run_day(stage, town)
-        give(stage, town, sales // 6)
+        self._due()
+        stage.open_day(day, *HOURS[1])
+        self._trade(late)
+        stage.open_day(day, *HOURS[2])
+        self.shopping.refund(stage, town)
+        self._trade(evening)
         if not is_followed:
             return
         self.services.book_evening(stage, town, max(2, sales // 6))
         if day.day >= SURGE and self._surge != stage.month:
             self._surge = stage.month
             self.surges.run_evening(stage, town)
+
+    def _spread(self, sales: int) -> tuple[Counter[str], ...]:
+        """Draw the hour of each of a day's sales, codes and gifts; how many of each there are by hour."""
+        hours = tuple(Counter[str]() for _ in HOURS)
+        counts = {"sales": sales, "codes": max(2, sales // 40), "gifts": sales // 6}
+        for name, count in counts.items():
+            for number in self.stage.rng.choices(range(len(HOURS)), HOUR_SHARES, k=count):
+                hours[number][name] += 1
+        return hours
+
+    def _trade(self, counts: Counter[str]) -> None:
+        """Buy, scan and give at one hour of the day."""
+        stage, town = self.stage, self.town
+        self.shopping.run_hour(stage, town, counts["sales"], self._after_paying)
+        self.codes.run_hour(stage, town, counts["codes"])
+        give(stage, town, counts["gifts"])
+
+    def _due(self) -> None:
+        """Have what is due recorded, and note whose seats ended by it and whose coins it may have taken."""
+        self.stage.due()
+        self.town.stale |= {self.town.current(debtor) for debtor in self.shopping.debtors}
+        self.exits.note_ended(self.stage, self.town)
 
     def _after_paying(self, stage: Stage, bought: list[Bought]) -> None:
         here = [merchant for merchant in self.town.merchants if merchant not in self.town.away]

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.year.checks import Check
+from scripts.year.fit import Fit
 from scripts.year.ledger import Ledger
 from scripts.year.stage import Stage
 from scripts.year.themes import ENTRIES, FIGURES, REFUSALS, count_themes
@@ -18,7 +19,7 @@ MONEY = ("sales", "refunds", "issued", "rebates", "redeemed", "gifts")
 """Sums of a month in hundredths (fen, or hundredths of a coin)."""
 
 
-def print_months(stage: Stage, ledger: Ledger, checks: Sequence[Check]) -> None:
+def print_months(stage: Stage, ledger: Ledger, checks: Sequence[Check], fits: Sequence[Fit]) -> None:
     """Print what happened, month by month: sums, themes, figures, entries by type, and what balances."""
     console = Console(stderr=True, width=200)
     table = Table(
@@ -47,6 +48,11 @@ def print_months(stage: Stage, ledger: Ledger, checks: Sequence[Check]) -> None:
     for check in checks:
         balance.add_row(check.name, f"{check.left:,}", f"{check.right:,}", "=" if check.holds else "DIFFERS")
     console.print(balance)
+    likeness = Table("like real payments / 与真实支付相比", "here", "real", "within", "of", "")
+    for fit in fits:
+        shares = (f"{value / 100:.2f}%" for value in (fit.measured, fit.real, fit.tolerance))
+        likeness.add_row(fit.name, *shares, f"{fit.samples:,}", "yes" if fit.holds else "DIFFERS")
+    console.print(likeness)
 
 
 def _themes(stage: Stage, ledger: Ledger, month: str) -> Counter[str]:
@@ -73,8 +79,8 @@ def _print_counts(console: Console, title: str, months: Mapping[str, Counter[str
     console.print(table)
 
 
-def summary(stage: Stage, ledger: Ledger, root: str, size: int, seconds: float) -> str:
-    """One line of JSON: the ledger's root, the counts, the themes."""
+def summary(stage: Stage, ledger: Ledger, fits: Sequence[Fit], root: str, size: int, seconds: float) -> str:
+    """One line of JSON: the ledger's root, the counts, the themes, the likeness to real payments."""
     counts = ledger.counts()
     refused = Counter[str]()
     for codes in stage.refused.values():
@@ -90,5 +96,6 @@ def summary(stage: Stage, ledger: Ledger, root: str, size: int, seconds: float) 
         "refused": dict(sorted(refused.items())),
         "themes": count_themes(counts, refused, figures),
         "figures": dict(sorted(figures.items())),
+        "fit": {fit.name: [fit.measured, fit.real, fit.tolerance, fit.samples] for fit in fits},
     }
     return json.dumps(document, separators=(",", ":"))

@@ -39,17 +39,17 @@ AfterPaying = Callable[[Stage, list["Bought"]], None]
 
 @dataclass(slots=True)
 class Shopping:
-    """Sales that may still be refunded."""
+    """Sales that may still be refunded; ``debtors`` may owe of a rebate, which the clock takes later."""
 
     open: list[Bought] = field(default_factory=list)
+    debtors: set[str] = field(default_factory=set)
 
-    def run_day(self, stage: Stage, town: Town, sales: int, then: AfterPaying) -> list[Bought]:
-        """A day's sales, in waves: record, pay with coins, ``then``, rebate; then refunds of earlier ones."""
+    def run_hour(self, stage: Stage, town: Town, sales: int, then: AfterPaying) -> list[Bought]:
+        """Some of a day's sales, in waves: record, pay with coins, ``then``, rebate."""
         bought = self._record(stage, town, sales)
         self._pay(stage, town, bought)
         then(stage, bought)
         self._rebate(stage, town, bought)
-        self._refund(stage, town)
         self.open = [*self.open[-2_000:], *bought]
         return bought
 
@@ -63,7 +63,7 @@ class Shopping:
         ]
         wanted += [
             Bought("", newcomer, town.merchants[0], FIRST_ORDER)
-            for newcomer in town.newcomers
+            for newcomer in map(town.current, town.newcomers)
             if newcomer not in town.away
         ]
         lines = [
@@ -95,7 +95,8 @@ class Shopping:
             town.coins[sale.buyer] += rebate
             stage.count("rebates", rebate)
 
-    def _refund(self, stage: Stage, town: Town) -> None:
+    def refund(self, stage: Stage, town: Town) -> None:
+        """A day's refunds of earlier sales."""
         rng = stage.rng
         back = [sale for sale in self.open if rng.random() < REFUND_SHARE / 30]
         lines = []
@@ -111,7 +112,11 @@ class Shopping:
         for sale in back:
             self.open.remove(sale)
             # The year keeps no books of its own about returned coins: it asks again.
-            town.stale.add(town.current(sale.buyer))
+            buyer = town.current(sale.buyer)
+            town.stale.add(buyer)
+            # Whoever still has coins owed no more than was taken, unless they came back after it.
+            if sale.paid or buyer in town.away or town.holds(stage, buyer) == 0:
+                self.debtors.add(buyer)
 
 
 def give(stage: Stage, town: Town, count: int) -> None:
@@ -125,7 +130,8 @@ def give(stage: Stage, town: Town, count: int) -> None:
         if before is not None and rng.random() < REPEATS:
             receiver, amount = town.current(before[0]), before[1]
         else:
-            receiver, amount = rng.choice(town.members), rng.randint(1, 40) * 50
+            (receiver,) = pick_several(rng, town.members, town.liked, 1)
+            amount = rng.randint(1, 40) * 50
         if receiver == giver or receiver in town.away or giver in town.wards:
             continue
         if town.holds(stage, giver) < amount:

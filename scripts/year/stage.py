@@ -38,10 +38,10 @@ class Stage:
         """The current business month as YYYY-MM."""
         return f"{self.today:%Y-%m}"
 
-    def open_day(self, day: date, hour: int = 9) -> None:
+    def open_day(self, day: date, hour: int = 9, minute: int = 0) -> None:
         """Move the clock to an hour of a business day in Shanghai."""
         self.today = day
-        self.set_clock(datetime.combine(day, time(hour), SHANGHAI))
+        self.set_clock(datetime.combine(day, time(hour, minute), SHANGHAI))
 
     def set_clock(self, moment: datetime) -> None:
         """Move the clock forward."""

@@ -26,6 +26,10 @@ def test_one_seed_gives_one_ledger_that_holds_every_theme() -> None:
     assert first["counts"] == second["counts"]
     assert isinstance(first["entries"], int)
     assert first["entries"] > 2_000
+    fit = first["fit"]
+    assert isinstance(fit, dict)
+    assert set(fit) == {"Gini of receipts", "repeated payments", "on another date in UTC"}
+    assert all(measured > 0 for measured, *_ in fit.values())
     themes = first["themes"]
     assert isinstance(themes, dict)
     assert set(themes) == {*ENTRIES, *REFUSALS, *FIGURES}

@@ -7,8 +7,9 @@ from datetime import date
 
 import pytest
 
-from scripts.chapter_year import require_balanced
+from scripts.chapter_year import require_balanced, require_likeness
 from scripts.year.checks import Check
+from scripts.year.fit import Fit, measure_fit
 from scripts.year.ledger import Ledger
 from scripts.year.play import month_before, plan_days, quarter_before
 from scripts.year.tables import Tables
@@ -94,3 +95,37 @@ def test_a_table_switches_on_its_day() -> None:
     tables = Tables(shipped=2, since="2027-04-08")
     assert [tables.version_on(day) for day in ("2027-04-07", "2027-04-08", "2027-12-31")] == [2, 1, 1]
     assert Tables(shipped=2).version_on("2027-12-31") == 2
+
+
+def test_the_year_is_measured_against_real_payments() -> None:
+    """One of four gifts repeats, one of five payments is before eight in Shanghai, a shop has most."""
+    ledger = Ledger()
+    early = "2027-03-30T23:30:00.000Z"
+    gifts = [("a", "b", 50), ("a", "b", 50), ("a", "b", 51), ("b", "a", 50)]
+    for sender, receiver, amount in gifts:
+        ledger.take(entry("gift.sent", op=move("transfer", amount, sender, receiver)))
+    ledger.take(entry("sale.paid", at=early, op=move("redeem", 799, "a", "shop")))
+    ledger.take(entry("sale.rebated", op=move("transfer", 40, "pool", "a")))
+    found = {fit.name: (fit.measured, fit.samples) for fit in measure_fit(ledger, ["shop"])}
+    assert found == {
+        "Gini of receipts": ((799 - 50) * 2 * 10_000 // (3 * 1_000), 3),
+        "repeated payments": (2_500, 4),
+        "on another date in UTC": (2_000, 5),
+    }
+    assert [fit.measured for fit in measure_fit(Ledger(), [])] == [0, 0, 0]
+
+
+def test_a_year_unlike_real_payments_is_refused() -> None:
+    near, far = Fit("near", 6_100, 6_000, 100, 9), Fit("far", 6_101, 6_000, 100, 9)
+    require_likeness([near])
+    with pytest.raises(SystemExit, match="far: 6101 is not within 100 of 6000") as refused:
+        require_likeness([near, far])
+    assert "near" not in str(refused.value)
+
+
+def test_what_chance_allows_shrinks_with_the_number_of_payments() -> None:
+    few, many = Ledger(), Ledger()
+    for ledger, count in ((few, 100), (many, 70_000)):
+        ledger.dated.update(same=count)
+    limits = [measure_fit(ledger, [])[2] for ledger in (few, many)]
+    assert [(fit.tolerance, fit.holds) for fit in limits] == [(1_036, True), (87, False)]
