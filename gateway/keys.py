@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chain.checkpoint import KeyKind, format_vkey
 from chain.errors import FormatError
 from chain.evm.signers.base import Signer
 from chain.evm.signers.keystore import load_keystore, read_password, save_keystore
@@ -109,6 +110,18 @@ class KeyFolder:
             FormatError: ``name`` is not the one the witness was made with, or the file cannot be opened.
         """
         return self._named_key(_COSIGNER_KEY, name, "name", "witness")
+
+    def replace_cosigner(self) -> tuple[str, str]:
+        """Put a new key in the place of a witness's, under its name; return both vkeys, the old one first.
+
+        The old seed is gone with that. Raises FormatError where the file cannot be opened.
+        """
+        name, old = self.cosigner(None)
+        # If we crash here, the old key stands; behind the next line, the new one.
+        save_log_key(self._folder / _COSIGNER_KEY, name, self._entropy(SEED_SIZE), self._password())
+        _, new = self.cosigner(name)
+        kind = KeyKind.COSIGNER
+        return format_vkey(name, old.public_key(), kind), format_vkey(name, new.public_key(), kind)
 
     def _named_key(
         self, file: str, given: str | None, what: str, whose: str

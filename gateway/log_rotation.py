@@ -13,7 +13,9 @@ So no size has two keys: which one signs is in the entries, not in the files.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
@@ -22,7 +24,7 @@ from chain.errors import FormatError
 from chain.hashing import hash_leaf
 from chain.merkle.tree import Tree
 from chain.operation import chapter_code
-from chain.trust_root import LogKey, TrustRoot, format_trust_root, parse_trust_root, trust_root_id
+from chain.trust_root import format_trust_root, parse_trust_root
 from chain.types import TreeSize
 from gateway.data_folder import DataFolder, write_durably
 from gateway.data_present import require_database, require_gateway
@@ -31,14 +33,15 @@ from gateway.keys import KeyFolder
 from gateway.ledger.append import Batch, RandomPool
 from gateway.ledger.drafts import Draft
 from gateway.ledger.faults import LedgerFault
-from gateway.ledger.genesis import take_epoch
+from gateway.ledger.genesis import read_head, take_epoch
 from gateway.ledger.identity import LogIdentity
-from gateway.ledger.log_keys import LOG_ROLE, KeyRange, load_log_keys
+from gateway.ledger.log_keys import LOG_ROLE, load_log_keys, load_witness_changes
 from gateway.ledger.proposed import propose
 from gateway.ledger.recompute import recompute_leaf_hashes
 from gateway.ledger.recovery import stored_leaves
 from gateway.ledger.service import system_clock
 from gateway.ledger.vault import Entropy
+from gateway.root_succession import succeed_root
 from gateway.settings import load_settings
 from gateway.witness.collector import SignedNote
 
@@ -72,8 +75,7 @@ def rotate_log_key(
         FormatError: ``reason`` is none of `REASONS`, or the folder's key is not the log's.
         LedgerFault: entries and the last checkpoint contradict each other, or some wait to be published.
     """
-    if reason not in REASONS:
-        raise FormatError("reason", f"not one of {', '.join(REASONS)}")
+    check_reason(reason)
     finish_rotation(folder, database, keys)
     old = keys.log_identity(None)
     new = keys.make_next_log_key(old.origin)
@@ -85,13 +87,21 @@ def rotate_log_key(
     return done
 
 
+def check_reason(reason: str) -> None:
+    """Pass for a reason of a rotation. Raises FormatError."""
+    if reason not in REASONS:
+        raise FormatError("reason", f"not one of {', '.join(REASONS)}")
+
+
 def finish_rotation(folder: DataFolder, database: Database, keys: KeyFolder) -> None:
     """Bring key file and trust root to what the entries say; call before the log's key is used.
 
     Raises FormatError where the folder's key is not the one the entries name.
     """
     with database.reader() as connection:
-        ranges = load_log_keys(connection) if inspect(connection).has_table("entries") else []
+        is_there = inspect(connection).has_table("entries")
+        ranges = load_log_keys(connection) if is_there else []
+        changes = load_witness_changes(connection) if is_there else []
     if not ranges:
         return
     following = keys.next_log_key()
@@ -102,45 +112,50 @@ def finish_rotation(folder: DataFolder, database: Database, keys: KeyFolder) -> 
         raise FormatError("log.json", "is not the key that the log's last rotation names")
     if folder.trust_root.exists():
         root = parse_trust_root(folder.trust_root.read_bytes())
-        successor = succeed_root(root, own.origin, ranges)
+        successor = succeed_root(root, own.origin, ranges, changes)
         if successor is not root:
             write_durably(folder.trust_root, format_trust_root(successor) + b"\n")
     # Last: while this file is there, an interrupted rotation is seen and finished.
     keys.drop_next_log_key()
 
 
-def succeed_root(root: TrustRoot, origin: str, ranges: list[KeyRange]) -> TrustRoot:
-    """Return the trust root with these keys for the log ``origin``, or itself where it has them already."""
-    wanted = tuple(LogKey(origin, key.vkey, key.start, key.end) for key in ranges)
-    others = tuple(key for key in root.logs if key.origin != origin)
-    if {key for key in root.logs if key.origin == origin} == set(wanted):
-        return root
-    return replace(root, replaces=(*root.replaces, trust_root_id(root)), logs=(*others, *wanted))
+def append_rotation(
+    connection: Connection, identity: LogIdentity, public: Mapping[str, str | int], now: int, pool: RandomPool
+) -> tuple[str, int]:
+    """Add a ``key.rotated`` and the checkpoint just behind it, signed by ``identity``, of a log that nobody
+    else is writing; return the entry's id and index.
+
+    Raises LedgerFault where entries and the last checkpoint contradict each other.
+    """
+    head = take_epoch(connection, identity.origin)
+    tree = _sound_tree(connection, identity.origin, head.next_index)
+    index, size = head.next_index, TreeSize(head.next_index + 1)
+    draft = Draft("key.rotated", chapter_code(0), None, (), public=public)
+    batch = Batch(index, max(head.milliseconds, now), pool, None)
+    entry_id = batch.draw_id()
+    batch.add(batch.build(draft, entry_id, (), None), draft, 0, ())
+    batch.insert(connection)
+    origin = identity.origin
+    execute(
+        connection, "UPDATE log_heads SET next_index = ?, at = ? WHERE origin = ?", size, batch.at, origin
+    )
+    # The second code path, as before any signature.
+    tree.append(recompute_leaf_hashes(connection, index, size))
+    root = tree.root()
+    execute(connection, "UPDATE log_trees SET size = ?, root = ? WHERE origin = ?", size, root, origin)
+    propose(connection, SignedNote(size, root, identity.sign_checkpoint(size, root)), batch.at)
+    return entry_id, index
 
 
 def _record(
     connection: Connection, old: LogIdentity, new_vkey: str, reason: str, now: int, pool: RandomPool
 ) -> LogRotation:
-    head = take_epoch(connection, old.origin)
-    tree = _sound_tree(connection, old.origin, head.next_index)
-    index, size = head.next_index, TreeSize(head.next_index + 1)
-    public: dict[str, str | int] = {"role": LOG_ROLE, "reason": reason, "from_size": size + 1}
-    draft = Draft(
-        "key.rotated", chapter_code(0), None, (), public=public | {"old_vkey": old.vkey, "new_vkey": new_vkey}
-    )
-    batch = Batch(index, max(head.milliseconds, now), pool, None)
-    entry_id = batch.draw_id()
-    batch.add(batch.build(draft, entry_id, (), None), draft, 0, ())
-    batch.insert(connection)
-    execute(
-        connection, "UPDATE log_heads SET next_index = ?, at = ? WHERE origin = ?", size, batch.at, old.origin
-    )
-    # The second code path, as before any signature.
-    tree.append(recompute_leaf_hashes(connection, index, size))
-    root = tree.root()
-    execute(connection, "UPDATE log_trees SET size = ?, root = ? WHERE origin = ?", size, root, old.origin)
-    propose(connection, SignedNote(size, root, old.sign_checkpoint(size, root)), batch.at)
-    return LogRotation(entry_id, index, old.vkey, new_vkey, size + 1)
+    # The entry's own checkpoint is the old key's last.
+    from_size = read_head(connection, old.origin).next_index + 2
+    public: dict[str, str | int] = {"role": LOG_ROLE, "reason": reason, "from_size": from_size}
+    public |= {"old_vkey": old.vkey, "new_vkey": new_vkey}
+    entry_id, index = append_rotation(connection, old, public, now, pool)
+    return LogRotation(entry_id, index, old.vkey, new_vkey, from_size)
 
 
 def _sound_tree(connection: Connection, origin: str, count: int) -> Tree:
@@ -159,10 +174,13 @@ def _sound_tree(connection: Connection, origin: str, count: int) -> Tree:
     return tree
 
 
-def run_rotate_log(data: Path | None, database_url: str | None, reason: str) -> LogRotation:
-    """Rotate the log's key of a data folder that no gateway is using, by the clock of this machine.
+@contextmanager
+def on_stopped_gateway(
+    data: Path | None, database_url: str | None
+) -> Iterator[tuple[DataFolder, Database, KeyFolder]]:
+    """Hold a data folder that no gateway is using, with its database and keys.
 
-    Raises as `rotate_log_key`, and:
+    Raises:
         CommandFailure: there is no gateway's data; nothing was made.
         FolderInUse: a gateway runs on it.
     """
@@ -176,8 +194,17 @@ def run_rotate_log(data: Path | None, database_url: str | None, reason: str) -> 
         database = Database(url, pool_size=2)
         try:
             migrate(database)
-            return rotate_log_key(folder, database, KeyFolder(folder.keys), reason=reason, now=system_clock())
+            yield folder, database, KeyFolder(folder.keys)
         finally:
             database.close()
     finally:
         folder.unlock()
+
+
+def run_rotate_log(data: Path | None, database_url: str | None, reason: str) -> LogRotation:
+    """Rotate the log's key of a data folder that no gateway is using, by the clock of this machine.
+
+    Raises as `rotate_log_key` and `on_stopped_gateway`.
+    """
+    with on_stopped_gateway(data, database_url) as (folder, database, keys):
+        return rotate_log_key(folder, database, keys, reason=reason, now=system_clock())

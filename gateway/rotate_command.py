@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,19 +18,17 @@ rotate_app = typer.Typer(
 )
 
 
-@rotate_app.callback()
-def rotate() -> None:
-    """Keep ``log`` a command of its own, as other keys will have theirs."""
+Reason = Annotated[
+    str,
+    typer.Option(
+        "--reason", help="scheduled, compromised, custody or retired. 定期、疑似泄露、换保管人或弃用。"
+    ),
+]
 
 
 @rotate_app.command("log")
 def log(
-    reason: Annotated[
-        str,
-        typer.Option(
-            "--reason", help="scheduled, compromised, custody or retired. 定期、疑似泄露、换保管人或弃用。"
-        ),
-    ] = "scheduled",
+    reason: Reason = "scheduled",
     data: Data = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -49,3 +48,44 @@ def log(
         f"第 {done.from_size} 条起由新密钥签署 / the new key signs from size {done.from_size} on\n"
         f"{done.old_vkey}\n→ {done.new_vkey}"
     )
+
+
+@rotate_app.command("witness")
+def witness(
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder of the stopped witness. 已停止的见证方的数据目录。")
+    ] = Path(".tongyi-witness"),
+    as_json: AsJson = False,
+) -> None:
+    """Give a witness a new key, in its own folder; what it cosigned last stays known. Hand both lines to the
+    log's operator, who enters them with `tongyi keys rotate witness-entry`.
+    在见证方自己的数据目录中换上新密钥，已联署到哪里仍然记得。
+    请把两行公钥交给日志运行者，由其用 `tongyi keys rotate witness-entry` 记入账本。
+    """
+    from gateway.witness_rotation import run_rotate_witness
+
+    done = run_rotate_witness(data)
+    typer.echo(json.dumps(asdict(done)) if as_json else f"{done.old_vkey}\n→ {done.new_vkey}")
+
+
+@rotate_app.command("witness-entry")
+def witness_entry(
+    old: Annotated[str, typer.Option("--old", help="The witness's key until now. 见证方原来的公钥。")],
+    new: Annotated[str, typer.Option("--new", help="Its new key. 见证方的新公钥。")],
+    reason: Reason = "scheduled",
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record a witness's new key in the log of a stopped gateway. The trust root is followed by one with both
+    keys and their times; the policy file needs the new key before the gateway starts again.
+    把见证方的新密钥记入已停止网关的账本。信任根由含两把密钥及其时段的新信任根接续；
+    网关再次启动前，请把策略文件中的公钥换成新的。
+    """
+    from gateway.witness_rotation import WitnessKeys, run_record_witness
+
+    done = run_record_witness(data, database_url, WitnessKeys(old, new), reason)
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    typer.echo(f"第 {done.index} 条记录 / entry {done.index}\n{done.old_vkey}\n→ {done.new_vkey}")

@@ -20,7 +20,7 @@ from chain.types import TreeSize
 from chain.witness_policy import WitnessPolicy
 from gateway.db import Database
 from gateway.ledger.faults import LedgerFault
-from gateway.ledger.log_keys import load_log_keys
+from gateway.ledger.log_keys import WitnessChange, load_log_keys, load_witness_changes, own_vkeys
 from gateway.ledger.proposed import newest_signed
 from gateway.ledger.service import StartWaits
 from gateway.witness.client import WitnessClient, WitnessTrouble
@@ -50,6 +50,7 @@ class WitnessCheck:
         self._database = database
         self._origin = origin
         self._vkeys = [vkey]
+        self._changes: list[WitnessChange] = []
 
     def __call__(self, tree: Tree) -> None:
         """Check that ``tree`` holds what every witness that answers has cosigned.
@@ -60,8 +61,9 @@ class WitnessCheck:
         """
         with self._database.reader() as connection:
             signed = newest_signed(connection)
-            # What a witness holds may be of before a rotation of our key.
+            # What a witness holds may be of before a rotation of our key, or of its own.
             self._vkeys = [key.vkey for key in load_log_keys(connection)] or self._vkeys
+            self._changes = load_witness_changes(connection)
         clients = self._clients()
         try:
             with ThreadPoolExecutor(len(clients) or 1) as pool:
@@ -105,7 +107,7 @@ class WitnessCheck:
     def _compare(self, client: WitnessClient, tree: Tree, note: bytes) -> None:
         try:
             # Our own signature is on it: nobody else can make us believe that we are behind.
-            held = open_checkpoint(note, [*self._vkeys, client.vkey])
+            held = open_checkpoint(note, [*self._vkeys, *own_vkeys(client.vkey, self._changes)])
         except NotaryError:
             raise WitnessTrouble(client.name, "malformed") from None
         if held.origin != self._origin or client.name not in [one.name for one in held.signatures]:

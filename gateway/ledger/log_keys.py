@@ -1,4 +1,5 @@
 """Which key signs for the log at which size, as its own entries say: the first, then one for each rotation.
+And which witnesses have new keys since when.
 
 The entries are the word that counts after a crash: a rotation is done exactly when its entry is committed.
 """
@@ -14,9 +15,20 @@ from sqlalchemy import Connection
 from chain.entry import parse_entry
 from gateway.db import fetch_all
 from gateway.ledger.faults import LedgerFault
+from gateway.rules.calendar import parse_timestamp
 
 LOG_ROLE = "log"
 """The public field ``role`` of a ``key.rotated`` that is about the log's own key."""
+
+
+WITNESS_ROLE = "witness"
+"""The same where it is about the key of a witness of the log."""
+
+_ROTATIONS = (
+    # Both types are of no chapter, which has an index; types have none.
+    "SELECT log_index, body FROM entries WHERE chapter = 0 AND (log_index = 0 OR type = 'key.rotated') "
+    "ORDER BY log_index"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +40,22 @@ class KeyRange:
     end: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessChange:
+    """A witness's key gave way to another at ``at``, Unix seconds of the entry."""
+
+    old_vkey: str
+    new_vkey: str
+    at: int
+
+
 def load_log_keys(connection: Connection) -> list[KeyRange]:
     """Return the keys of the log in the order of their sizes, none where there is no entry yet.
 
     Raises LedgerFault where an entry that names a key is erased or does not follow from the one before;
     FormatError where it is malformed.
     """
-    rows = fetch_all(
-        connection,
-        # Both types are of no chapter, which has an index; types have none.
-        "SELECT log_index, body FROM entries WHERE chapter = 0 AND (log_index = 0 OR type = 'key.rotated') "
-        "ORDER BY log_index",
-    )
+    rows = fetch_all(connection, _ROTATIONS)
     found: list[KeyRange] = []
     for index, body in rows:
         if not isinstance(body, bytes):
@@ -53,6 +69,31 @@ def load_log_keys(connection: Connection) -> list[KeyRange]:
                 raise LedgerFault("a rotation of the log's key does not follow", got=index, want=last.vkey)
             found[-1] = KeyRange(last.vkey, last.start, start)
             found.append(KeyRange(cast("str", public["new_vkey"]), start, None))
+    return found
+
+
+def load_witness_changes(connection: Connection) -> list[WitnessChange]:
+    """Return the rotations of witnesses' keys in the order of their entries.
+
+    Raises LedgerFault where an entry that names a key is erased; FormatError where it is malformed.
+    """
+    found: list[WitnessChange] = []
+    for index, body in fetch_all(connection, _ROTATIONS):
+        if not isinstance(body, bytes):
+            raise LedgerFault("an entry that names a witness's key is erased", got=index, want="its bytes")
+        entry = parse_entry(body)
+        if entry.type == "key.rotated" and entry.public["role"] == WITNESS_ROLE:
+            old, new = cast("str", entry.public["old_vkey"]), cast("str", entry.public["new_vkey"])
+            found.append(WitnessChange(old, new, parse_timestamp(entry.at) // 1000))
+    return found
+
+
+def own_vkeys(vkey: str, changes: Sequence[WitnessChange]) -> list[str]:
+    """Return a witness's key and those that gave way to it, newest first."""
+    found = [vkey]
+    for change in reversed(changes):
+        if change.new_vkey == found[-1]:
+            found.append(change.old_vkey)
     return found
 
 
