@@ -224,11 +224,13 @@ def return_coins(world: World) -> Draft:
 
 
 def _ask_for_rebate(sale: Case, at: int) -> Case:
-    """Have the clock take what is owed of a rebate at ``at``, always at another moment than the last time."""
+    """Have the clock take what is owed of a rebate at ``at``, always at another moment than it did before.
+
+    A further refund brings a later asking forward.
+    """
     if not sale.number("rebate_due"):
         return replace(sale, due_at=None)
-    asked = max(at, sale.number("asked_at") + 1)
-    return replace(changed(sale, asked_at=asked), due_at=asked)
+    return replace(sale, due_at=max(at, sale.number("asked_at") + 1))
 
 
 def return_rebate(world: World) -> Draft:
@@ -245,6 +247,8 @@ def return_rebate(world: World) -> Draft:
     is_asked = case.due_at is not None and case.due_at <= world.now
     if due == 0 or (amount == 0 and not is_asked):
         raise Refusal("sale.nothing_due")
+    if is_asked:
+        case = changed(case, asked_at=case.due_at)
     after = _ask_for_rebate(changed(case, rebate_due=due - amount), world.now + RECEIVABLE_PAUSE)
     closing = world.find(CLOSING, holder_of(case))
     is_closed = closing is not None and closing.state == CLOSED

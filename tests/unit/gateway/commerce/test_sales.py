@@ -167,6 +167,20 @@ def test_rule_12_the_clock_asks_for_a_receivable_until_it_is_whole(world: World)
     assert carry_out_due(world) == []
 
 
+def test_a_second_refund_is_asked_for_at_once_though_a_receivable_waits(world: World) -> None:
+    bought = world.accept(sale(10_000, buyer="b")).entry_id
+    world.accept(step("sale.rebated", bought))
+    world.accept(given("b", "a", 500))
+    world.accept(step("sale.refunded", bought, amount="4000"))
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert read_sale(world, bought)["rebate_due"] == 200
+    world.clock.milliseconds += DAY
+    world.accept(given("a", "b", 450))
+    world.accept(step("sale.refunded", bought, amount="6000"))
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert (read_sale(world, bought)["rebate_due"], balance(world, "b")) == (50, 0)
+
+
 def test_a_closed_account_is_asked_once(world: World) -> None:
     bought = world.accept(sale(10_000, buyer="b")).entry_id
     world.accept(step("sale.rebated", bought))
