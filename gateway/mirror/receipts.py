@@ -35,7 +35,7 @@ def load_proven_logs(
     """Return the block's logs of these contracts whose first topic is one of ``topics``, proven and in order.
 
     Raises:
-        TransientChainError: the node does not have the block's receipts (any more).
+        TransientChainError: the node does not have the block's receipts, or has another block there by now.
         FatalChainError: its receipts contradict the header.
     """
     answer = _load_receipts(client, header)
@@ -56,7 +56,7 @@ def load_proven_logs(
                     found.append(raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedAnswer(_METHOD, "a receipt lacks a field or has one of another form") from error
-    _check_root(header, encoded)
+    _check_root(client, header, encoded)
     return found
 
 
@@ -155,7 +155,7 @@ def _from_single_receipts(
     receipts = client.block_receipts(header.number)
     if any(receipt.block_hash != header.hash for receipt in receipts):
         raise TransientChainError(f"block {header.number}: the node gave receipts of another block")
-    _check_root(header, [encode_receipt(receipt) for receipt in receipts])
+    _check_root(client, header, [encode_receipt(receipt) for receipt in receipts])
     return [
         log
         for receipt in receipts
@@ -164,9 +164,13 @@ def _from_single_receipts(
     ]
 
 
-def _check_root(header: Header, encoded: Sequence[bytes]) -> None:
+def _check_root(client: EvmClient, header: Header, encoded: Sequence[bytes]) -> None:
     trie = Trie({format_rlp(format_number(at)): item for at, item in enumerate(encoded)})
-    if trie.root != header.receipts_root:
-        raise FatalChainError(
-            f"block {header.number}: receipts give {trie.root.hex()}, header has {header.receipts_root.hex()}"
-        )
+    if trie.root == header.receipts_root:
+        return
+    # Receipts name their block, but none at all name nothing: a block may have been replaced by an empty one.
+    if client.header(header.number).hash != header.hash:
+        raise TransientChainError(f"block {header.number}: the node changed its chain while it was read")
+    raise FatalChainError(
+        f"block {header.number}: receipts give {trie.root.hex()}, header has {header.receipts_root.hex()}"
+    )

@@ -243,7 +243,7 @@ def test_pages_and_health(serving: Serving) -> None:
     with serving.new_client(None) as anyone:
         assert anyone.get("/livez").json() == {"status": "ok"}
         assert anyone.get("/readyz").json()["checks"] == dict.fromkeys(
-            ("schema", "chain", "mirror", "ledger", "recursion_limit"), True
+            ("schema", "chain", "mirror", "ledger", "witnesses", "recursion_limit"), True
         )
         page = anyone.get("/")
         assert "同壹社区公证" in page.text and "default-src 'none'" in page.headers["content-security-policy"]

@@ -20,6 +20,7 @@ def entry(serving: Serving, new_chapter: Callable[[], str]) -> dict[str, str]:
     pool = serving.open_chapter(chapter, fill=0)
     made = serving.made("/v1/credits/issue", {"chapter": chapter, "to": pool, "amount": "5"})
     serving.wait_state(made["id"], "final")
+    serving.proof(made["id"])
     return {"id": made["id"], "account": pool, "chapter": chapter}
 
 

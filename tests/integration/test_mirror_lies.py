@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from chain.evm.client import EvmClient
 from chain.evm.errors import MalformedAnswer
 from chain.evm.transport import Json
 from chain.operation import OperationKind as Kind
+from chain.types import Digest
 from gateway.db import Database, execute, migrate, sqlite_url
 from gateway.mirror.compare import compare_mirrors
+from gateway.mirror.derive import FOLLOWED
 from gateway.mirror.follower import Follower, MirrorSettings, Progress
+from gateway.mirror.receipts import load_proven_logs
 from gateway.mirror.source import Receipts
 from gateway.mirror.unproven import count_unproven
 from gateway.mirror.write import load_cursor
@@ -122,6 +126,24 @@ def test_receipts_that_are_not_the_headers_stop_the_mirror(
         cursor = load_cursor(connection, network.chain_id)
     # What came before stands; nothing of the forged block was stored.
     assert cursor is None or cursor.number < network.client.block_number()
+
+
+def test_no_receipts_at_all_stop_the_mirror_unless_the_block_was_replaced(
+    network: Network, liar: LyingClient, tmp_path: Path
+) -> None:
+    header = next(
+        header
+        for header in network.client.headers(0, network.client.block_number() + 1)[::-1]
+        if header.tx_hashes
+    )
+    contracts, topics = frozenset(network.contracts), frozenset(FOLLOWED)
+    liar.method, liar.edit = "eth_getBlockReceipts", lambda _receipts: []
+    with pytest.raises(FatalChainError, match=rf"block {header.number}: receipts give 56e81f17"):
+        load_proven_logs(liar, header, contracts, topics)
+    # As after a reorganisation: the header is that of a block the node no longer has at this height.
+    former = replace(header, hash=Digest(bytes(32)))
+    with pytest.raises(TransientChainError, match=rf"block {header.number}: the node changed its chain"):
+        load_proven_logs(liar, former, contracts, topics)
 
 
 def test_a_block_without_its_logs_is_noticed_by_its_bloom(

@@ -12,7 +12,9 @@ from gateway.services import Services
 
 
 def test_a_raised_recursion_limit_is_not_ready() -> None:
-    figures = SimpleNamespace(mirror_lag_blocks=0, chain_head=1, mirror_halted=False)
+    figures = SimpleNamespace(
+        mirror_lag_blocks=0, chain_head=1, mirror_halted=False, witnesses_behind_seconds=0.0
+    )
     services = SimpleNamespace(
         standing=SimpleNamespace(read=lambda: figures),
         schema_current=lambda: True,
@@ -20,7 +22,8 @@ def test_a_raised_recursion_limit_is_not_ready() -> None:
         writable=lambda: True,
     )
     reset_recursion_limit()
-    expected = dict.fromkeys(("schema", "chain", "mirror", "ledger", "recursion_limit"), True)
+    names = ("schema", "chain", "mirror", "ledger", "witnesses", "recursion_limit")
+    expected = dict.fromkeys(names, True)
     assert readiness(cast(Services, services)) == expected
     sys.setrecursionlimit(100_000)
     try:
