@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ITimeCredit} from "../src/interfaces/ITimeCredit.sol";
 import {Beijing} from "../src/libraries/Beijing.sol";
 import {Kind, Operation, Reason} from "../src/libraries/Ledger.sol";
+import {IRoleGated} from "../src/interfaces/IRoleGated.sol";
 import {Roles} from "../src/libraries/Roles.sol";
 import {EventModel} from "./support/EventModel.sol";
 import {Fixture} from "./support/Fixture.sol";
@@ -334,11 +335,11 @@ contract LedgerInvariants is Test {
     }
 }
 
-/// @dev R2, R5, A3, P, X: calls of anybody with anything to the contracts themselves change nothing.
+/// @dev R2, A3, P, X: calls of anybody with anything to the contracts themselves change nothing.
 contract RawCallInvariants is Fixture {
     bytes32 private _before;
 
-    function setUp() public override {
+    function setUp() public virtual override {
         super.setUp();
         _settleAll(LOG);
         _fund(alice, 1000);
@@ -416,5 +417,40 @@ contract RawCallInvariants is Fixture {
         (bool isAdmin,) = roles.hasRole(0, address(this));
         (bool isHq,) = roles.hasRole(Roles.id(Roles.HQ, 0), hq);
         assertTrue(isAdmin && isHq, "R1: roles stay");
+    }
+}
+
+/// @dev R5: whoever holds every role of one chapter changes nothing in another, whatever he calls.
+contract OtherChapterInvariants is RawCallInvariants {
+    function setUp() public override {
+        super.setUp();
+        for (uint8 kind = Roles.HQ; kind <= Roles.REGULATOR; ++kind) {
+            _grant(kind, OTHER_CHAPTER, _holder(kind));
+        }
+    }
+
+    function targetSenders() public pure returns (address[] memory out) {
+        out = new address[](Roles.REGULATOR);
+        for (uint8 kind = Roles.HQ; kind <= Roles.REGULATOR; ++kind) {
+            out[kind - 1] = _holder(kind);
+        }
+    }
+
+    function _holder(uint8 kind) private pure returns (address) {
+        return address(uint160(0xC0DE00) + kind);
+    }
+
+    /// @dev They can do something: what follows of the invariant is no accident.
+    function test_rolesActInTheirOwnChapter() public {
+        address elsewhere = _holder(Roles.ISSUER);
+        vm.prank(elsewhere);
+        credit.setQuota(OTHER_CHAPTER, MONTH, 5);
+        (uint64 quota,) = credit.quotaOf(OTHER_CHAPTER, MONTH);
+        assertEq(quota, 5, "its own quota");
+        vm.prank(elsewhere);
+        vm.expectRevert(
+            abi.encodeWithSelector(IRoleGated.MissingRole.selector, elsewhere, Roles.ISSUER, CHAPTER)
+        );
+        credit.setQuota(CHAPTER, MONTH, 5);
     }
 }
