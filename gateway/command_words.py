@@ -62,7 +62,7 @@ _PATTERNS = (
     (r"is not (\d+) lower-case hex digits", r"不是 \1 位小写十六进制数字"),
     (r"is (\d+) bytes, wants (\d+)", r"是 \1 字节，应为 \2 字节"),
     (r"names (\w+) twice", r"两次写了 \1"),
-    (r"names (.+), which is none of (.+)", r"写了 \1，不是下列之一：\2"),
+    (r"names a role that is none of (.+)", r"所写角色不是下列之一：\1"),
     (r"(\w+): what follows # is no address", r"\1：# 之后不是地址"),
     (r"(\w+): a remote place ends with #0x and the key's address", r"\1：远程位置须以 #0x 和密钥地址结尾"),
     (

@@ -37,14 +37,14 @@ class SignerPlace:
 def parse_places(text: str, roles: Sequence[str]) -> dict[str, SignerPlace]:
     """Return the places in a setting by role.
 
-    Raises FormatError, which names the role and never the place, for an unknown role, one named twice, and a
-    place of another form.
+    Raises FormatError, which never quotes the setting beyond a known role, for an unknown role, one named
+    twice, and a place of another form: where ``role=`` is left out, what stands there is the place.
     """
     places: dict[str, SignerPlace] = {}
     for part in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
         role, _, place = part.partition("=")
         if role not in roles:
-            raise FormatError(_SETTING, f"names {role[:20]!r}, which is none of {', '.join(roles)}")
+            raise FormatError(_SETTING, f"names a role that is none of {', '.join(roles)}")
         if role in places:
             raise FormatError(_SETTING, f"names {role} twice")
         places[role] = _parse_place(role, place)

@@ -88,7 +88,7 @@ def test_operation_settles_with_a_remote_operator_and_an_issuer_from_the_environ
         ("hq=env:NO_SUCH_KEY", "signer of hq: NO_SUCH_KEY: is not set"),
         ("witness=remote:http://127.0.0.1:{port}#0x" + "55" * 20, "signer of witness: eth1/publicKeys:"),
         ("regulator=keystore", "regulator: is neither env:NAME nor remote:URL#0xaddress"),
-        ("treasurer=env:KEY", "names 'treasurer', which is none of deployer, hq"),
+        ("treasurer=env:KEY", "names a role that is none of deployer, hq"),
     ],
 )
 def test_signer_that_cannot_be_used_ends_the_start_naming_its_role(

@@ -85,6 +85,8 @@ def test_places_are_read_by_role() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("https://u:hunter2@kms.example/=x", f"names a role that is none of {', '.join(ROLES)}"),
+        ("treasurer=env:KEY", f"names a role that is none of {', '.join(ROLES)}"),
         ("hq=env:A hq=env:B", "names hq twice"),
         ("hq", "hq: is neither env:NAME nor remote:URL#0xaddress"),
         ("hq=env:", "hq: is neither env:NAME nor remote:URL#0xaddress"),
