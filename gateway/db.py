@@ -17,6 +17,7 @@ from typing import Protocol, cast
 import pysqlite3.dbapi2 as sqlite_driver  # type: ignore[import-untyped]
 from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chain.errors import NotaryError
@@ -186,8 +187,17 @@ class Database:
 
 
 def supported_url(url: str | URL) -> URL:
-    """Return the URL with the one driver used for its database. Raises DatabaseError for any other kind."""
-    parsed = make_url(url)
+    """Return the URL with the one driver used for its database.
+
+    Raises:
+        DatabaseError: it is the URL of another kind of database.
+        ArgumentError: it is no URL; what it holds is not told.
+    """
+    try:
+        parsed = make_url(url)
+    except ValueError:
+        # Of a port that is no number: the library reads it by int(), whose error quotes what stands there.
+        raise ArgumentError("the port is no number") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if parsed.database in (None, "", ":memory:"):

@@ -23,7 +23,7 @@ from chain.types import Address
 from chain.witness_policy import WitnessPolicy
 from gateway.bootstrap import DEVELOPMENT, check_powers, ensure_deployment, ensure_trust_root
 from gateway.data_folder import DataFolder
-from gateway.db import Database, migrate, sqlite_url
+from gateway.db import Database, migrate, sqlite_url, supported_url
 from gateway.keys import ROLES, KeyFolder
 from gateway.ledger.genesis import open_log
 from gateway.ledger.identity import LogIdentity
@@ -120,7 +120,12 @@ def open_ground(settings: Settings, stack: ExitStack, *, shared: bool, signs: bo
         LedgerFault: the database holds another log.
         DatabaseError: the database is too old or not durable.
     """
-    # First, so that no child process has these keys in its environment.
+    url = sqlite_url(DataFolder(settings.data).database)
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+    # Before anything is made.
+    supported_url(url)
+    # Before a child is started, so that no child process has these keys in its environment.
     outside = OutsideSigners(parse_places(settings.signers.get_secret_value(), ROLES), os.environ)
     stack.callback(outside.close)
     if signs:
@@ -129,8 +134,7 @@ def open_ground(settings: Settings, stack: ExitStack, *, shared: bool, signs: bo
     folder.lock(shared=shared)
     stack.callback(folder.unlock)
     rpc = settings.chain_url or _start_chain(settings, folder, stack)
-    url = settings.database_url
-    database = Database(url.get_secret_value() if url else sqlite_url(folder.database))
+    database = Database(url)
     stack.callback(database.close)
     with database.exclusive(*SETUP_LOCK):
         ground = _first_start(settings, folder, rpc, database, outside, stack)

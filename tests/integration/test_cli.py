@@ -103,6 +103,19 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
     "database url": (
         "fsck --data whole --database-url foo", 2, "不是数据库 URL", "not the URL of a database",
     ),
+    "database url with a port in letters": (
+        "serve --data none --database-url postgresql://hunter2:x/db", 2, "不是数据库 URL",
+        "not the URL of a database",
+    ),
+    "database url with such a port for fsck": (
+        "fsck --data whole --database-url postgresql://u:hunter2@h:x/db", 2, "不是数据库 URL",
+        "not the URL of a database",
+    ),
+    "serve on another database": (
+        "serve --data none --database-url mysql://u:hunter2@a/b", 2,
+        "database url 为 mysql，应为 sqlite or postgresql",
+        "database url: got mysql, want sqlite or postgresql",
+    ),
     "another database": (
         "fsck --data whole --database-url mysql://a/b", 2, "database url 为 mysql，应为 sqlite or postgresql",
         "database url: got mysql, want sqlite or postgresql",
