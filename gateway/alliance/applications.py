@@ -69,7 +69,7 @@ def apply_for_seat(world: World) -> Draft:
     industry = read_text(world.draft, "industry")
     check_industry(industry)
     _check_free(world, merchant, industry)
-    if any(case.state not in _CLOSED for case in world.list(APPLICATION, holder=merchant)):
+    if has_open_application(world, merchant):
         raise Refusal("seat.applied_already")
     application = Application(world.entry_id, world.chapter_text, industry, merchant)
     case = _case(world, application)
@@ -78,6 +78,11 @@ def apply_for_seat(world: World) -> Draft:
 
 
 _CLOSED = (ApplicationState.GRANTED, ApplicationState.REFUSED, ApplicationState.WITHDRAWN)
+
+
+def has_open_application(world: World, merchant: str) -> bool:
+    """Say whether a merchant has applied for a seat and the matter is not closed, an appeal included."""
+    return any(case.state not in _CLOSED for case in world.list(APPLICATION, holder=merchant))
 
 
 def _check_free(world: World, merchant: str, industry: str) -> None:

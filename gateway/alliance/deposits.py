@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from gateway.alliance.applications import has_open_application
 from gateway.alliance.bonds import load_bond, show_bond, store_bond, terms_on
 from gateway.alliance.forms import complete, officer, own_merchant
-from gateway.alliance.standing import DEPOSIT
+from gateway.alliance.standing import DEPOSIT, seat_held
 from gateway.cases.book import Rule
 from gateway.cases.filling import read_sum, read_text
 from gateway.cases.world import World
@@ -74,11 +75,16 @@ def forfeit_deposit(world: World) -> Draft:
 
 
 def refund(world: World) -> Draft:
-    """Record that the bank refunded what was left, once the merchant left and no claim is open."""
+    """Record that the bank refunded what was left, once the merchant left and no claim is open.
+
+    A merchant that holds no seat and has applied for none has nothing to leave: it is refunded at once.
+    """
     merchant = own_merchant(world).account
     case = world.require(DEPOSIT, merchant, "public.merchant")
     left = case.document.get("left_on")
     left_on = date.fromisoformat(left) if isinstance(left, str) else None
+    if left_on is None and seat_held(world, merchant) is None and not has_open_application(world, merchant):
+        left_on = world.today
     bond = load_bond(world, merchant)
     after, record = refund_deposit(bond, left_on, world.today, read_text(world.draft, "receipt"))
     store_bond(world, merchant, after)

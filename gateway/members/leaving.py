@@ -13,6 +13,7 @@ from typing import cast
 from chain.canonical import JsonValue
 from chain.operation import OperationKind, account_address, chapter_code
 from chain.types import AccountId
+from gateway.alliance.standing import DEPOSIT
 from gateway.cases.book import CLOSED as ACCOUNT_CLOSED
 from gateway.cases.book import CLOSING
 from gateway.cases.case import Case, changed
@@ -185,15 +186,20 @@ def _destination(world: World, account: str) -> tuple[Destination, str | None, s
 
 
 def _pending(world: World, account: str) -> int:
-    """Say whether a matter of the account still has a clock: a booking, a deposit, a seat."""
+    """Say whether a matter of the account is still open: it has a clock, is disputed, or is a deposit."""
     open_ones = [
         case
         for case in world.naming(account)
         if account in (case.holder, case.document.get("provider"))
-        and (case.due_at is not None or case.state == "disputed")
+        and (case.due_at is not None or case.state == "disputed" or _is_kept(case))
         and case.kind not in _PRIVATE_MATTERS
     ]
     return len(open_ones)
+
+
+def _is_kept(case: Case) -> bool:
+    """Say whether a case is a deposit with money at the bank or claims on it: it has no clock of its own."""
+    return case.kind == DEPOSIT and bool(case.number("balance") or case.document["claims"])
 
 
 def close_account(world: World) -> Draft:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from chain.types import AccountId
 from gateway.db import Database
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted
 from tests.unit.gateway.alliance.kit import (
     EVIDENCE,
+    RECEIPT,
     REVIEWERS,
     account,
     alliance,
@@ -87,6 +90,23 @@ def test_a_seat_needs_a_deposit_in_full(world: World) -> None:
     assert refused(world, granted(key)) == ("seat.no_deposit", {})
     taken(world, lodged("m", 1))
     taken(world, granted(key))
+
+
+def test_a_deposit_without_a_seat_is_refunded_and_holds_the_account_open(world: World) -> None:
+    taken(world, lodged("m"))
+    key = taken(world, step("seat.applied", merchant="m", industry="bakery"))["id"]
+    refund = step("deposit.refunded", merchant="m", receipt=RECEIPT)
+    assert refused(world, refund) == ("deposit.not_left", {})
+    taken(world, step("seat.application_withdrawn", about=key))
+    closing = replace(
+        step("account.closing", destination="pool", order="0d" * 32), subjects=(AccountId(account("m")),)
+    )
+    assert refused(world, closing) == ("closing.not_empty", {"what": "pending"})
+    refunded = taken(world, refund)
+    assert (refunded["amount"], refunded["balance"]) == ("500000", "0")
+    assert case(world, "deposit", account("m"))["state"] == "closed"
+    assert taken(world, closing)["amount"] == "30000"
+    assert carry_out(world) == ["account.closed"]
 
 
 def test_one_merchant_an_industry_and_one_seat_a_merchant(world: World) -> None:
