@@ -2,8 +2,8 @@
 
 Columns are those of ``POST /v1/members`` (``chapter, kind, custody, account, industry, private.name``) and,
 as ``membership.kind, membership.receipt, ...``, the public fields of ``membership.opened``. Names and
-telephone numbers belong into ``private.*``. Every row is checked for its form before anything of it is sent,
-so a dry run says what would be refused for that.
+telephone numbers belong into ``private.*``. Every row is checked for its form and its kind of membership
+before anything of it is sent, so a dry run says what would be refused for that.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gateway.command_failures import EXIT_CANNOT
 from gateway.import_posting import post_patiently
 from gateway.import_source import Record, Source
 from gateway.import_state import ImportFailure
+from gateway.rules.fees import FEE_KINDS
 from gateway.schemas import check_member
 
 OPENED = "membership.opened"
@@ -60,6 +61,8 @@ def read_row(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         check_draft(OPENED, public, None)
     except FormatError as error:
         raise FormatError(error.where.replace("public.", "membership."), error.reason) from None
+    if public["kind"] not in FEE_KINDS:
+        raise FormatError("membership.kind", f"is not one of {', '.join(FEE_KINDS)}")
     return {**member, "membership": public}
 
 
