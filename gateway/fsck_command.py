@@ -162,6 +162,9 @@ def _entries(
             return
         found.entries += 1
         yield row.log_index, row.body, row.salt, row.leaf_data
+    if not found.entries:
+        # Every log begins with its genesis entry.
+        found.fault("entry 0: is missing")
 
 
 def _check_checkpoints(

@@ -73,11 +73,15 @@ def rotate_log_key(
 
     Raises:
         FormatError: ``reason`` is none of `REASONS`, or the folder's key is not the log's.
-        LedgerFault: entries and the last checkpoint contradict each other, or some wait to be published.
+        LedgerFault: there is no log, entries and its last checkpoint contradict each other, or some wait to
+            be published.
     """
     check_reason(reason)
     finish_rotation(folder, database, keys)
     old = keys.log_identity(None)
+    with database.reader() as connection:
+        # Before a key is made for a log that is not there.
+        read_head(connection, old.origin)
     new = keys.make_next_log_key(old.origin)
     # If we crash here, no entry names the new key.
     with database.writer() as connection:

@@ -76,8 +76,13 @@ def take_epoch(connection: Connection, origin: str) -> Head:
 
 
 def read_head(connection: Connection, origin: str) -> Head:
-    """Return the stored head. Raises LedgerFault when the entries do not end where it says."""
+    """Return the stored head.
+
+    Raises LedgerFault when there is no such log or the entries do not end where its head says.
+    """
     rows = fetch_all(connection, "SELECT epoch, next_index, at FROM log_heads WHERE origin = ?", origin)
+    if not rows:
+        raise LedgerFault("there is no such log", got=None, want=origin)
     epoch, next_index, at = cast("tuple[int, int, str]", rows[0])
     last = fetch_all(connection, "SELECT max(log_index) FROM entries")[0][0]
     if last != next_index - 1:
