@@ -17,21 +17,24 @@ from sqlalchemy import Connection
 from chain.canonical import JsonValue
 from chain.operation import OperationKind, account_id, parse_amount
 from chain.types import AccountId, Address
-from gateway.cases.case import Case
-from gateway.cases.filling import concern, fill, order
+from gateway.cases.case import Case, changed
+from gateway.cases.filling import concern, fill, order, read_sum
 from gateway.cases.world import World
+from gateway.commerce.rebate_returns import REBATE, ask_for_rebate
 from gateway.db import fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.pools import REBATE_TERMS
 from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
+from gateway.rules.refusals import RuleRefusal
+from gateway.rules.splits import claw_back
 from gateway.rules.versions import pick_table
 
-REBATE = "rebate"
-"""Kind of the case that keeps what became of a purchase's rebate, keyed by the purchase's entry."""
 PAID, REFUNDED = "paid", "refunded"
 PURCHASE = "purchase.recorded"
 MONEY = "CNY"
+_UNPAID: Mapping[str, JsonValue] = {"amount": 0, "refunded": 0, "rebate_due": 0, "asked_at": 0}
+"""Document of a purchase without a rebate: what was paid of it, refunded, is owed, and was asked for last."""
 _SELECT = "SELECT body FROM entries WHERE entry_id = ? AND chapter = ? AND type = ?"
 
 
@@ -68,20 +71,31 @@ def grant_rebate(world: World) -> Draft:
 
 
 def refund_purchase(world: World) -> Draft:
-    """Record the refund of a purchase: from then on no rebate is paid for it.
+    """Record the refund of a purchase or a part of it: from then on no rebate is paid for it.
+
+    Of a rebate that was paid the clock takes the refunded part back, by `gateway.commerce.rebate_returns`;
+    so the refund itself orders nothing.
 
     Raises:
-        Refusal: ``rebate.no_order`` where it names no purchase of the chapter.
+        Refusal: ``rebate.no_order`` where it names no purchase of the chapter; ``entry.bad_field`` without a
+            sum; ``entry.not_as_computed`` for another currency or an operation.
+        RuleRefusal: ``refund.exceeds_original`` with what is ``left`` of the purchase.
     """
-    if not _name(world.draft):
-        return world.draft
     bought = _named(world)
-    case = world.find(REBATE, bought.entry)
-    if case is None:
-        world.put(Case(REBATE, bought.entry, world.chapter, REFUNDED, None, None, {}))
-    else:
-        world.put(replace(case, state=REFUNDED))
-    return world.draft
+    amount = read_sum(world.draft, "amount", least=1)
+    total = parse_amount(bought.public.get("amount", "0"), "public.amount", zero_allowed=True)
+    case = world.find(REBATE, bought.entry) or Case(REBATE, bought.entry, world.chapter, REFUNDED)
+    case = replace(case, document={**_UNPAID, **case.document})
+    before = case.number("refunded")
+    if before + amount > total:
+        raise RuleRefusal("refund.exceeds_original", left=total - before)
+    back = claw_back(case.number("amount"), total, before, amount)
+    case = changed(case, refunded=before + amount, rebate_due=case.number("rebate_due") + back)
+    world.put(replace(ask_for_rebate(case, world.now), state=REFUNDED))
+    draft = fill(world.draft, purchase=bought.entry, currency=bought.public.get("currency", MONEY))
+    if draft.operation is not None:
+        raise Refusal("entry.not_as_computed", field="op")
+    return concern(draft, [], [bought.entry])
 
 
 def _name(draft: Draft) -> str:
@@ -125,7 +139,14 @@ def _pay(world: World, bought: Order) -> Draft:
     if rebate.amount == 0:
         raise Refusal("sale.nothing_due")
     buyer = _buyer(world, bought)
-    document: dict[str, JsonValue] = {"amount": rebate.amount}
+    home = world.standing(buyer)
+    document: dict[str, JsonValue] = {
+        **_UNPAID,
+        "amount": rebate.amount,
+        "pool": world.chapter_pool(),
+        # The buyer may be of another chapter: what goes back leaves an account there.
+        "home": world.chapter if home is None else home.chapter,
+    }
     world.open(REBATE, bought.entry, Case(REBATE, "", world.chapter, PAID, buyer, None, document))
     draft = world.draft
     if bought.entry != world.entry_id:

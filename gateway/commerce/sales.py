@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import cast
 
 from chain.canonical import JsonValue
-from chain.operation import OperationKind, chapter_code
-from chain.types import EntryId
+from chain.operation import OperationKind
 from gateway.alliance.standing import require_not_suspended
-from gateway.cases.book import CLOSED, CLOSING, DueRule
+from gateway.cases.book import DueRule
 from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text, show_legs
 from gateway.cases.world import Standing, World
+from gateway.commerce.rebate_returns import REBATE, ask_for_rebate, rebate_due, return_rebate
 from gateway.commerce.rule_tables import table_in_force
 from gateway.commerce.sale_case import (
     COMPLETED,
@@ -38,9 +38,6 @@ from gateway.rules.rebate import ROUNDING_RULE, compute_rebate
 from gateway.rules.split_tables import REFERRING_SHOP, SERVING_SHOP
 from gateway.rules.splits import claw_back, refund, split
 from gateway.rules.versions import pick_table
-
-RECEIVABLE_PAUSE = 30 * 86_400_000
-"""Milliseconds after which a rebate that could not be taken back whole is asked for again."""
 
 
 def record_sale(world: World) -> Draft:
@@ -186,7 +183,7 @@ def refund_sale(world: World) -> Draft:
         coins_due=case.number("coins_due") + coins,
         rebate_due=case.number("rebate_due") + rebate,
     )
-    after = _ask_for_rebate(after, world.now)
+    after = ask_for_rebate(after, world.now)
     after = replace(after, state=REFUNDED if before + amount == total else PARTLY)
     world.put(after)
     owed, voucher = refund_granting(world, after)
@@ -223,49 +220,6 @@ def return_coins(world: World) -> Draft:
     return concern(draft, [merchant, holder_of(case)], [case.key])
 
 
-def _ask_for_rebate(sale: Case, at: int) -> Case:
-    """Have the clock take what is owed of a rebate at ``at``, always at another moment than it did before.
-
-    A further refund brings a later asking forward.
-    """
-    if not sale.number("rebate_due"):
-        return replace(sale, due_at=None)
-    return replace(sale, due_at=max(at, sale.number("asked_at") + 1))
-
-
-def return_rebate(world: World) -> Draft:
-    """Take back the rebate of a refunded part, at most what the buyer has; the rest stays a receivable.
-
-    The clock takes it with the refund, and asks again for a receivable every 30 days, also where there is
-    nothing to take: then the entry says so. In between anybody may record it once there is something. Of a
-    closed account nothing is ever asked again.
-    """
-    case = world.about(SALE, PARTLY, REFUNDED)
-    due = case.number("rebate_due")
-    holding = world.standing(holder_of(case))
-    amount = min(due, holding.available if holding is not None and holding.may_send else 0)
-    is_asked = case.due_at is not None and case.due_at <= world.now
-    if due == 0 or (amount == 0 and not is_asked):
-        raise Refusal("sale.nothing_due")
-    if is_asked:
-        case = changed(case, asked_at=case.due_at)
-    after = _ask_for_rebate(changed(case, rebate_due=due - amount), world.now + RECEIVABLE_PAUSE)
-    closing = world.find(CLOSING, holder_of(case))
-    is_closed = closing is not None and closing.state == CLOSED
-    world.put(replace(after, due_at=None) if is_closed else after)
-    draft = fill(world.draft, amount=str(amount), receivable=str(due - amount))
-    draft = order(draft, OperationKind.TRANSFER, case.holder, world.chapter_pool(), amount)
-    return concern(draft, [holder_of(case)], [case.key])
-
-
-def rebate_due(case: Case) -> Draft:
-    """Return the step that takes a rebate back."""
-    return Draft(
-        "sale.rebate_returned", chapter_code(case.chapter), None, (), public={"about": case.key},
-        refs=(EntryId(case.key),),
-    )  # fmt: skip
-
-
 SALE_RULES = {
     "sale.recorded": record_sale,
     "sale.paid": pay_with_coins,
@@ -275,4 +229,4 @@ SALE_RULES = {
     "sale.rebate_returned": return_rebate,
 }
 
-SALE_DUE: dict[str, DueRule] = {SALE: rebate_due}
+SALE_DUE: dict[str, DueRule] = {SALE: rebate_due, REBATE: rebate_due}

@@ -51,7 +51,10 @@ EMPTYING = "emptying"
 FREEZE, DECISION = "freeze", "decision"
 """Who suspended a membership."""
 _PRIVATE_MATTERS = frozenset(
-    {MEMBERSHIP, "referral", "tier", "kin", "guardian", STEWARD, CLOSING, "fee", "voucher", "sale"}
+    {
+        *(MEMBERSHIP, "referral", "tier", "kin", "guardian", STEWARD, CLOSING),
+        *("fee", "voucher", "sale", "rebate"),
+    }
 )
 """Kinds of cases that do not hold an account open."""
 

@@ -139,46 +139,40 @@ def refund_lines(town: Town, basket: Basket, purchase: str, run: str) -> Line:
     }
 
 
-def clawback_line(town: Town, basket: Basket, refund: str, run: str) -> Line | None:
+def clawback_line(town: Town, basket: Basket, purchase: str, run: str) -> Line | None:
     """The rebate of a refunded purchase goes back to the pool; None where there was none."""
-    amount = compute_rebate(basket.amount, REBATE_BASIS_POINTS).amount
-    if amount == 0:
+    if compute_rebate(basket.amount, REBATE_BASIS_POINTS).amount == 0:
         return None
-    chapter = town.chapter_of_store[basket.store]
     return {
-        "type": "credit.transferred",
+        "type": "sale.rebate_returned",
         "chapter": town.chapter_of_household[basket.household],
-        "op": {
-            "kind": "transfer",
-            "from": town.members[basket.household],
-            "to": town.pools[chapter],
-            "amount": str(amount),
-        },
-        "public": {"reason": "rebate.clawback", "source": LABEL},
-        "refs": [refund],
+        "public": {"about": purchase},
         "idempotency_key": f"{run}-clawback-{basket.basket_id}",
     }
 
 
 def show_refunds(client: Client, town: Town, refunded: Sequence[tuple[Basket, str]], run: str) -> list[Shown]:
-    """Refund purchases (basket, entry id); their rebates go back where the member still has them."""
+    """Refund purchases (basket, entry id); their rebates go back where the member still has them.
+
+    The gateway's clock takes them too: what it was first with has nothing due any more.
+    """
     lines = [refund_lines(town, basket, purchase, run) for basket, purchase in refunded]
     refunds = [str(answer.get("id", "")) for answer in client.send_batch(lines)]
     back = [
         line
-        for (basket, _), refund in zip(refunded, refunds, strict=True)
-        if refund and (line := clawback_line(town, basket, refund, run)) is not None
+        for (basket, purchase), refund in zip(refunded, refunds, strict=True)
+        if refund and (line := clawback_line(town, basket, purchase, run)) is not None
     ]
     codes = [str(answer.get("code", "accepted")) for answer in client.send_batch(back)]
     recorded = sum(bool(refund) for refund in refunds)
     returned = codes.count("accepted")
-    spent = codes.count("balance.insufficient")
+    settled = codes.count("sale.nothing_due")
     return [
         Shown("refunds recorded as corrections", f"{len(refunded)} accepted", f"{recorded} accepted"),
         Shown(
-            f"rebates taken back ({returned}), or refused because they are spent ({spent})",
+            f"rebates taken back ({returned}), or by the clock already ({settled})",
             f"{len(back)} answered",
-            f"{returned + spent} answered",
+            f"{returned + settled} answered",
         ),
     ]
 

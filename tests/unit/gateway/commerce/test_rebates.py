@@ -16,8 +16,8 @@ from gateway.cases.compare import compare_cases
 from gateway.cases.replay import rebuild_cases
 from gateway.db import Database, migrate, sqlite_url
 from gateway.ledger.drafts import Draft
-from tests.unit.gateway.commerce.kit import POOL, balance, market, named, public, state, step
-from tests.unit.gateway.ledger.worlds import World, address
+from tests.unit.gateway.commerce.kit import POOL, balance, carry_out_due, market, named, public, state, step
+from tests.unit.gateway.ledger.worlds import World, address, joined, opened
 
 K = OperationKind
 
@@ -100,6 +100,68 @@ def test_no_rebate_is_paid_after_a_refund(world: World) -> None:
         world.refuse(step("purchase.refunded", None, "b", purchase=EntryId("01" * 13))).code
         == "rebate.no_order"
     )
+
+
+def refund(of: str | None, amount: int | None, *who: str, **more: JsonValue) -> Draft:
+    said = {"purchase": of, "amount": None if amount is None else str(amount), **more}
+    return step("purchase.refunded", None, *who, **{key: value for key, value in said.items() if value})
+
+
+def test_refunds_of_a_purchase_never_exceed_it(world: World) -> None:
+    bought = world.accept(moving(purchase(40_000), 2_000)).entry_id
+    refusal = world.refuse(refund(bought, 99_940_000))
+    assert (refusal.code, refusal.fields) == ("refund.exceeds_original", {"left": 40_000})
+    assert world.refuse(refund(None, 40_000, "b", "m")).code == "rebate.no_order"
+    for amount in (None, 0):
+        assert world.refuse(refund(bought, amount)).fields["field"] == "public.amount"
+    refusal = world.refuse(refund(bought, 1, currency="USD"))
+    assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "public.currency"})
+    reversal = moving(refund(bought, 40_000), 2_000, POOL, "b", K.REVERSE)
+    assert world.refuse(reversal).fields == {"field": "op"}
+    bare = world.accept(step("purchase.recorded", None, "b", "m")).entry_id
+    assert world.refuse(refund(bare, 1)).fields == {"left": 0}
+    said = public(world, world.accept(refund(bought, 39_999)))
+    assert (said["amount"], said["currency"], said["purchase"]) == ("39999", "CNY", bought)
+    refusal = world.refuse(refund(bought, 2))
+    assert (refusal.code, refusal.fields) == ("refund.exceeds_original", {"left": 1})
+    world.accept(refund(bought, 1))
+    refusal = world.refuse(refund(bought, 1))
+    assert (refusal.code, refusal.fields) == ("refund.exceeds_original", {"left": 0})
+
+
+def test_the_clock_takes_the_rebate_of_the_refunded_part_back(world: World) -> None:
+    bought = world.accept(moving(purchase(40_000), 2_000)).entry_id
+    before = balance(world, POOL)
+    assert world.refuse(step("sale.rebate_returned", bought)).code == "sale.nothing_due"
+    world.accept(refund(bought, 10_000))
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert (balance(world, "b"), balance(world, POOL)) == (1_500, before + 500)
+    assert carry_out_due(world) == []
+    world.accept(moving(step("gift.sent", None), 1_000, "a", "b"))
+    world.accept(refund(bought, 30_000))
+    world.clock.milliseconds += 1
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert (balance(world, "b"), balance(world, POOL)) == (0, before + 1_000)
+    # What was spent meanwhile stays owed, and is asked for again.
+    world.accept(moving(step("gift.sent", None), 5_000, "b", "a"))
+    assert carry_out_due(world) == []
+    world.clock.milliseconds += 30 * 86_400_000
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert (balance(world, "b"), balance(world, POOL)) == (4_000, before + 2_000)
+    world.clock.milliseconds += 30 * 86_400_000
+    assert carry_out_due(world) == []
+
+
+def test_a_rebate_goes_back_from_a_buyer_of_another_chapter(world: World) -> None:
+    other = 31010008
+    world.accept(opened(other))
+    world.accept(joined("far", chapter=other))
+    bought = world.accept(moving(purchase(40_000, "far", "m"), 2_000, "far")).entry_id
+    before = balance(world, POOL)
+    world.accept(refund(bought, 40_000))
+    assert world.refuse(step("sale.rebate_returned", bought)).code == "case.unknown"
+    assert carry_out_due(world) == ["sale.rebate_returned"]
+    assert (balance(world, "far"), balance(world, POOL)) == (0, before + 2_000)
 
 
 def test_rebates_are_built_again_from_their_entries(world: World, tmp_path: Path) -> None:
