@@ -16,14 +16,14 @@ def signers(data: Data = None, as_json: AsJson = False) -> None:
     列出各角色、其密钥的位置（密钥文件、环境变量、远程服务）和地址。
     """
     from gateway.data_folder import DataFolder
-    from gateway.data_present import require_folder
+    from gateway.data_present import require_gateway
     from gateway.keys import ROLES, KeyFolder
     from gateway.settings import load_settings
     from gateway.signer_places import OutsideSigners, parse_places
 
     settings = load_settings(data)
     folder = DataFolder(settings.data)
-    require_folder(folder)
+    require_gateway(folder)
     places = parse_places(settings.signers.get_secret_value(), ROLES)
     outside = OutsideSigners(places, os.environ, keep=True)
     found = KeyFolder(folder.keys, outside=outside).list_roles()

@@ -25,9 +25,9 @@ from chain.verdict_text import (
     step_sentence,
 )
 from chain.verify import Outcome, Verdict, verify_file
+from gateway.command_failures import EXIT_CANNOT, EXIT_USAGE, describe_failure
 
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "mismatch": 1, "pending": 3, "cannot_check": 4}
-EXIT_USAGE = 2
 
 TRUST_ROOT_VARIABLE = "TONGYI_TRUST_ROOT"
 TRUST_ROOT_FILE = "trust_root.json"
@@ -38,7 +38,7 @@ NO_TRUST_ROOT = (
 )
 """What is said where neither an option, the environment nor the folder names one."""
 
-_WORST_FIRST = (1, EXIT_USAGE, 4, 3, 0)
+_WORST_FIRST = (1, 4, 3, 0)
 _MAX_FILE = MAX_PROOF_FILE_SIZE
 
 
@@ -50,15 +50,18 @@ def run_verify(
 ) -> int:
     """Verify every file, print a verdict for each, and return the exit code.
 
-    0 all passed, 1 a mismatch, 2 a file could not be read, 3 something waits for the chain, 4 something
-    cannot be checked; of several the first of 1, 2, 4, 3 counts. With ``json`` one JSON line for each file.
+    0 all passed, 1 a mismatch, 2 no file was named, 3 something waits for the chain, 4 something cannot be
+    checked or read; of several the first of 1, 4, 3 counts. With ``json`` one JSON line for each file read.
     """
     if not paths:
-        return _complain("没有给出文件 / no file given")
+        _complain("✗ 没有给出文件 / no file given")
+        return EXIT_USAGE
     try:
         trust_root = _load_trust_root(trust_root_path)
     except OSError as error:
-        return _complain(f"读不到信任根 / cannot read the trust root: {error.strerror or 'unreadable'}")
+        failure = describe_failure(error)
+        _complain(f"✗ 读不到信任根：{failure.zh} / cannot read the trust root: {failure.en}")
+        return EXIT_CANNOT
     if not trust_root:
         # The verdict says only that there is none.
         _complain(NO_TRUST_ROOT)
@@ -67,7 +70,9 @@ def run_verify(
         try:
             data = _read(path, _MAX_FILE)
         except OSError as error:
-            codes.add(_complain(f"{_name(path)}: {error.strerror or 'unreadable'}"))
+            failure = describe_failure(error)
+            _complain(str(failure))
+            codes.add(failure.exit_code)
             continue
         verdict = verify_file(data, trust_root)
         _print(format_json(path, verdict) if json else _format_text(path, verdict, lang))
@@ -141,6 +146,5 @@ def _print(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _complain(text: str) -> int:
+def _complain(text: str) -> None:
     sys.stderr.write(text.encode("utf-8", "replace").decode("utf-8") + "\n")
-    return EXIT_USAGE

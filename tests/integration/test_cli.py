@@ -130,6 +130,10 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
         "fsck --data whole --database-url sqlite:///none.sqlite3", 4, "没有数据库", "there is no database",
     ),
     "signers of a typo": ("keys signers --data typo", 4, "没有此数据目录", "there is no such data folder"),
+    "signers of an empty folder": (
+        "keys signers --data empty", 4, "不是网关的数据目录（缺少 log.json）",
+        "holds no gateway's data (log.json is missing)",
+    ),
     "rebuild of a typo": (
         "mirror rebuild --into foo --chain-url http://127.0.0.1:1 --data typo", 4, "没有此数据目录",
         "there is no such data folder",
@@ -190,6 +194,15 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
     "recovery": (
         "recover", 4, "本版本不能凭日志重建数据库",
         "this version does not rebuild a database from the log",
+    ),
+    "proof file that is not there": (
+        "verify nope.json", 4, "✗ nope.json：无法读写（No such file or directory）",
+        "nope.json: No such file or directory",
+    ),
+    "trust root that is not there": (
+        "verify in.csv --trust-root nope.json", 4,
+        "✗ 读不到信任根：nope.json：无法读写（No such file or directory）",
+        "cannot read the trust root: nope.json: No such file or directory",
     ),
     "language": ("verify in.csv --lang fr", 2, "--lang 为 zh、en 或 both", "--lang is zh, en or both"),
     "unknown option": ("serve --colour", 2, "没有选项 --colour", "No such option: --colour"),
@@ -288,7 +301,7 @@ def test_the_environment_is_heeded_and_an_option_wins(tmp_path: Path) -> None:
         done = tongyi("keys", "signers", env=env)
         assert done.returncode == 4 and f"{tmp_path / 'data'}: there is no" in done.stderr
         done = tongyi("keys", "signers", "--data", str(tmp_path), env=env)
-        assert done.returncode == 0
+        assert done.returncode == 4 and f"{tmp_path}: holds no gateway's data" in done.stderr
 
 
 def test_unknown_options_are_usage_errors() -> None:

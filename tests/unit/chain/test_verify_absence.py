@@ -159,8 +159,11 @@ def test_every_step_is_here() -> None:
 
 def test_no_file(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     (tmp_path / "root.json").write_bytes(FULL.root_data)
-    assert run_verify([tmp_path / "bundle.json"], tmp_path / "root.json", json=True) == 2
-    assert capfdbinary.readouterr().out == b""
+    assert run_verify([tmp_path / "bundle.json"], tmp_path / "root.json", json=True) == 4
+    told = capfdbinary.readouterr()
+    place = tmp_path / "bundle.json"
+    said = f"✗ {place}：无法读写（No such file or directory） / {place}: No such file or directory\n"
+    assert (told.out, told.err.decode()) == (b"", said)
 
 
 def test_no_trust_root(

@@ -50,15 +50,15 @@ def test_exit_codes(files: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> N
     assert run(files, "mismatch.json") == 1
     assert run(files, "pending.json") == 3
     assert run(files, "cannot.json", root="deep_root.json") == 4
-    assert run(files, "absent.json") == 2
-    assert run(files, "pass.json", root="absent.json") == 2
+    assert run(files, "absent.json") == 4
+    assert run(files, "pass.json", root="absent.json") == 4
     assert run(files) == 2
 
 
 def test_of_several_files_the_worst_counts(files: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(files, "pass.json", "pass.json") == 0
     assert run(files, "pass.json", "pending.json") == 3
-    assert run(files, "pending.json", "absent.json") == 2
+    assert run(files, "pending.json", "absent.json") == 4
     assert run(files, "absent.json", "mismatch.json", "pending.json") == 1
 
 
@@ -100,7 +100,7 @@ def test_trust_root_by_argument_then_environment_then_folder_never_from_the_file
     assert run(files, "pass.json", root=None) == 1
     assert run(files, "pass.json", root="root.json") == 0
     monkeypatch.setenv("TONGYI_TRUST_ROOT", str(files / "absent.json"))
-    assert run(files, "pass.json", root=None) == 2
+    assert run(files, "pass.json", root=None) == 4
 
 
 def test_tlog_proof_files_and_oversized_files(files: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
