@@ -62,6 +62,18 @@ def standing_entries(world: World, merchant: str, colour: Colour) -> list[Listin
     return [entry for entry in found if entry.colour is colour and entry.state in STANDING]
 
 
+def final_entry(world: World, merchant: str, reason: str) -> Listing | None:
+    """Return the black-list entry for a reason that no appeal can take back any more, None without one.
+
+    Raises RuleRefusal ``listing.unknown_reason``.
+    """
+    in_force(world, LISTINGS).find(reason)
+    for entry in standing_entries(world, merchant, Colour.BLACK):
+        if entry.reason == reason and entry.state is ListingState.LISTED:
+            return entry if entry.appealed or world.today >= entry.appeal_by else None
+    return None
+
+
 def appeal_listing(world: World) -> Draft:
     """Open the appeal; the entry counts meanwhile, and says that it is appealed."""
     case = world.about(LISTING)

@@ -177,5 +177,19 @@ ALLIANCE_CODES: dict[str, CodeRule] = {
         "Nobody forfeits his own deposit.",
         "不得由本人裁定没收自己的保证金。",
     ),
+    "deposit.seat_ended": CodeRule(
+        409,
+        "Seat ended",
+        "席位已终止",
+        "The end of the seat has settled what of the deposit is forfeited.",
+        "保证金应没收的部分已随席位终止结清。",
+    ),
+    "deposit.breach_not_final": CodeRule(
+        409,
+        "Breach not final",
+        "违规尚未最终认定",
+        "The merchant does not stand on the black list for this reason, or may still appeal.",
+        "该商户未因此原因列入黑榜，或仍可申诉。",
+    ),
 }
 """Every code, by name."""

@@ -8,14 +8,20 @@ from scripts.year.alliance import STAGES, Alliance, digest
 from scripts.year.stage import Stage, line
 from scripts.year.town import Town
 
+BREACH = "exclusivity_breach"
+
 
 @dataclass(slots=True)
 class Exits:
-    """``vacant`` are industries without a holder, ``gone`` merchants with a deposit to refund."""
+    """``vacant`` are industries without a holder, ``gone`` merchants with a deposit to refund.
+
+    ``breached`` is who loses a part of it next month.
+    """
 
     alliance: Alliance
     vacant: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    breached: str | None = None
     months: int = 0
 
     def run_month(self, stage: Stage, town: Town) -> None:
@@ -27,6 +33,7 @@ class Exits:
             self._give_notice(stage)
         elif self.months % 6 == 1:
             self._release_for_promises(stage)
+            self._list_breach(stage)
         elif self.months % 6 == 2:
             self._forfeit(stage)
         self.months += 1
@@ -67,13 +74,25 @@ class Exits:
         public = {"industry": industry, "reason": "promises", "evidence": digest(f"promises {industry}")}
         stage.step("seat.release_proposed", public, actor=self.alliance.officers[1])
 
-    def _forfeit(self, stage: Stage) -> None:
-        """A fifth of one deposit is forfeited for a breach, and lodged again by the merchant."""
+    def _list_breach(self, stage: Stage) -> None:
+        """One merchant is listed for a breach and does not appeal."""
         steady = self._steady(stage)
         if not steady:
             return
         merchant = self.alliance.seats[stage.rng.choice(steady)]
-        public = {"merchant": merchant, "reason": "breach", "evidence": digest(f"breach {merchant}")}
+        public = {"merchant": merchant, "reason": BREACH, "evidence": digest(f"listed {merchant}")}
+        entry = line("list.entered", public, actor=self.alliance.officers[1])
+        (listed,) = stage.record([entry], may_fail=True)
+        if listed is not None:
+            self.breached = merchant
+            stage.count("black list")
+
+    def _forfeit(self, stage: Stage) -> None:
+        """A fifth of the deposit of last month's is forfeited, and lodged again by the merchant."""
+        merchant, self.breached = self.breached, None
+        if merchant is None or merchant not in {self.alliance.seats[one] for one in self._steady(stage)}:
+            return
+        public = {"merchant": merchant, "reason": BREACH, "evidence": digest(f"breach {merchant}")}
         entry = stage.step("deposit.forfeited", public, actor=self.alliance.officers[1])
         amount = str(stage.public(entry)["amount"])
         top_up = {"merchant": merchant, "amount": amount, "receipt": digest(f"top-up {entry}")}

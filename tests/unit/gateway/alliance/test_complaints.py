@@ -281,14 +281,58 @@ def test_both_versions_and_parts(world: World) -> None:
     assert refused(world, unknown) == ("alliance.not_a_merchant", {"field": "public.merchant"})
 
 
-def test_a_fifth_is_forfeited_with_a_reason_and_never_by_oneself(world: World) -> None:
-    public = {"merchant": "m", "reason": "promises", "evidence": EVIDENCE}
-    own = step("deposit.forfeited", by="m", **public)
-    assert refused(world, own) == ("deposit.own_decision", {})
-    lost = taken(world, step("deposit.forfeited", by="president", **public))
+def _forfeited(reason: str = "promise_broken", by: str = "president", merchant: str = "m") -> Draft:
+    return step("deposit.forfeited", by=by, merchant=merchant, reason=reason, evidence=EVIDENCE)
+
+
+def _listed(world: World, reason: str, merchant: str = "m") -> JsonValue:
+    listed = step("list.entered", by="committee", merchant=merchant, reason=reason, evidence=EVIDENCE)
+    return taken(world, listed)["id"]
+
+
+def test_a_fifth_is_forfeited_once_for_a_breach_that_is_final(world: World) -> None:
+    assert refused(world, _forfeited(by="m")) == ("deposit.own_decision", {})
+    assert refused(world, _forfeited("smell")) == ("listing.unknown_reason", {})
+    assert refused(world, _forfeited()) == ("deposit.breach_not_final", {})
+    _listed(world, "promise_broken")
+    _listed(world, "top_score")
+    wait(world, 14)
+    assert refused(world, _forfeited()) == ("deposit.breach_not_final", {})
+    wait(world, 1)
+    assert refused(world, _forfeited("complaint_verified")) == ("deposit.breach_not_final", {})
+    assert refused(world, _forfeited("top_score")) == ("deposit.breach_not_final", {})
+    lost = taken(world, _forfeited())
     assert (lost["amount"], lost["balance"], lost["suspended"]) == ("100000", "400000", False)
-    other = step("deposit.forfeited", by="president", **{**public, "merchant": "n"})
+    assert refused(world, _forfeited()) == ("case.exists", {"kind": "forfeiture"})
+    assert bond(world) == ("active", 400_000, 0)
+    _listed(world, "promise_broken", "n")
+    wait(world, 15)
+    other = _forfeited(merchant="n")
     assert refused(world, other) == ("deposit.wrong_state", {"state": "awaited", "step": "forfeit"})
+
+
+def test_an_appeal_against_the_breach_stays_what_is_forfeited_for_it(world: World) -> None:
+    key = _listed(world, "promise_broken")
+    taken(world, step("list.appealed", about=key, reason="kept"))
+    wait(world, 15)
+    assert refused(world, _forfeited()) == ("deposit.breach_not_final", {})
+    public = {"about": key, "result": "upheld", "evidence": EVIDENCE}
+    taken(world, step("list.decided", by="president", **public))
+    assert refused(world, _forfeited()) == ("deposit.breach_not_final", {})
+    again = _listed(world, "promise_broken")
+    taken(world, step("list.appealed", about=again, reason="kept"))
+    public = {"about": again, "result": "dismissed", "evidence": EVIDENCE}
+    taken(world, step("list.decided", by="president", **public))
+    assert taken(world, _forfeited())["amount"] == "100000"
+
+
+def test_the_end_of_a_seat_settles_what_is_forfeited(world: World) -> None:
+    _listed(world, "promise_broken")
+    public = {"industry": "bakery", "reason": "promises", "evidence": EVIDENCE}
+    taken(world, step("seat.release_proposed", by="committee", **public))
+    assert wait(world, 15) == ["seat.released"]
+    assert bond(world) == ("active", 400_000, 0)
+    assert refused(world, _forfeited()) == ("deposit.seat_ended", {})
 
 
 def test_no_refund_while_a_claim_is_open(world: World) -> None:

@@ -249,8 +249,12 @@ class Lives(RuleBasedStateMachine):
 
     @rule(merchant=merchants)
     def forfeit(self, merchant: str) -> None:
-        public = {"merchant": merchant, "reason": "promises", "evidence": EVIDENCE}
+        """List a merchant, and forfeit once that is final; a second time while it stands must not pass."""
+        public = {"merchant": merchant, "reason": "promise_broken", "evidence": EVIDENCE}
+        self.take(step("list.entered", by="committee", **public))
+        self.wait(15, True)
         self.take(step("deposit.forfeited", by="president", **public))
+        assert self.take(step("deposit.forfeited", by="president", **public)) is None
 
     @rule(merchant=merchants)
     def refund(self, merchant: str) -> None:
