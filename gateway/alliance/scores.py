@@ -22,6 +22,7 @@ from gateway.cases.filling import read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
+from gateway.members.register import require_active
 from gateway.rules.quarters import quarter_end, quarter_of
 from gateway.rules.seat_life import ReleaseReason, Seat, SeatState
 from gateway.rules.seat_scores import SCORE_TERMS, TOP_SCORE, SeatRatings, score_quarter
@@ -36,12 +37,17 @@ RELEASABLE = (SeatState.HELD, SeatState.LEAVING)
 
 
 def rate(world: World) -> Draft:
-    """Record a resident's rating of a seat for this quarter, once. Raises ``rating.not_a_resident``."""
+    """Record a resident's rating of a seat for this quarter, once.
+
+    Raises:
+        Refusal: ``rating.not_a_resident``; ``membership.required`` without a membership in force.
+    """
     industry = read_text(world.draft, "industry")
     seat = world.require(SEAT, seat_key(world, industry), "public.industry", *RELEASABLE)
     resident = world.own(read_text(world.draft, "resident"), "public.resident")
     if resident.kind != AccountKind.MEMBER:
         raise Refusal("rating.not_a_resident", field="public.resident")
+    require_active(world, resident.account, "public.resident")
     quarter = quarter_of(world.today)
     score = read_count(world, "score", TOP_SCORE)
     key = f"{quarter}:{seat.key}"

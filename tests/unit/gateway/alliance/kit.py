@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,6 +147,13 @@ def date_in(days: int) -> str:
 def lodged(merchant: str, amount: int = 500_000, **more: JsonValue) -> Draft:
     """Return the step that lodges a deposit, in fen."""
     return step("deposit.lodged", merchant=merchant, amount=str(amount), receipt=RECEIPT, **more)
+
+
+def member(name: str) -> Draft:
+    """Return the step that opens a resident's membership."""
+    return replace(
+        step("membership.opened", kind="ordinary", receipt=RECEIPT), subjects=(AccountId(account(name)),)
+    )
 
 
 def reviewed(about: JsonValue, stage: str, by: str, result: str = "passed", **more: JsonValue) -> Draft:

@@ -23,6 +23,7 @@ from tests.unit.gateway.alliance.kit import (
     date_in,
     document,
     hold_seat,
+    member,
     refused,
     stamp,
     step,
@@ -166,6 +167,7 @@ def _rated(world: World, industry: str, scores: list[int]) -> None:
         name = f"resident-{number}"
         if number >= len(_residents(world)):
             world.accept(joined(name))
+            world.accept(member(name))
             _residents(world).append(name)
         taken(world, step("seat.rated", resident=name, industry=industry, score=score))
 
@@ -197,7 +199,7 @@ def test_the_bottom_fifth_of_a_quarter_is_proposed_for_release(world: World) -> 
         _recheck(world, industry, score)
     closed = step("seat.quarter_closed", by="chair", quarter="2026-Q4")
     assert refused(world, closed) == ("quarter.not_over", {"quarter": "2026-Q4", "day": "2027-01-01"})
-    assert wait(world, 50) == []
+    assert set(wait(world, 50)) == {"membership.fee_split"}
     result = taken(world, closed)
     assert (result["seats"], result["scored"], result["out"], result["released"]) == (5, 5, 1, ["tailor"])
     assert case(world, "seat", "3101-0007:tailor")["state"] == "release_proposed"
@@ -220,6 +222,10 @@ def test_seats_with_few_ratings_or_no_recheck_are_not_ranked(world: World) -> No
 
 def test_who_may_rate_and_when(world: World) -> None:
     rating = step("seat.rated", resident="a", industry="bakery", score=80)
+    assert refused(world, rating) == ("membership.required", {"field": "public.resident"})
+    assert CaseReader(world.database).list("seat_rating", None, limit=10) == []
+    world.accept(member("a"))
+    world.accept(member("b"))
     assert taken(world, rating)["quarter"] == "2026-Q4"
     assert refused(world, rating) == ("case.exists", {"kind": "seat_rating"})
     assert refused(world, step("seat.rated", resident="n", industry="bakery", score=80)) == (
