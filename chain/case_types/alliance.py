@@ -120,6 +120,7 @@ _CONDUCT = (
     entry_row("penalty.appealed", {**_CLOCK, **_EVIDENCE}, needs=_REASONED),
     entry_row("penalty.appeal_decided", _VERDICT, needs=_JUDGED),
     entry_row("penalty.executed", {"coins": SUM, "owed": SUM}, needs=("about",), may=(OperationKind.BURN,)),
+    entry_row("penalty.notice_ended", needs=("about",)),
     entry_row(
         "list.entered",
         {"merchant": ACCOUNT, "list": CODE, "until": DATE, **_EVIDENCE, **_WINDOW},

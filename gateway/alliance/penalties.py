@@ -20,7 +20,7 @@ from gateway.alliance.forms import (
     require_before,
     require_past,
 )
-from gateway.alliance.notices import WITHDRAWN, close_notice, publish
+from gateway.alliance.notices import ENDED, NOTICE, PUBLISHED, WITHDRAWN, close_notice, publish
 from gateway.alliance.records import pack, unpack
 from gateway.cases.book import DueRule, Rule
 from gateway.cases.case import Case, changed, holder_of
@@ -73,7 +73,8 @@ def appeal_penalty(world: World) -> Draft:
         raise Refusal("penalty.appealed_already")
     require_before(world, case.number("executable"))
     draft = complete(world, [holder_of(case)], case, **open_appeal(world, case))
-    world.put(changed(replace(case, state=APPEALED, due_at=None), appeal=world.entry_id))
+    stayed = replace(case, state=APPEALED, due_at=_notice_due(world, case))
+    world.put(changed(stayed, appeal=world.entry_id))
     return draft
 
 
@@ -85,7 +86,7 @@ def decide_penalty(world: World) -> Draft:
     if is_upheld(world):
         close_notice(world, case.key, WITHDRAWN)
         close_appeal(world, case, UPHELD)
-        world.put(replace(case, state=LIFTED))
+        world.put(replace(case, state=LIFTED, due_at=None))
     else:
         close_appeal(world, case, DISMISSED)
         world.put(changed(replace(case, state=ORDERED, due_at=world.now), executable=world.now))
@@ -103,13 +104,32 @@ def execute_penalty(world: World) -> Draft:
     standing = world.own(merchant, "public.about")
     reachable = max(0, standing.available) if standing.custody == Custody.OPERATOR else 0
     burn = burn_penalty(unpack(Penalty, case), reachable)
-    world.put(changed(replace(case, state=EXECUTED, due_at=None), burned=burn.burned, owed=burn.owed))
+    executed = replace(case, state=EXECUTED, due_at=_notice_due(world, case))
+    world.put(changed(executed, burned=burn.burned, owed=burn.owed))
     draft = complete(world, [merchant], case, coins=str(burn.burned), owed=str(burn.owed))
     return order(draft, OperationKind.BURN, merchant, None, burn.burned)
 
 
-def _execute(case: Case) -> Draft:
-    return due_draft(case, "penalty.executed", about=case.key)
+def end_notice(world: World) -> Draft:
+    """End a penalty's public notice when its time is over; what it costs goes its own way."""
+    case = world.about(PENALTY, APPEALED, EXECUTED)
+    require_past(world, day_start(unpack(Penalty, case).notice_until))
+    world.require(NOTICE, case.key, "public.about", PUBLISHED)
+    close_notice(world, case.key, ENDED)
+    world.put(replace(case, due_at=None))
+    return complete(world, [holder_of(case)], case)
+
+
+def _notice_due(world: World, case: Case) -> int | None:
+    """Return when a penalty's notice ends, Unix milliseconds; None where it has ended."""
+    notice = world.find(NOTICE, case.key)
+    is_shown = notice is not None and notice.state == PUBLISHED
+    return day_start(unpack(Penalty, case).notice_until) if is_shown else None
+
+
+def _due(case: Case) -> Draft:
+    name = "penalty.executed" if case.state == ORDERED else "penalty.notice_ended"
+    return due_draft(case, name, about=case.key)
 
 
 PENALTY_RULES: dict[str, Rule] = {
@@ -117,5 +137,6 @@ PENALTY_RULES: dict[str, Rule] = {
     "penalty.appealed": appeal_penalty,
     "penalty.appeal_decided": decide_penalty,
     "penalty.executed": execute_penalty,
+    "penalty.notice_ended": end_notice,
 }
-PENALTY_DUE: dict[str, DueRule] = {PENALTY: _execute}
+PENALTY_DUE: dict[str, DueRule] = {PENALTY: _due}

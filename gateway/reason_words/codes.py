@@ -94,6 +94,7 @@ STEPS: dict[str, Table] = {
         "pass": Words("pass", "通过"),
         "penalty.appealed": Words("appeal against a penalty", "对处罚申诉"),
         "penalty.executed": Words("execute a penalty", "执行处罚"),
+        "penalty.notice_ended": Words("end a public notice", "结束公示"),
         "service.settled": Words("pay out the next part", "支付下一笔"),
     },
     "account": _table(close=("close", "注销"), begin=("begin closing", "开始注销")),

@@ -57,6 +57,7 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
     "profits": ("profit.declared", "profit.paid"),
     "penalties": ("penalty.ordered",),
     "penalties executed": ("penalty.executed",),
+    "notices ended": ("penalty.notice_ended",),
     "penalty appeals": ("penalty.appealed", "penalty.appeal_decided"),
     "lists": ("list.entered",),
     "lists ended": ("list.lifted", "list.expired"),

@@ -148,6 +148,35 @@ def test_a_burn_waits_for_the_window_of_its_appeal(world: World) -> None:
     assert refused(world, late)[1] == {"field": "public.about", "state": "executed", "wanted": "ordered"}
 
 
+def test_the_notice_of_a_penalty_ends_on_its_day_and_once(world: World) -> None:
+    ordered = taken(world, penalty("notice"))
+    ended = step("penalty.notice_ended", about=ordered["id"])
+    assert refused(world, ended)[1]["state"] == "ordered"
+    assert wait(world, 15) == ["penalty.executed"]
+    until = f"{date_in(29)}T16:00:00.000Z"  # where the business day begins
+    assert refused(world, ended) == ("alliance.too_early", {"step": "penalty.notice_ended", "until": until})
+    assert wait(world, 14) == []
+    assert case(world, "notice", ordered["id"])["state"] == "published"
+    assert wait(world, 1) == ["penalty.notice_ended"]
+    assert case(world, "notice", ordered["id"])["state"] == "ended"
+    assert (case(world, "penalty", ordered["id"])["state"], wait(world, 30)) == ("executed", [])
+    assert refused(world, ended)[1] == {"field": "public.about", "state": "ended", "wanted": "published"}
+
+
+@pytest.mark.parametrize(
+    ("result", "state", "left"), [("upheld", "lifted", 30_000), ("dismissed", "executed", 20_000)]
+)
+def test_a_notice_ends_while_an_appeal_waits(world: World, result: str, state: str, left: int) -> None:
+    ordered = taken(world, penalty("burn"))
+    taken(world, step("penalty.appealed", about=ordered["id"], reason="mistaken"))
+    assert wait(world, 30) == ["penalty.notice_ended"]
+    taken(world, decided("penalty.appeal_decided", ordered["id"], result))
+    assert carry_out(world) == (["penalty.executed"] if result == "dismissed" else [])
+    assert case(world, "penalty", ordered["id"])["state"] == state
+    assert (case(world, "notice", ordered["id"])["state"], balance(world, "m")) == ("ended", left)
+    assert wait(world, 60) == []
+
+
 def test_an_appeal_against_a_penalty_comes_too_late(world: World) -> None:
     ordered = taken(world, penalty("burn"))
     world.clock.milliseconds += 15 * 86_400_000
