@@ -8,6 +8,7 @@ from __future__ import annotations
 from gateway.cases.case import Case
 from gateway.cases.world import World
 from gateway.errors import Refusal
+from gateway.ledger.drafts import AccountKind
 from gateway.rules.deposits import DepositState
 from gateway.rules.seat_life import SeatState
 
@@ -44,9 +45,11 @@ def seat_state(world: World, merchant: str, chapter: int | None = None) -> str |
 def require_not_suspended(world: World, merchant: str) -> None:
     """Pass unless the merchant's deposit suspends its seat: no coins, no vouchers until it is topped up.
 
-    Raises Refusal ``merchant.suspended``.
+    An account that is no merchant's passes. Raises Refusal ``merchant.suspended``.
     """
     found = world.standing(merchant)
+    if found is None or found.kind != AccountKind.MERCHANT:
+        return
     # A payer of another chapter pays it no more than one of its own.
-    if found is not None and seat_state(world, merchant, found.chapter) == SUSPENDED:
+    if seat_state(world, merchant, found.chapter) == SUSPENDED:
         raise Refusal("merchant.suspended")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chain.operation import OperationKind, account_id
+from chain.operation import account_id
 from chain.types import Address
 from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case, changed
@@ -148,14 +148,13 @@ def check_ward(world: World, account: str, amount: int) -> None:
 def judge_gift(world: World) -> Draft:
     """Let coins pass between members where the chapter's kin rule and a guardian's limits allow it.
 
-    A merchant whose deposit suspends it takes none.
+    A merchant whose deposit suspends it takes none, whoever gives them.
     """
     operation = world.draft.operation
     if operation is None:
         return world.draft
     sender, receiver = (account_id(Address(party)) for party in (operation.sender, operation.receiver))
-    if operation.kind is OperationKind.REDEEM:
-        require_not_suspended(world, receiver)
+    require_not_suspended(world, receiver)
     parties = (world.standing(sender), world.standing(receiver))
     if all(party is not None and party.kind == AccountKind.MEMBER for party in parties):
         terms = kin_terms(world)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chain.operation import OperationKind
+from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case
 from gateway.cases.filling import fill, order
 from gateway.cases.pools import HOLDING, SUBSIDY, find_pool, pool_account
@@ -31,7 +32,7 @@ def subsidise(world: World) -> Draft:
 
     Raises:
         Refusal: ``case.*``; ``service.no_subsidy`` where none stands or its part is held already;
-            ``booking.too_late`` after the time to book; ``pool.unknown``.
+            ``booking.too_late`` after the time to book; ``pool.unknown``; ``merchant.suspended``.
     """
     case, booking = open_case(world, BookingState.ACCEPTED)
     if booking.due_at is None or world.now // 1000 >= booking.due_at:
@@ -40,6 +41,7 @@ def subsidise(world: World) -> Draft:
     amount = _subsidy_part(booking, subsidy)
     if subsidy is None or amount == 0 or read_parts(case):
         raise Refusal("service.no_subsidy")
+    require_not_suspended(world, str(booking.provider))
     pool = pool_account(world, subsidy.text("pool"))
     parts = [Part(POOL, pool, amount)]
     keep_booking(world, case, booking, parts=write_parts(parts))
@@ -66,9 +68,11 @@ def book(world: World) -> Draft:
 
     Raises:
         Refusal: ``case.*``, ``booking.*``, ``pool.unknown``; ``service.subsidy_first`` where a subsidy stands
-            and its pool can pay its part.
+            and its pool can pay its part; ``merchant.suspended``.
     """
     case, booking = open_case(world)
+    if booking.provider is not None:
+        require_not_suspended(world, booking.provider)
     event = event_of(world, booking, Step.BOOK)
     parts = read_parts(case)
     payer, role = _payer(world, booking)

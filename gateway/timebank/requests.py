@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from chain.canonical import JsonValue
+from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case
 from gateway.cases.filling import fill, only_subject, read_text
 from gateway.cases.world import World
@@ -108,7 +109,8 @@ def dispatch_request(world: World) -> Draft:
     """Hand a request to an offer that fits; its provider has half an hour to answer.
 
     Raises:
-        Refusal: ``case.*``, ``booking.*``, ``service.not_matching`` saying what does not fit.
+        Refusal: ``case.*``, ``booking.*``, ``service.not_matching`` saying what does not fit;
+            ``merchant.suspended``.
         RuleRefusal: ``cap.daily`` where the provider would earn more in a day than the chapter lets him.
     """
     draft = world.draft
@@ -130,6 +132,7 @@ def _check_match(world: World, case: Case, booking: Booking, offer: Case) -> Non
     provider = str(offer.holder)
     standing = world.own(provider, "public.offer")
     check_dispatched(world, provider)
+    require_not_suspended(world, provider)
     if offer.text("compound") != case.text("compound"):
         raise Refusal("service.not_matching", what="compound")
     if offer.text("skill") != booking.quote.code:

@@ -11,11 +11,13 @@ import pytest
 
 from chain.operation import OperationKind
 from gateway.db import Database
-from gateway.ledger.drafts import Draft
+from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.payment_codes import digest_token
 from tests.unit.gateway.alliance import kit as alliance_kit
 from tests.unit.gateway.commerce.kit import balance, named, sale, step
-from tests.unit.gateway.ledger.worlds import World, address, operated
+from tests.unit.gateway.ledger.worlds import CHAPTER, World, address, joined, operated
+
+TOPPED_UP = {"merchant": "m", "amount": "10000", "receipt": alliance_kit.RECEIPT}
 
 
 @pytest.fixture
@@ -67,9 +69,50 @@ def test_a_suspended_merchant_takes_no_coins_and_no_vouchers(world: World) -> No
     # A merchant without a seat is none that is suspended.
     other = world.accept(sale(3_000, merchant="o")).entry_id
     world.accept(step("sale.paid", other, amount="1"))
-    topped = {"merchant": "m", "amount": "10000", "receipt": alliance_kit.RECEIPT}
-    world.accept(alliance_kit.step("deposit.topped_up", **topped))  # type: ignore[arg-type]
+    world.accept(alliance_kit.step("deposit.topped_up", **TOPPED_UP))  # type: ignore[arg-type]
     world.accept(payment)
     world.accept(redeemed)
     world.accept(step("sale.paid", bought, amount="1"))
     world.accept(step("voucher.used", voucher, sale=bought))
+
+
+def test_nobody_gives_a_suspended_merchant_coins_in_another_way(world: World) -> None:
+    pool = f"pool-{CHAPTER}"
+    gift = replace(operated(OperationKind.TRANSFER, address("a"), address("m"), 1), type="gift.sent")
+    granted = operated(OperationKind.TRANSFER, address(pool), address("m"), 1)
+    world.accept(gift)
+    world.accept(granted)
+    suspend(world)
+    before = balance(world, "m")
+    for draft in (gift, granted):
+        assert world.refuse(draft).code == "merchant.suspended"
+    # Its own coins still leave it, and other merchants take theirs.
+    world.accept(operated(OperationKind.TRANSFER, address("m"), address(pool), 1))
+    world.accept(replace(operated(OperationKind.TRANSFER, address("a"), address("n"), 1), type="gift.sent"))
+    assert balance(world, "m") == before - 1
+
+
+def test_a_suspended_merchant_is_sent_to_no_service_and_none_is_held_for_it(world: World) -> None:
+    world.accept(joined("holding", kind=AccountKind.POOL))
+    world.accept(step("pool.opened", None, name="holding", account=named("holding")))
+    for name, kind in (("a", "refundable"), ("m", "merchant")):
+        world.accept(step("membership.opened", None, name, kind=kind, receipt=alliance_kit.RECEIPT))
+    hours = ["daily.08:00-20:00"]
+    offered = {"skill": "appliance_cleaning", "compound": "c1", "capacity": 9, "availability": hours}
+    offer = world.accept(step("service.offered", None, "m", **offered)).entry_id  # type: ignore[arg-type]
+    asked = {"service": "appliance_cleaning", "compound": "c1", "minutes": 120}
+    first, second = (
+        world.accept(
+            step("service.requested", None, "a", starts_at=f"2026-11-{day}T04:00:00.000Z", **asked)  # type: ignore[arg-type]
+        ).entry_id
+        for day in (22, 23)
+    )
+    world.accept(step("service.dispatched", first, offer=offer))
+    world.accept(step("service.accepted", first, side="provider"))
+    suspend(world)
+    assert world.refuse(step("service.dispatched", second, offer=offer)).code == "merchant.suspended"
+    assert world.refuse(step("service.booked", first, side="member")).code == "merchant.suspended"
+    assert (balance(world, "a"), balance(world, "holding")) == (5_000, 0)
+    world.accept(alliance_kit.step("deposit.topped_up", **TOPPED_UP))  # type: ignore[arg-type]
+    world.accept(step("service.booked", first, side="member"))
+    world.accept(step("service.dispatched", second, offer=offer))
