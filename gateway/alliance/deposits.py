@@ -91,7 +91,7 @@ def forfeit_deposit(world: World) -> Draft:
     if breach is None:
         raise Refusal("deposit.breach_not_final")
     document: dict[str, JsonValue] = {"listing": breach.id, "reason": breach.reason}
-    case = Case(FORFEITURE, "", world.chapter, "forfeited", AccountId(merchant), None, document)
+    case = Case(FORFEITURE, "", world.chapter, "recorded", AccountId(merchant), None, document)
     world.open(FORFEITURE, breach.id, case)
     after, record = forfeit(load_bond(world, merchant), world.entry_id)
     store_bond(world, merchant, after)

@@ -108,7 +108,7 @@ KINDS: Table = _table(
     booking=("booking", "预约"), capital=("contribution", "出资"), claim=("claim", "索赔"),
     closing=("closing of an account", "账户注销"), committee=("committee seat", "委员会席位"),
     complaint=("complaint", "投诉"), demand=("demand of a week", "周需求"), deposit=("deposit", "保证金"),
-    fee=("fee", "会费"), fund_use=("use of a fund", "基金使用"), grant=("grant", "赠款"),
+    fee=("fee", "会费"), forfeiture=("forfeiture", "没收"), fund_use=("use of a fund", "基金使用"), grant=("grant", "赠款"),
     guardian=("guardianship", "监护关系"), kin=("kinship", "亲属关系"), listing=("listing", "名单条目"),
     membership=("membership", "会员资格"), notice=("notice", "公示"), offer=("offer", "服务供给"),
     parameter=("parameter", "参数"), paycode=("payment code", "付款码"), penalty=("penalty", "处罚"),
