@@ -15,7 +15,6 @@ from pathlib import Path
 from chain.errors import ChainError, FormatError, NotaryError, TransientChainError
 from gateway.command_words import command_reason_zh
 from gateway.data_folder import FolderInUse
-from gateway.reason_words import reason_zh
 
 EXIT_PASS = 0
 EXIT_MISMATCH = 1
@@ -86,7 +85,7 @@ def _of_ours(error: NotaryError) -> Failure:
     # Rooms that need a database or a settings library are asked by name, so that verify loads neither.
     if _is(error, "gateway.settings", "SettingRefused"):
         name, reason = str(getattr(error, "name", "")), str(getattr(error, "reason", ""))
-        return Failure(f"{name}：{reason_zh(reason)}", str(error), EXIT_USAGE)
+        return Failure(f"{name}：{command_reason_zh(reason)}", str(error), EXIT_USAGE)
     if _is(error, "gateway.db", "DatabaseError"):
         setting, got, want = (getattr(error, part, "") for part in ("setting", "got", "want"))
         code = EXIT_USAGE if setting == "database url" else EXIT_CANNOT

@@ -26,6 +26,13 @@ COMMAND_WORDS: dict[str, str] = {
     "is not the one this witness was made with": "与此见证方创建时的名称不同",
     "is not set": "未设置",
     "is not the 64 hex digits of a secp256k1 key": "不是 secp256k1 密钥的 64 位十六进制数字",
+    # --- settings ----------------------------------------------------------------------------------------
+    "not an address such as http://host:port": "不是 http://主机:端口 形式的地址",
+    "not 1 to 255 letters, digits and . _ : / -": "不是 1 至 255 个字母、数字或 . _ : / -",
+    "names a validator twice": "同一验证者写了两次",
+    "an address is not 0x and 40 hex digits": "有地址不是 0x 加 40 位十六进制数字",
+    "policy: has no quorum line": "策略文件没有 quorum 行",
+    "policy: two witnesses' keys have one name": "策略文件中两个见证方的公钥同名",
     # --- witnesses ---------------------------------------------------------------------------------------
     "is the key of a witness, not of a log": "是见证方的公钥，不是日志的公钥",
     "no log is named: give a policy file with log lines, or vkeys": (
@@ -62,6 +69,11 @@ _PATTERNS = (
     (r"is not (\d+) lower-case hex digits", r"不是 \1 位小写十六进制数字"),
     (r"is (\d+) bytes, wants (\d+)", r"是 \1 字节，应为 \2 字节"),
     (r"names (\w+) twice", r"两次写了 \1"),
+    (r"does not begin with one of (.+) and a colon", r"开头不是下列之一加冒号：\1"),
+    (r"cannot be read: (.+)", r"无法读取（\1）"),
+    (r"policy line (\d+): .+", r"策略文件第 \1 行不符合格式"),
+    (r"policy: longer than (\d+) bytes", r"策略文件超过 \1 字节"),
+    (r"policy: witness (.+): has no http or https URL to ask at", r"策略文件没有给出见证方 \1 的网址"),
     (r"names a role that is none of (.+)", r"所写角色不是下列之一：\1"),
     (r"(\w+): what follows # is no address", r"\1：# 之后不是地址"),
     (r"(\w+): a remote place ends with #0x and the key's address", r"\1：远程位置须以 #0x 和密钥地址结尾"),

@@ -1,6 +1,6 @@
 """Everything that can be set from outside: environment ``TONGYI_*``, over it the options of the commands.
 
-Holds values only; nothing is opened or read here beyond the environment.
+Holds values only; beyond the environment nothing is read here but a witness policy's file, for its form.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from chain.errors import NotaryError
+from chain.errors import FormatError, NotaryError
 from gateway.reason_words.validation import validation_reason
+from gateway.setting_forms import check_forms
 
 DATA_FOLDER = Path(".tongyi")
 """Folder of a gateway where none is named."""
@@ -130,7 +131,7 @@ def load_settings(
     """Return the environment's settings with a command's options over them; None leaves the environment's.
 
     Raises:
-        SettingRefused: a value is outside its limits; the first one is named.
+        SettingRefused: a value is outside its limits or of another form; the first one is named.
     """
     options: dict[str, object | None] = {
         "data": data,
@@ -142,7 +143,17 @@ def load_settings(
     }
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        settings = Settings(**given)  # type: ignore[arg-type]
+        check_forms(
+            chain_url=settings.chain_url,
+            origin=settings.origin,
+            signers=settings.signers.get_secret_value(),
+            validators=settings.validators,
+            witness_policy=settings.witness_policy,
+        )
+        return settings
+    except FormatError as error:
+        name, reason = error.where.removeprefix("TONGYI_").lower(), error.reason
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         name = str(fault["loc"][0]) if fault["loc"] else "settings"

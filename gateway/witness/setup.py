@@ -23,12 +23,22 @@ def read_policy(path: Path | None, vkey: str) -> WitnessPolicy | None:
     """
     if path is None:
         return None
+    policy = load_policy(path)
+    if policy.logs and vkey not in (log.vkey for log in policy.logs):
+        raise FormatError("policy", "lists logs, and not this one by its key")
+    return policy
+
+
+def load_policy(path: Path) -> WitnessPolicy:
+    """Return the policy of a file, for whichever log.
+
+    Raises FormatError where the file cannot be read, is malformed, or does not say where each witness is
+    asked.
+    """
     try:
         policy = parse_policy(path.read_bytes())
     except OSError as error:
         raise FormatError(SETTING, f"cannot be read: {error.strerror}") from None
-    if policy.logs and vkey not in (log.vkey for log in policy.logs):
-        raise FormatError("policy", "lists logs, and not this one by its key")
     names = [parse_vkey(witness.vkey).name for witness in policy.witnesses]
     if len(set(names)) != len(names):
         # A trust root counts witnesses by these names.

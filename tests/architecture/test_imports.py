@@ -95,7 +95,12 @@ TABLE = (
     row("gateway.errors", f"{PURE} gateway.error_codes gateway.reason_words"),
     row("gateway.db", PURE, "sqlalchemy alembic pysqlite3"),
     row("gateway.telemetry", "", "structlog prometheus_client starlette"),
-    row("gateway.settings", f"{PURE} gateway.reason_words", "pydantic pydantic_settings"),
+    row(
+        "gateway.settings",
+        f"{PURE} gateway.reason_words gateway.setting_forms",
+        "pydantic pydantic_settings",
+    ),
+    row("gateway.setting_forms", "chain gateway"),
     row("gateway.rules", PURE, pure=True),
     # gateway: the machinery. Mirror and outbox do not know each other; nobody here knows a use case.
     row("gateway.outbox", f"chain gateway.rules {GROUND}", f"{STORE} eth_abi"),

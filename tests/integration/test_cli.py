@@ -100,6 +100,55 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
         "数据库无法打开或使用（OperationalError）",
         "the database cannot be opened or used (OperationalError)",
     ),
+    "signers of no role": (
+        "TONGYI_SIGNERS=https://u:hunter2@kms.example/ serve --data none", 2,
+        "TONGYI_SIGNERS：所写角色不是下列之一：deployer",
+        "TONGYI_SIGNERS: names a role that is none of deployer",
+    ),
+    "signers of another form": (
+        "TONGYI_SIGNERS=hq=http://u:hunter2@kms serve --data none", 2,
+        "TONGYI_SIGNERS：hq：既不是 env:NAME", "TONGYI_SIGNERS: hq: is neither env:NAME",
+    ),
+    "validators": (
+        "TONGYI_VALIDATORS=poa:0x11 serve --data none", 2,
+        "TONGYI_VALIDATORS：开头不是下列之一加冒号：clique, qbft",
+        "TONGYI_VALIDATORS: does not begin with one of clique, qbft and a colon",
+    ),
+    "validator's address": (
+        "TONGYI_VALIDATORS=qbft:0x11 deploy --data none", 2,
+        "TONGYI_VALIDATORS：有地址不是 0x 加 40 位十六进制数字",
+        "TONGYI_VALIDATORS: an address is not 0x and 40 hex digits",
+    ),
+    "origin": (
+        "TONGYI_ORIGIN=a+b serve --data none", 2, "TONGYI_ORIGIN：不是 1 至 255 个字母、数字或 . _ : / -",
+        "TONGYI_ORIGIN: not 1 to 255 letters, digits and . _ : / -",
+    ),
+    "origin in Chinese": (
+        "TONGYI_ORIGIN=同益 deploy --data none", 2, "TONGYI_ORIGIN：不是 1 至 255 个字母、数字或 . _ : / -",
+        "TONGYI_ORIGIN: not 1 to 255 letters, digits and . _ : / -",
+    ),
+    "policy that is not there": (
+        "TONGYI_WITNESS_POLICY=nope serve --data none", 2,
+        "TONGYI_WITNESS_POLICY：无法读取（No such file or directory）",
+        "TONGYI_WITNESS_POLICY: cannot be read: No such file or directory",
+    ),
+    "policy of another form": (
+        "TONGYI_WITNESS_POLICY=in.csv serve --data none", 2,
+        "TONGYI_WITNESS_POLICY：策略文件第 1 行不符合格式", "TONGYI_WITNESS_POLICY: policy line 1: is no log",
+    ),
+    "policy that is empty": (
+        "TONGYI_WITNESS_POLICY=in.empty serve --data none", 2,
+        "TONGYI_WITNESS_POLICY：策略文件没有 quorum 行", "TONGYI_WITNESS_POLICY: policy: has no quorum line",
+    ),
+    "chain of another scheme": (
+        "serve --data none --chain-url ftp://x", 2, "--chain-url：不是 http://主机:端口 形式的地址",
+        "--chain-url: not an address such as http://host:port",
+    ),
+    "chain of another scheme in the environment": (
+        "TONGYI_CHAIN_URL=ftp://u:hunter2@x deploy --data none", 2,
+        "TONGYI_CHAIN_URL：不是 http://主机:端口 形式的地址",
+        "TONGYI_CHAIN_URL: not an address such as http://host:port",
+    ),
     "database url": (
         "fsck --data whole --database-url foo", 2, "不是数据库 URL", "not the URL of a database",
     ),

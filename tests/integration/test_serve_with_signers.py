@@ -83,21 +83,21 @@ def test_operation_settles_with_a_remote_operator_and_an_issuer_from_the_environ
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "code", "said"),
     [
-        ("hq=env:NO_SUCH_KEY", "signer of hq: NO_SUCH_KEY: is not set"),
-        ("witness=remote:http://127.0.0.1:{port}#0x" + "55" * 20, "signer of witness: eth1/publicKeys:"),
-        ("regulator=keystore", "regulator: is neither env:NAME nor remote:URL#0xaddress"),
-        ("treasurer=env:KEY", "names a role that is none of deployer, hq"),
+        ("hq=env:NO_SUCH_KEY", 4, "signer of hq: NO_SUCH_KEY: is not set"),
+        ("witness=remote:http://127.0.0.1:{port}#0x" + "55" * 20, 4, "signer of witness: eth1/publicKeys:"),
+        ("regulator=keystore", 2, "regulator: is neither env:NAME nor remote:URL#0xaddress"),
+        ("treasurer=env:KEY", 2, "names a role that is none of deployer, hq"),
     ],
 )
 def test_signer_that_cannot_be_used_ends_the_start_naming_its_role(
-    setting: str, said: str, tmp_path: Path
+    setting: str, code: int, said: str, tmp_path: Path
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         environment = {"TONGYI_SIGNERS": setting.replace("{port}", str(taken.getsockname()[1]))}
         refused = run_cli(environment, "serve", "--data", str(tmp_path / "data"))
-    assert refused.returncode == 4
+    assert refused.returncode == code
     assert said in refused.stderr
     assert not (tmp_path / "data" / "chain").exists()
