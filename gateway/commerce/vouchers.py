@@ -24,7 +24,7 @@ from gateway.commerce.sale_case import (
 )
 from gateway.commerce.voucher_case import VOUCHER, end_of, keep_voucher, read_voucher, write_voucher
 from gateway.errors import Refusal
-from gateway.ledger.drafts import Draft
+from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.split_tables import HONOURING_SHOP, ISSUING_SHOP
 from gateway.rules.splits import Legs, SplitTable, split
 from gateway.rules.versions import pick_table
@@ -44,9 +44,11 @@ def grant_voucher(world: World) -> Draft:
     """Give the buyer of a sale a voucher for another shop; the shop of the sale is its one sponsor.
 
     Raises:
-        Refusal: ``sale.voucher_given``; ``voucher.same_shop``; ``voucher.below_threshold``.
+        Refusal: ``sale.voucher_given``; ``voucher.same_shop``; ``voucher.below_threshold``;
+            ``voucher.for_members`` for a merchant that buys; ``merchant.suspended`` for the other shop.
     """
     sale = world.about(SALE, COMPLETED)
+    _require_member(world, holder_of(sale))
     if sale.text("voucher"):
         raise Refusal("sale.voucher_given")
     shop, issuing = (
@@ -55,6 +57,7 @@ def grant_voucher(world: World) -> Draft:
     )
     if shop.account == issuing:
         raise Refusal("voucher.same_shop")
+    require_not_suspended(world, shop.account)
     day = world.today
     terms = pick_table(VOUCHER_TERMS, TERMS, day)
     table = table_in_force(world, terms.cost_table)
@@ -84,6 +87,13 @@ def grant_voucher(world: World) -> Draft:
     )
     draft = replace(draft, rule=f"{terms.id}:{terms.version}")
     return concern(draft, [holder_of(sale), issuing, shop.account], [sale.key])
+
+
+def _require_member(world: World, buyer: str) -> None:
+    """Pass for a member alone. Raises Refusal ``voucher.for_members``."""
+    standing = world.standing(buyer)
+    if standing is None or standing.kind != AccountKind.MEMBER:
+        raise Refusal("voucher.for_members")
 
 
 def spend_voucher(world: World) -> Draft:

@@ -33,6 +33,13 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "A voucher was given on this sale; what was paid for it in money stands.",
         "此笔消费已发放代金券，其现金支付金额不可再变。",
     ),
+    "voucher.for_members": CodeRule(
+        409,
+        "Voucher is for members",
+        "代金券仅限会员",
+        "A cross-store voucher is a member's; the buyer of this sale is a merchant.",
+        "跨店代金券仅发放给会员；此笔消费的购买方为商家。",
+    ),
     "voucher.below_threshold": CodeRule(
         409,
         "Sale below the threshold",

@@ -65,6 +65,8 @@ def test_a_suspended_merchant_takes_no_coins_and_no_vouchers(world: World) -> No
     assert world.refuse(replace(redeemed, type="redemption.recorded")).code == "merchant.suspended"
     assert world.refuse(step("sale.paid", bought, amount="1")).code == "merchant.suspended"
     assert world.refuse(step("voucher.used", voucher, sale=bought)).code == "merchant.suspended"
+    another = world.accept(sale(6_000, merchant="n")).entry_id
+    assert world.refuse(step("voucher.granted", another, merchant=named("m"))).code == "merchant.suspended"
     assert balance(world, "a") == 4_999
     # A merchant without a seat is none that is suspended.
     other = world.accept(sale(3_000, merchant="o")).entry_id

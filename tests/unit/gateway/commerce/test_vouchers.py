@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chain.canonical import JsonValue
+from gateway.cases.reading import CaseReader
 from gateway.db import Database
 from tests.unit.gateway.commerce.kit import (
     balance,
@@ -93,6 +94,12 @@ def test_a_voucher_that_is_refused(world: World) -> None:
     # Coins are no money: with 1.01 of them less than 50 yuan is paid in money.
     world.accept(step("sale.paid", large, amount="101"))
     assert world.refuse(step("voucher.granted", large, merchant=named("n"))).code == "voucher.below_threshold"
+
+
+def test_a_voucher_is_a_members_and_never_a_merchants(world: World) -> None:
+    bought = world.accept(sale(100_000, buyer="o")).entry_id
+    assert world.refuse(step("voucher.granted", bought, merchant=named("n"))).code == "voucher.for_members"
+    assert CaseReader(world.database).list("voucher", None) == []
 
 
 def test_what_a_voucher_was_computed_on_stands(world: World) -> None:
