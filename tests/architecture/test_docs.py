@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.app import build_api
+from gateway.ground import Ground
+from gateway.machinery import _anchor_interval
 from gateway.settings import Settings
+from gateway.verify_command import TRUST_ROOT_FILE, TRUST_ROOT_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "gateway" / "README.md"]
+OF_VERIFY = TRUST_ROOT_VARIABLE.removeprefix("TONGYI_")
+"""The one variable that is no setting of a gateway."""
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -26,7 +35,65 @@ def test_every_setting_is_named(name: str) -> None:
 
 def test_no_setting_is_named_that_does_not_exist() -> None:
     named = set(re.findall(r"`TONGYI_([A-Z_]+)`", PAGES[0].read_text()))
-    assert named <= {name.upper() for name in Settings.model_fields}
+    assert named <= {name.upper() for name in Settings.model_fields} | {OF_VERIFY}
+
+
+def list_defaults() -> dict[str, str]:
+    """The default in README's table by variable: of n variables in a row, the last n brackets, in order.
+
+    What follows a colon in a bracket explains the default.
+    """
+    found = {}
+    for names, meaning in re.findall(r"^\| (`TONGYI_[^|]*) \| (.*) \|$", PAGES[0].read_text(), re.MULTILINE):
+        variables = re.findall(r"`TONGYI_(\w+)`", names)
+        brackets = re.findall(r"\(([^()]*)\)", meaning)[-len(variables) :]
+        words = (bracket.replace("`", "").partition(":")[0] for bracket in brackets)
+        found |= dict(zip(variables, words, strict=True))
+    return found
+
+
+def anchor_interval(*, embedded: bool) -> float:
+    unset = SimpleNamespace(settings=SimpleNamespace(anchor_interval=None), is_embedded=embedded)
+    return _anchor_interval(cast("Ground", unset))
+
+
+UNSET = {
+    "chain_url": "an embedded one is started",
+    "database_url": "SQLite in the data folder",
+    "origin": "made on first start",
+    "signers": "none",
+    "validators": "nobody's",
+    "anchor_interval": (
+        f"{anchor_interval(embedded=True):g} on the embedded chain, else {anchor_interval(embedded=False):g}"
+    ),
+    "witness_policy": "none",
+    "simulation_seed": "none",
+}
+"""What README says of settings that are empty by default."""
+
+
+def write_default(name: str) -> str:
+    value = Settings.model_fields[name].default
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value is None or value == "":
+        return UNSET[name]
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if name.endswith("_limit"):
+        return f"{value >> 20} MiB" if value >= 1 << 20 else f"{value >> 10} KiB"
+    return (
+        f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    )
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_every_default_is_the_codes(name: str) -> None:
+    assert list_defaults()[name.upper()] == write_default(name)
+
+
+def test_where_verify_finds_its_trust_root_is_said() -> None:
+    assert list_defaults()[OF_VERIFY] == f"{TRUST_ROOT_FILE} in the working folder"
 
 
 def list_routes() -> list[str]:
