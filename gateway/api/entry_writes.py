@@ -37,8 +37,8 @@ GROUPS_AHEAD = 2
 """Groups of lines that may wait for their commit while the next one is read."""
 ORDINARY = frozenset({OperationKind.TRANSFER, OperationKind.REDEEM})
 """Operations that ``entries:write`` may order; all others need ``credits:write`` too."""
-TREASURY = frozenset({"credit.transferred"})
-"""Types whose operation needs ``credits:write`` as on its own route: they pay out of a pool, too."""
+TREASURY = frozenset({"credit.transferred", "service.recorded"})
+"""Types whose operation needs ``credits:write``, whatever it is: they pay out of a pool, too."""
 NDJSON = "application/x-ndjson"
 
 

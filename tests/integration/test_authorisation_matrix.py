@@ -198,9 +198,10 @@ def test_rule_28_no_scope_reaches_anothers_effect_by_a_side_door(matrix: Matrix)
     assert matrix.serving.client.get(f"/v1/members/{account}").json() == before
 
 
-def test_a_transfer_of_credits_needs_the_scope_of_its_own_route(matrix: Matrix) -> None:
-    """It pays out of a pool, too; what a holder gives with ``entries:write`` alone is a gift."""
-    body = matrix.body("credit.transferred", SERVING)
+@pytest.mark.parametrize("name", ["credit.transferred", "service.recorded"])
+def test_what_may_pay_out_of_a_pool_needs_the_scope_of_credits(matrix: Matrix, name: str) -> None:
+    """What a holder gives with ``entries:write`` alone is a gift."""
+    body = matrix.body(name, SERVING)
     body["op"] = operation_body(K.TRANSFER, matrix.things["account"], matrix.others)
     found = problem(matrix.post("/v1/entries", body, f"entries:write@{SERVING}"))
     assert (found["status"], found["code"], found["scope"]) == (403, "auth.scope", "credits:write")
