@@ -43,7 +43,7 @@ def list_defaults() -> dict[str, str]:
 
     What follows a colon in a bracket explains the default.
     """
-    found = {}
+    found: dict[str, str] = {}
     for names, meaning in re.findall(r"^\| (`TONGYI_[^|]*) \| (.*) \|$", PAGES[0].read_text(), re.MULTILINE):
         variables = re.findall(r"`TONGYI_(\w+)`", names)
         brackets = re.findall(r"\(([^()]*)\)", meaning)[-len(variables) :]
