@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from chain.canonical import JsonValue
 from chain.operation import OperationKind, account_id, parse_amount
 from chain.types import AccountId, Address
+from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, order, read_sum
 from gateway.cases.world import World
@@ -125,8 +126,9 @@ def _pay(world: World, bought: Order) -> Draft:
     """Return the draft with the rebate of a purchase as its operation.
 
     Raises:
-        Refusal: ``rebate.no_order`` for a purchase without a sum of money, or of nobody it may be paid to;
-            ``rebate.refunded``; ``sale.rebated_already``; ``entry.not_as_computed`` for another operation.
+        Refusal: ``rebate.no_order`` for a purchase without a sum of money or a merchant of the chapter, or of
+            nobody it may be paid to; ``merchant.suspended``; ``rebate.refunded``;
+            ``sale.rebated_already``; ``entry.not_as_computed`` for another operation.
     """
     amount = bought.public.get("amount")
     if amount is None or bought.public.get("currency", MONEY) != MONEY:
@@ -139,6 +141,7 @@ def _pay(world: World, bought: Order) -> Draft:
     if rebate.amount == 0:
         raise Refusal("sale.nothing_due")
     buyer = _buyer(world, bought)
+    _check_merchant(world, bought)
     home = world.standing(buyer)
     document: dict[str, JsonValue] = {
         **_UNPAID,
@@ -158,6 +161,26 @@ def _pay(world: World, bought: Order) -> Draft:
         remainder=rebate.remainder,
     )
     return order(draft, OperationKind.TRANSFER, world.chapter_pool(), buyer, rebate.amount)
+
+
+def _check_merchant(world: World, bought: Order) -> None:
+    """Check that the purchase was made at a merchant of the chapter that may take coins.
+
+    Raises:
+        Refusal: ``rebate.no_order``, ``merchant.suspended``.
+    """
+    named = bought.public.get("merchant")
+    sellers = [named] if isinstance(named, str) else bought.subjects
+    found = [
+        account
+        for account in sellers
+        if (standing := world.standing(account)) is not None
+        and (standing.kind, standing.chapter) == (AccountKind.MERCHANT, world.chapter)
+    ]
+    if not found:
+        raise Refusal("rebate.no_order")
+    for account in found:
+        require_not_suspended(world, account)
 
 
 def _buyer(world: World, bought: Order) -> AccountId:

@@ -15,7 +15,7 @@ from gateway.case_rules import CASE_BOOK
 from gateway.cases.compare import compare_cases
 from gateway.cases.replay import rebuild_cases
 from gateway.db import Database, migrate, sqlite_url
-from gateway.ledger.drafts import Draft
+from gateway.ledger.drafts import AccountKind, Draft
 from tests.unit.gateway.commerce.kit import POOL, balance, carry_out_due, market, named, public, state, step
 from tests.unit.gateway.ledger.worlds import World, address, joined, opened
 
@@ -87,6 +87,20 @@ def test_a_rebate_needs_a_purchase_of_the_chapter(world: World) -> None:
     assert world.refuse(rebate(gift, 5)).code == "rebate.no_order"
     bare = world.accept(step("purchase.recorded", None, "b", "m")).entry_id
     assert world.refuse(rebate(bare, 5)).code == "rebate.no_order"
+
+
+def test_a_rebate_needs_a_merchant_of_the_chapter(world: World) -> None:
+    world.accept(opened(31_010_008))
+    world.accept(joined("far", chapter=31_010_008, kind=AccountKind.MERCHANT))
+    without = purchase(40_000, "b")
+    among = purchase(40_000, "b", "c")
+    elsewhere = purchase(40_000, "b", "far")
+    said = purchase(40_000, "b", "m", merchant=named("far"))
+    for draft in (without, among, elsewhere, said):
+        assert world.refuse(moving(draft, 2_000)).code == "rebate.no_order"
+        assert world.refuse(rebate(world.accept(draft).entry_id, 2_000)).code == "rebate.no_order"
+    world.accept(moving(purchase(40_000, "b", merchant=named("m")), 2_000))
+    assert balance(world, "b") == 2_000
 
 
 def test_no_rebate_is_paid_after_a_refund(world: World) -> None:
@@ -166,7 +180,7 @@ def test_a_rebate_goes_back_from_a_buyer_of_another_chapter(world: World) -> Non
 
 def test_rebates_are_built_again_from_their_entries(world: World, tmp_path: Path) -> None:
     first = world.accept(purchase(40_000)).entry_id
-    second = world.accept(moving(purchase(1_010, "a", "b"), 50, "a")).entry_id
+    second = world.accept(moving(purchase(1_010, "a", "b", "m"), 50, "a")).entry_id
     world.accept(rebate(first, 2_000))
     world.accept(hours(91, 1_516, "a"))
     world.accept(step("purchase.refunded", None, "a", "m", amount="1010", purchase=second))

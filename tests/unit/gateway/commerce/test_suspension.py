@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chain.operation import OperationKind
+from chain.types import AccountId
 from gateway.db import Database
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.payment_codes import digest_token
@@ -86,7 +87,13 @@ def test_nobody_gives_a_suspended_merchant_coins_in_another_way(world: World) ->
     world.accept(granted)
     suspend(world)
     before = balance(world, "m")
-    for draft in (gift, granted):
+    bought = replace(
+        operated(OperationKind.TRANSFER, address(pool), address("b"), 5), type="purchase.recorded"
+    )
+    bought = replace(
+        bought, subjects=(AccountId(named("b")), AccountId(named("m"))), public={"amount": "100"}
+    )
+    for draft in (gift, granted, bought):
         assert world.refuse(draft).code == "merchant.suspended"
     # Its own coins still leave it, and other merchants take theirs.
     world.accept(operated(OperationKind.TRANSFER, address("m"), address(pool), 1))
