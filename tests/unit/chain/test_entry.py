@@ -65,6 +65,9 @@ BY_RULE: dict[str, st.SearchStrategy[Any]] = {
     "legs": st.lists(
         st.fixed_dictionaries({"role": CODES, "amount": SUMS}, optional={"account": ACCOUNTS}), max_size=3
     ),
+    "shares": st.lists(
+        st.fixed_dictionaries({"role": CODES, "basis_points": st.integers(0, 10_000)}), max_size=3
+    ),
     "items": st.lists(st.fixed_dictionaries({}, optional={"product": CODES, "amount": SUMS}), max_size=3),
 }
 
