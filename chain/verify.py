@@ -84,6 +84,9 @@ __all__ = [
     "verify_tlog_proof_file",
 ]
 
+_NO_ROOT = "there is no trust root to judge by"
+_UNNAMED_ROOT = not_present(StepNumber.TRUST_ROOT, "unnamed", "this format names no trust root")
+
 
 def verify_bundle(bundle: bytes, trust_root: bytes) -> Verdict:
     """Return what ``bundle`` proves to a verifier who believes ``trust_root``. Never raises.
@@ -95,16 +98,12 @@ def verify_bundle(bundle: bytes, trust_root: bytes) -> Verdict:
     try:
         case = open_case(bundle)
     except FormatError as error:
-        return _stopped(
-            {StepNumber.FORMAT: failed(StepNumber.FORMAT, error, "malformed")}, "the file is malformed"
-        )
+        return _malformed(error)
     steps = {StepNumber.FORMAT: passed(StepNumber.FORMAT, f"{len(bundle)} bytes")}
     # 2. trust root.
-    try:
-        root = parse_trust_root(trust_root)
-    except FormatError as error:
-        steps[StepNumber.TRUST_ROOT] = _unreadable_root(trust_root, error)
-        return _stopped(steps, "there is no trust root to judge by")
+    root = _open_root(trust_root, steps)
+    if root is None:
+        return _stopped(steps, _NO_ROOT)
     return _verify_case(case, root, steps)
 
 
@@ -119,19 +118,13 @@ def verify_tlog_proof_file(proof: bytes, trust_root: bytes, leaf_data: bytes | N
     try:
         parsed, leaf = _open_tlog_proof(proof, leaf_data)
     except FormatError as error:
-        return _stopped(
-            {StepNumber.FORMAT: failed(StepNumber.FORMAT, error, "malformed")}, "the file is malformed"
-        )
+        return _malformed(error)
     steps = {StepNumber.FORMAT: passed(StepNumber.FORMAT, f"{len(proof)} bytes")}
     # 2. trust root: this format names none, so there is nothing to compare.
-    try:
-        root = parse_trust_root(trust_root)
-    except FormatError as error:
-        steps[StepNumber.TRUST_ROOT] = _unreadable_root(trust_root, error)
-        return _stopped(steps, "there is no trust root to judge by")
-    steps[StepNumber.TRUST_ROOT] = not_present(
-        StepNumber.TRUST_ROOT, "unnamed", "this format names no trust root"
-    )
+    root = _open_root(trust_root, steps)
+    if root is None:
+        return _stopped(steps, _NO_ROOT)
+    steps[StepNumber.TRUST_ROOT] = _UNNAMED_ROOT
     return _verify_proof(parsed, leaf, root, steps)
 
 
@@ -149,19 +142,13 @@ def verify_cose_file(receipt: bytes, trust_root: bytes, leaf_data: bytes | None 
             raise FormatError("receipt", f"no leaf data of {LEAF_SIZE} bytes")
         acts = parse_leaf_data(leaf)[1] is not None
     except FormatError as error:
-        return _stopped(
-            {StepNumber.FORMAT: failed(StepNumber.FORMAT, error, "malformed")}, "the file is malformed"
-        )
+        return _malformed(error)
     steps = {StepNumber.FORMAT: passed(StepNumber.FORMAT, f"{len(receipt)} bytes")}
     # 2. trust root: as above, this format names none.
-    try:
-        root = parse_trust_root(trust_root)
-    except FormatError as error:
-        steps[StepNumber.TRUST_ROOT] = _unreadable_root(trust_root, error)
-        return _stopped(steps, "there is no trust root to judge by")
-    steps[StepNumber.TRUST_ROOT] = not_present(
-        StepNumber.TRUST_ROOT, "unnamed", "this format names no trust root"
-    )
+    root = _open_root(trust_root, steps)
+    if root is None:
+        return _stopped(steps, _NO_ROOT)
+    steps[StepNumber.TRUST_ROOT] = _UNNAMED_ROOT
     absent_record(steps)
     # 6. to 8. the path to a root, the log's signature over it; witnesses have no place in this format.
     found, facts = check_receipt(parsed, leaf, root, Facts(trust_root=root.name))
@@ -241,9 +228,19 @@ def _open_tlog_proof(proof: bytes, leaf_data: bytes | None) -> tuple[TlogProof, 
     return parsed, leaf
 
 
-def _unreadable_root(trust_root: bytes, error: FormatError) -> Step:
-    reason = f"no usable trust root: {error}" if trust_root else "no trust root was given"
-    return not_present(StepNumber.TRUST_ROOT, "malformed", reason, "cannot_check")
+def _open_root(trust_root: bytes, steps: dict[StepNumber, Step]) -> TrustRoot | None:
+    """Return the trust root to judge by; None, with step 2 saying why, where there is none."""
+    try:
+        return parse_trust_root(trust_root)
+    except FormatError as error:
+        reason = f"no usable trust root: {error}" if trust_root else "no trust root was given"
+        steps[StepNumber.TRUST_ROOT] = not_present(StepNumber.TRUST_ROOT, "malformed", reason, "cannot_check")
+        return None
+
+
+def _malformed(error: FormatError) -> Verdict:
+    steps = {StepNumber.FORMAT: failed(StepNumber.FORMAT, error, "malformed")}
+    return _stopped(steps, "the file is malformed")
 
 
 def _stopped(steps: dict[StepNumber, Step], reason: str) -> Verdict:

@@ -35,14 +35,13 @@ from gateway.cases.compare import compare_cases
 from gateway.cases.replay import rebuild_cases
 from gateway.cases.tallies import find_difference
 from gateway.data_folder import DataFolder
-from gateway.data_present import require_database, require_gateway
 from gateway.db import Database, migrate, sqlite_url
 from gateway.keys import KeyFolder
 from gateway.ledger.log_keys import load_log_keys, vkeys_at
 from gateway.ledger.tables import checkpoints, entries
 from gateway.ledger.tile_files import TileFiles
 from gateway.rules.calendar import format_month
-from gateway.settings import load_settings
+from gateway.stopped import stopped_gateway
 
 MOST_FAULTS = 100
 
@@ -81,23 +80,11 @@ def run_fsck(
         CommandFailure: there is no gateway's data; nothing was made.
         FolderInUse: a gateway runs on it.
     """
-    settings = load_settings(data, database_url=database_url)
-    folder, secret = DataFolder(settings.data), settings.database_url
-    url = secret.get_secret_value() if secret else sqlite_url(folder.database)
-    require_gateway(folder)
-    require_database(url)
-    folder.lock(create=False)
-    try:
-        database = Database(url, pool_size=2)
-        try:
-            found = _check(database, folder)
-            if cases:
-                _check_cases(database, found, on_entry)
-            return found
-        finally:
-            database.close()
-    finally:
-        folder.unlock()
+    with stopped_gateway(data, database_url) as (folder, database):
+        found = _check(database, folder)
+        if cases:
+            _check_cases(database, found, on_entry)
+        return found
 
 
 def _check(database: Database, folder: DataFolder) -> Findings:

@@ -27,8 +27,7 @@ from chain.operation import chapter_code
 from chain.trust_root import format_trust_root, parse_trust_root
 from chain.types import TreeSize
 from gateway.data_folder import DataFolder, write_durably
-from gateway.data_present import require_database, require_gateway
-from gateway.db import Database, execute, fetch_all, migrate, sqlite_url
+from gateway.db import Database, execute, fetch_all, migrate
 from gateway.keys import KeyFolder
 from gateway.ledger.append import Batch, RandomPool
 from gateway.ledger.drafts import Draft
@@ -42,7 +41,7 @@ from gateway.ledger.recovery import stored_leaves
 from gateway.ledger.service import system_clock
 from gateway.ledger.vault import Entropy
 from gateway.root_succession import succeed_root
-from gateway.settings import load_settings
+from gateway.stopped import stopped_gateway
 from gateway.witness.collector import SignedNote
 
 REASONS = ("scheduled", "compromised", "custody", "retired")
@@ -182,27 +181,13 @@ def _sound_tree(connection: Connection, origin: str, count: int) -> Tree:
 def on_stopped_gateway(
     data: Path | None, database_url: str | None
 ) -> Iterator[tuple[DataFolder, Database, KeyFolder]]:
-    """Hold a data folder that no gateway is using, with its database and keys.
+    """Hold a data folder that no gateway is using, with its keys and its database at the newest schema.
 
-    Raises:
-        CommandFailure: there is no gateway's data; nothing was made.
-        FolderInUse: a gateway runs on it.
+    Raises as `stopped_gateway`.
     """
-    settings = load_settings(data, database_url=database_url)
-    folder, secret = DataFolder(settings.data), settings.database_url
-    url = secret.get_secret_value() if secret else sqlite_url(folder.database)
-    require_gateway(folder)
-    require_database(url)
-    folder.lock(create=False)
-    try:
-        database = Database(url, pool_size=2)
-        try:
-            migrate(database)
-            yield folder, database, KeyFolder(folder.keys)
-        finally:
-            database.close()
-    finally:
-        folder.unlock()
+    with stopped_gateway(data, database_url) as (folder, database):
+        migrate(database)
+        yield folder, database, KeyFolder(folder.keys)
 
 
 def run_rotate_log(data: Path | None, database_url: str | None, reason: str) -> LogRotation:

@@ -19,13 +19,11 @@ from chain.trust_root import MAX_TRUST_ROOT_SIZE
 from chain.verdict_text import (
     LANGUAGES,
     Language,
-    outcome_sentence,
     render_verdict,
-    statements,
-    step_sentence,
 )
 from chain.verify import Outcome, Verdict, verify_file
 from gateway.command_failures import EXIT_CANNOT, EXIT_USAGE, describe_failure
+from gateway.verdict_json import describe_outcome, describe_steps
 
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "mismatch": 1, "pending": 3, "cannot_check": 4}
 
@@ -90,23 +88,9 @@ def format_json(path: Path, verdict: Verdict) -> str:
             "file": _name(path),
             "outcome": verdict.outcome,
             "failed_step": None if failed is None else int(failed.number),
-            "steps": [
-                {
-                    "number": int(step.number),
-                    "name": step.name,
-                    "status": step.status,
-                    "code": step.code,
-                    "detail": step.detail,
-                    "zh": step_sentence(step, "zh"),
-                    "en": step_sentence(step, "en"),
-                }
-                for step in verdict.steps
-            ],
+            "steps": describe_steps(verdict),
             "facts": asdict(verdict.facts),
-            "words": {
-                language: [outcome_sentence(verdict, language), *statements(verdict, language)]
-                for language in LANGUAGES
-            },
+            "words": describe_outcome(verdict),
         }
     ).decode()
 

@@ -10,11 +10,11 @@ import asyncio
 
 from fastapi import APIRouter, Request
 
-from chain.verdict_text import LANGUAGES, outcome_sentence, statements, step_sentence
 from chain.verify import verify_file
 from gateway.api.context import Shared
 from gateway.response_schemas.proofs import Verdict
 from gateway.response_schemas.publish import answers
+from gateway.verdict_json import describe_outcome, describe_steps
 
 ROUTE = "/v1/verify"
 router = APIRouter(tags=["verify"])
@@ -31,20 +31,6 @@ async def verify(request: Request, services: Shared) -> dict[str, object]:
         "outcome": verdict.outcome,
         "trust_root": services.trust_root_id,
         "trust_root_name": services.trust_root_name,
-        "steps": [
-            {
-                "number": step.number,
-                "name": step.name,
-                "status": step.status,
-                "code": step.code,
-                "detail": step.detail,
-                "zh": step_sentence(step, "zh"),
-                "en": step_sentence(step, "en"),
-            }
-            for step in verdict.steps
-        ],
-        "words": {
-            language: [outcome_sentence(verdict, language), *statements(verdict, language)]
-            for language in LANGUAGES
-        },
+        "steps": describe_steps(verdict),
+        "words": describe_outcome(verdict),
     }

@@ -1,0 +1,33 @@
+"""Hold the data folder of a gateway that is not running, for commands that work on its database and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from gateway.data_folder import DataFolder
+from gateway.data_present import require_database, require_gateway
+from gateway.db import Database, sqlite_url
+from gateway.settings import load_settings
+
+
+@contextmanager
+def stopped_gateway(data: Path | None, database_url: str | None) -> Iterator[tuple[DataFolder, Database]]:
+    """Lock a data folder that no gateway is using and open its database, as it is.
+
+    Raises:
+        CommandFailure: there is no gateway's data; nothing was made.
+        FolderInUse: a gateway runs on it.
+    """
+    settings = load_settings(data, database_url=database_url)
+    folder, secret = DataFolder(settings.data), settings.database_url
+    url = secret.get_secret_value() if secret else sqlite_url(folder.database)
+    require_gateway(folder)
+    require_database(url)
+    folder.lock(create=False)
+    try:
+        with closing(Database(url, pool_size=2)) as database:
+            yield folder, database
+    finally:
+        folder.unlock()
