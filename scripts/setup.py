@@ -162,7 +162,8 @@ def list_steps(paths: Paths, profile: str) -> list[Step]:
     ]
     if profile == "test":
         sums = tuple(sorted(paths.foreign.glob("**/go.*")))
-        steps.append(Step("go modules", network, sums, paths.tool("go"), download_go_modules(paths)))
+        place = paths.go_modules / "cache" / "download"
+        steps.append(Step("go modules", network, sums, place, download_go_modules(paths)))
     if profile == "consortium":
         go_lock = (root / "requirements-go.txt",)
         steps.append(Step("go", network, go_lock, paths.tool("go"), install_go(paths)))

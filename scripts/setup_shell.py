@@ -57,6 +57,16 @@ class Paths:
         """The consortium's node, built here."""
         return self.root / ".tongyi" / "geth" / "geth"
 
+    @property
+    def go_modules(self) -> Path:
+        """Sources of Go modules."""
+        return self.root / ".tongyi" / "go" / "modules"
+
+    @property
+    def go_builds(self) -> Path:
+        """What Go has compiled."""
+        return self.root / ".tongyi" / "go" / "builds"
+
     def tool(self, name: str) -> Path:
         """An executable of the virtual environment."""
         return self.venv / "bin" / name
@@ -91,6 +101,8 @@ def tool_environment(paths: Paths, environ: Mapping[str, str]) -> dict[str, str]
     env.pop("PYTHONPATH", None)
     env.setdefault("GOTOOLCHAIN", "local")
     env.setdefault("GOFLAGS", "-modcacherw")
+    # What was downloaded for this clone stays with it: a HOME comes and goes, the stamp of set-up stays.
+    env["GOMODCACHE"], env["GOCACHE"] = str(paths.go_modules), str(paths.go_builds)
     home = env.get("HOME", "")
     if not home or not os.access(home, os.W_OK):
         cache = paths.root / ".tongyi" / "cache"

@@ -17,8 +17,8 @@ from eth_utils import keccak
 
 from chain.evm.solc import compile_contracts
 from tests.contracts.harness import run_chain
+from tests.foreign.go_tool import run_go
 from tests.foreign.shared_cases import CONSISTENCY, INCLUSION, WINDOW, Case, draw_cases
-from tests.foreign.test_go_vectors import run_go
 
 CASES = 100_000
 PER_CALL = 400
@@ -55,7 +55,7 @@ def test_cases_are_of_every_kind_and_both_verdicts(cases: list[Case]) -> None:
 def test_go_agrees(cases: list[Case], tmp_path: Path) -> None:
     file = tmp_path / "cases"
     file.write_bytes(b"".join(packed for packed, _ in cases))
-    done = run_go("cases", str(file))
+    done = run_go("vectors", "run", ".", "cases", str(file))
     assert (done.returncode, done.stderr) == (0, "")
     assert differing(cases, bytes.fromhex(json.loads(done.stdout))) == []
 

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx2
 
 from chain.checkpoint import open_checkpoint
+from tests.foreign.go_tool import run_go
 from tests.integration.serving import Serving
 
-MODULE = Path(__file__).parents[1] / "foreign" / "logreader"
 MORE_THAN_TWO_BUNDLES = 600
 
 
 def run_reader(log: str, vkey: str) -> subprocess.CompletedProcess[str]:
-    """Run the Go reader, with modules from set-up only: nothing is fetched."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "GOFLAGS": "-mod=readonly", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-    return subprocess.run(
-        ["go", "run", ".", "-log", log, "-vkey", vkey],
-        cwd=MODULE,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    """Run the Go reader on a log."""
+    return run_go("logreader", "run", ".", "-log", log, "-vkey", vkey)
 
 
 def published(serving: Serving) -> tuple[bytes, str]:

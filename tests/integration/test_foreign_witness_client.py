@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chain.base64_text import encode_base64
 from chain.checkpoint import format_vkey, open_checkpoint, parse_vkey
 from chain.hashing import sha256
+from tests.foreign.go_tool import run_go
 from tests.integration.witnesses_kit import Witnessing
 
-MODULE = Path(__file__).parents[1] / "foreign" / "witnessclient"
 ORIGIN = "tessera.example/log"
 SEED = b"\x09" * 32
 VKEY = format_vkey(ORIGIN, Ed25519PrivateKey.from_private_bytes(SEED).public_key())
@@ -27,19 +25,9 @@ SKEY = f"PRIVATE+KEY+{ORIGIN}+{parse_vkey(VKEY).key_id.hex()}+{encode_base64(byt
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The client, built with modules from set-up only: nothing is fetched."""
+    """The client, built."""
     place = tmp_path_factory.mktemp("client") / "witnessclient"
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "GOFLAGS": "-mod=readonly", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
-    done = subprocess.run(
-        ["go", "build", "-o", str(place), "."],
-        cwd=MODULE,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_go("witnessclient", "build", "-o", str(place), ".", patience=300)
     assert done.returncode == 0, done.stderr
     return place
 
