@@ -16,6 +16,9 @@ from scripts.clique.node import Node, wait_until
 from scripts.clique.report import Report
 
 PATIENCE = 90.0
+TIE = 10.0
+"""Seconds after which two newest blocks on one side are taken for a tie."""
+TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +101,27 @@ def cut_off(network: Network, lone: Sequence[Node], rest: Sequence[Node]) -> int
     """Cut every line between the member with the ``lone`` validators and the others.
 
     None of the lone seals, and none has sealed one of the last blocks, so each may seal one when it is told
-    to. Returns the number of the last common block.
+    to. Returns the number of the last common block. Raises TimeoutError.
     """
     seal(lone, False)
     member = network.gateway_node
+    side = [*lone, member]
+    for _ in range(TRIES):
+        others_alone(network)
+        network.part(side, rest)
+        if agree(side):
+            return height(member)
+        # Cut between two blocks of one weight, of which each node keeps the one it saw first: only a further
+        # block decides, and nobody on this side seals one.
+        network.connect([*rest, *side])
+    raise TimeoutError(f"cut off {TRIES} times, and never with one newest block")
+
+
+def others_alone(network: Network) -> None:
+    """Wait until the last blocks are of those who seal now. Raises TimeoutError."""
+    member = network.gateway_node
     quiet = height(member) + quorum(len(network.validators))
     wait_until("others seal alone", lambda: height(member) >= quiet, PATIENCE)
-    side = [*lone, member]
-    network.part(side, rest)
-    return settle(side)
 
 
 def seal(nodes: Sequence[Node], on: bool) -> None:
@@ -120,14 +135,17 @@ def states_of(data: Path, hashes: set[bytes]) -> set[str]:
     return {row.state for row in read_anchors(data) if row.tx_hash in hashes}
 
 
-def settle(side: Sequence[Node]) -> int:
-    """Wait until all of a side have the same newest block; return its number."""
+def agree(side: Sequence[Node]) -> bool:
+    """Wait until all of a side have the same newest block; whether they came to."""
 
     def same() -> bool:
         return len({str(block_of(node, "latest")["hash"]) for node in side}) == 1
 
-    wait_until("the side agrees", same, PATIENCE)
-    return height(side[0])
+    try:
+        wait_until("the side agrees", same, TIE)
+    except TimeoutError:
+        return False
+    return True
 
 
 def anchored_in(data: Path, blocks: set[bytes]) -> list[AnchorRow]:
