@@ -22,6 +22,7 @@ LONG_FILES = (
     "tests/malicious/test_malicious_operator.py",
     "tests/integration/test_start_check.py",
     "tests/integration/test_stock_witness.py",
+    "tests/integration/test_roles_witnessed.py",
     "tests/integration/test_import.py",
     "tests/integration/test_api.py",
     "tests/integration/test_mirror_follow.py",
