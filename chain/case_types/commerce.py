@@ -60,7 +60,9 @@ SALE_TYPES: tuple[tuple[str, EntryType], ...] = (
         },
         needs=("about", "amount"),
     ),
-    entry_row("sale.coins_returned", {"amount": SUM}, needs=("about",), may=(_K.TRANSFER,)),
+    entry_row(
+        "sale.coins_returned", {"amount": SUM, "receivable": SUM}, needs=("about",), may=(_K.TRANSFER,)
+    ),
     entry_row(
         "sale.rebate_returned", {"amount": SUM, "receivable": SUM}, needs=("about",), may=(_K.TRANSFER,)
     ),

@@ -27,6 +27,8 @@ _MONTH = (
     "sale.rebated", names.REDEEMED, *map(names.moved_name, sorted(names.MOVING)), *names.VOUCHER_STEPS,
     names.DISCOUNT, names.COST_GIVEN, names.COST_TAKEN, names.GRANTS,
 )  # fmt: skip
+_OWED = (names.REFUND_COINS, names.moved_name("sale.coins_returned"))
+"""Coins that go back by refunds, and those that went."""
 
 
 def read_figures(database: Database, chapter: int, period: int) -> dict[str, JsonValue]:
@@ -34,13 +36,13 @@ def read_figures(database: Database, chapter: int, period: int) -> dict[str, Jso
     with database.reader() as connection:
         end = min(find_index(connection, month_span(period)[1]), log_size(connection))
         month = read_month(connection, chapter, period, _MONTH)
-        until = read_until(connection, chapter, period, (names.ACCRUED, names.USED, *COIN_SUMS))
+        until = read_until(connection, chapter, period, (names.ACCRUED, names.USED, *_OWED, *COIN_SUMS))
         pools = read_pools(connection, chapter, end, until)
     return {
         "chapter": chapter_code(chapter),
         "month": format_month(period),
         "size": end,
-        **_sales(month),
+        **_sales(month, until),
         **_coins_moved(month),
         "vouchers": _vouchers(month),
         "grants": _grants(month),
@@ -51,7 +53,7 @@ def read_figures(database: Database, chapter: int, period: int) -> dict[str, Jso
     }
 
 
-def _sales(month: Parts) -> dict[str, JsonValue]:
+def _sales(month: Parts, until: Parts) -> dict[str, JsonValue]:
     return {
         "sales": {"count": _count(month, names.SALES), "amount": _sum(month, names.SALES)},
         "refunds": {
@@ -59,6 +61,8 @@ def _sales(month: Parts) -> dict[str, JsonValue]:
             "amount": _sum(month, names.REFUNDS),
             "coins": _sum(month, names.REFUND_COINS),
             "rebate": _sum(month, names.REFUND_REBATE),
+            # What merchants still have to give back of all refunds until the month's end.
+            "coins_owed": str(_part(until, _OWED[0], "") - _part(until, _OWED[1], "")),
         },
         "splits": _roles(month, names.GIVEN, names.TAKEN),
         "fees": {

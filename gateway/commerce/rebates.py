@@ -21,7 +21,7 @@ from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, order, read_sum
 from gateway.cases.world import World
-from gateway.commerce.rebate_returns import REBATE, ask_for_rebate
+from gateway.commerce.returns import REBATE, REBATE_BACK, ask_for
 from gateway.db import fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
@@ -74,7 +74,7 @@ def grant_rebate(world: World) -> Draft:
 def refund_purchase(world: World) -> Draft:
     """Record the refund of a purchase or a part of it: from then on no rebate is paid for it.
 
-    Of a rebate that was paid the clock takes the refunded part back, by `gateway.commerce.rebate_returns`;
+    Of a rebate that was paid the clock takes the refunded part back, by `gateway.commerce.returns`;
     so the refund itself orders nothing.
 
     Raises:
@@ -92,7 +92,7 @@ def refund_purchase(world: World) -> Draft:
         raise RuleRefusal("refund.exceeds_original", left=total - before)
     back = claw_back(case.number("amount"), total, before, amount)
     case = changed(case, refunded=before + amount, rebate_due=case.number("rebate_due") + back)
-    world.put(replace(ask_for_rebate(case, world.now), state=REFUNDED))
+    world.put(replace(ask_for(case, world.now, REBATE_BACK), state=REFUNDED))
     draft = fill(world.draft, purchase=bought.entry, currency=bought.public.get("currency", MONEY))
     if draft.operation is not None:
         raise Refusal("entry.not_as_computed", field="op")

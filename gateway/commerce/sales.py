@@ -17,7 +17,7 @@ from gateway.cases.book import DueRule
 from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text, show_legs
 from gateway.cases.world import Standing, World
-from gateway.commerce.rebate_returns import REBATE, ask_for_rebate, rebate_due, return_rebate
+from gateway.commerce.returns import DEBTS, REBATE, ask_for, return_coins, return_due, return_rebate
 from gateway.commerce.rule_tables import table_in_force
 from gateway.commerce.sale_case import (
     COMPLETED,
@@ -183,7 +183,7 @@ def refund_sale(world: World) -> Draft:
         coins_due=case.number("coins_due") + coins,
         rebate_due=case.number("rebate_due") + rebate,
     )
-    after = ask_for_rebate(after, world.now)
+    after = ask_for(after, world.now, *DEBTS)
     after = replace(after, state=REFUNDED if before + amount == total else PARTLY)
     world.put(after)
     owed, voucher = refund_granting(world, after)
@@ -206,20 +206,6 @@ def refund_sale(world: World) -> Draft:
     return concern(draft, [holder_of(case), case.text("merchant")], [case.key])
 
 
-def return_coins(world: World) -> Draft:
-    """The merchant gives back the coins of a refunded part, as far as it has them."""
-    case = world.about(SALE, PARTLY, REFUNDED)
-    due, merchant = case.number("coins_due"), case.text("merchant")
-    holding = world.standing(merchant)
-    amount = min(due, holding.available if holding is not None else 0)
-    if amount == 0:
-        raise Refusal("sale.nothing_due")
-    world.put(changed(case, coins_due=due - amount))
-    draft = fill(world.draft, amount=str(amount))
-    draft = order(draft, OperationKind.TRANSFER, merchant, case.holder, amount)
-    return concern(draft, [merchant, holder_of(case)], [case.key])
-
-
 SALE_RULES = {
     "sale.recorded": record_sale,
     "sale.paid": pay_with_coins,
@@ -229,4 +215,4 @@ SALE_RULES = {
     "sale.rebate_returned": return_rebate,
 }
 
-SALE_DUE: dict[str, DueRule] = {SALE: rebate_due, REBATE: rebate_due}
+SALE_DUE: dict[str, DueRule] = {SALE: return_due, REBATE: return_due}

@@ -106,12 +106,13 @@ class SalesSum(Answer):
 
 
 class RefundSum(Answer):
-    """The month's refunds, and the coins and rebates that are to be returned with them."""
+    """The month's refunds, the coins and rebates to be returned with them, the coins still owed at its end."""
 
     count: Count
     amount: Fen
     coins: Coins
     rebate: Coins
+    coins_owed: Coins
 
 
 class RoleSum(Answer):

@@ -290,6 +290,9 @@ class Life(RuleBasedStateMachine):
         self._return_coins(self._sale(number))
 
     def _return_coins(self, sale: Sale) -> None:
+        if sale.coins_due and not self.held["m"]:
+            # As with a rebate: the clock alone says whether nothing may be recorded as given back.
+            return
         moved = min(sale.coins_due, self.held["m"])
         if self._try(self._step("sale.coins_returned", sale.entry), moved > 0):
             sale.coins_due -= moved

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from chain.canonical import JsonValue
-from chain.operation import OperationKind, account_id
+from chain.operation import Operation, OperationKind, account_id
 from gateway.case_rules import CASE_BOOK
 from gateway.cases.reading import CaseReader
 from gateway.db import Database, fetch_all
@@ -53,6 +53,12 @@ def step(type_name: str, about: str | None = None, *who: str, **public: JsonValu
 def sale(amount: int = 10_001, buyer: str = "a", merchant: str = "m", **public: JsonValue) -> Draft:
     """Return the draft of a purchase, in fen."""
     return step("sale.recorded", None, buyer, merchant=named(merchant), amount=str(amount), **public)
+
+
+def given(sender: str, receiver: str, amount: int) -> Draft:
+    """Return a gift, in hundredths."""
+    coins = Operation(OperationKind.TRANSFER, address(sender), address(receiver), amount, 0, bytes(32))
+    return replace(recorded(sender), type="gift.sent", public={}, operation=coins)
 
 
 def entry(world: World, accepted: Accepted) -> dict[str, JsonValue]:

@@ -46,13 +46,14 @@ MONTH_TYPES = REDEEMED | {
 class Span:
     """A month's entries: ``past`` are all legs since the beginning, ``legs`` and ``rest`` those of the month.
 
-    ``end`` is the index after the month's last entry.
+    ``end`` is the index after the month's last entry, ``coins_owed`` what merchants still owe of all refunds.
     """
 
     past: Sequence[Past]
     legs: Sequence[Past]
     rest: Sequence[Past]
     end: int
+    coins_owed: int
 
 
 def read_figures(database: Database, chapter: int, period: int) -> dict[str, JsonValue]:
@@ -81,7 +82,9 @@ def _read_span(connection: Connection, chapter: int, period: int) -> Span:
     end = min(end, log_size(connection))
     past = read_history(connection, chapter, LEG_TYPES, 0, end)
     rest = read_history(connection, chapter, MONTH_TYPES, first, end)
-    return Span(past, [entry for entry in past if entry.index >= first], rest, end)
+    back = read_history(connection, chapter, {"sale.coins_returned"}, 0, end)
+    owed = int(_total(_of(past, REFUND), "coins")) - int(_moved(back))
+    return Span(past, [entry for entry in past if entry.index >= first], rest, end, owed)
 
 
 def _sales(span: Span) -> dict[str, JsonValue]:
@@ -97,6 +100,7 @@ def _sales(span: Span) -> dict[str, JsonValue]:
             "amount": _total(refunds, "amount"),
             "coins": _total(refunds, "coins"),
             "rebate": _total(refunds, "rebate"),
+            "coins_owed": str(span.coins_owed),
         },
         "splits": _roles(sales, refunds),
         "fees": {"count": len(fees), "amount": str(kept), "splits": _roles(fees, back)},

@@ -16,7 +16,7 @@ from chain.operation import Operation, OperationKind, account_id
 from gateway.commerce.figures import read_figures
 from gateway.db import Database, fetch_all
 from gateway.ledger.drafts import Accepted, AccountKind
-from tests.unit.gateway.commerce.kit import POOL, balance, go_to, market, named, sale, step
+from tests.unit.gateway.commerce.kit import POOL, balance, given, go_to, market, named, sale, step
 from tests.unit.gateway.ledger.worlds import (
     CHAPTER,
     OTHER_CHAPTER,
@@ -56,7 +56,9 @@ def test_sales_splits_refunds_and_rebates_of_a_month(world: World) -> None:
     world.accept(step("sale.rebate_returned", first))
     found = figures(world)
     assert found["sales"] == {"count": 2, "amount": "16000"}
-    assert found["refunds"] == {"count": 1, "amount": "5000", "coins": "2000", "rebate": "150"}
+    assert found["refunds"] == {
+        "count": 1, "amount": "5000", "coins": "2000", "rebate": "150", "coins_owed": "0",
+    }  # fmt: skip
     assert found["splits"] == [
         role("platform", 320, 100),
         role("public_benefit", 80, 25),
@@ -67,6 +69,19 @@ def test_sales_splits_refunds_and_rebates_of_a_month(world: World) -> None:
     assert found["funds"][1] == {
         "fund": "public_benefit", "accrued": "55", "used": "0", "balance": "55",
     }  # fmt: skip
+
+
+def test_coins_that_merchants_still_owe_stand_in_each_month_until_they_are_back(world: World) -> None:
+    bought = world.accept(sale(10_000)).entry_id
+    world.accept(step("sale.paid", bought, amount="4000"))
+    world.accept(step("merchant.surplus_burned", None, merchant=named("m"), amount="3000"))
+    world.accept(step("sale.refunded", bought, amount="5000"))
+    world.accept(step("sale.coins_returned", bought))
+    go_to(world, date(2026, 12, 1))
+    world.accept(given("a", "m", 400))
+    world.accept(step("sale.coins_returned", bought))
+    owed = [figures(world, month)["refunds"]["coins_owed"] for month in (202_610, MONTH, 202_612)]
+    assert owed == ["0", "1000", "600"]
 
 
 def test_funds_go_on_from_month_to_month(world: World) -> None:

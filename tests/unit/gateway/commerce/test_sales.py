@@ -15,8 +15,8 @@ from gateway.ledger.drafts import Draft
 from tests.unit.gateway.commerce.kit import (
     POOL,
     balance,
-    carry_out_due,
     entry,
+    given,
     market,
     named,
     operation,
@@ -24,9 +24,7 @@ from tests.unit.gateway.commerce.kit import (
     sale,
     step,
 )
-from tests.unit.gateway.ledger.worlds import World, address, recorded
-
-DAY = 86_400_000
+from tests.unit.gateway.ledger.worlds import World, address
 
 
 @pytest.fixture
@@ -128,82 +126,6 @@ def test_rule_10_a_refund_reverses_every_leg_coins_and_rebate_in_proportion(worl
     assert world.refuse(step("sale.coins_returned", bought)).code == "sale.nothing_due"
     refusal = world.refuse(step("sale.refunded", bought, amount="1"))
     assert (refusal.code, refusal.fields["state"]) == ("case.wrong_state", "refunded")
-
-
-def test_rule_10_the_clock_takes_the_rebate_of_a_refund_back(world: World) -> None:
-    bought = world.accept(sale(10_000, buyer="b")).entry_id
-    world.accept(step("sale.rebated", bought))
-    assert (balance(world, "b"), balance(world, POOL)) == (500, 999_500)
-    assert carry_out_due(world) == []
-    world.accept(step("sale.refunded", bought, amount="4000"))
-    assert carry_out_due(world) == ["sale.rebate_returned"]
-    assert balance(world, "b") == 300
-    # A second refund in the same millisecond is another demand.
-    world.accept(step("sale.refunded", bought, amount="6000"))
-    world.clock.milliseconds += 1
-    assert carry_out_due(world) == ["sale.rebate_returned"]
-    assert (balance(world, "b"), balance(world, POOL)) == (0, 1_000_000)
-    assert carry_out_due(world) == []
-
-
-def test_rule_12_the_clock_asks_for_a_receivable_until_it_is_whole(world: World) -> None:
-    bought = world.accept(sale(10_000, buyer="b")).entry_id
-    world.accept(step("sale.rebated", bought))
-    world.accept(given("b", "a", 500))
-    world.accept(step("sale.refunded", bought, amount="10000"))
-    assert carry_out_due(world) == ["sale.rebate_returned"]
-    document = read_sale(world, bought)
-    assert (document["rebate_due"], balance(world, "b")) == (500, 0)
-    world.clock.milliseconds += 29 * DAY
-    assert carry_out_due(world) == []
-    world.accept(given("a", "b", 200))
-    world.clock.milliseconds += DAY
-    assert carry_out_due(world) == ["sale.rebate_returned"]
-    assert (read_sale(world, bought)["rebate_due"], balance(world, "b")) == (300, 0)
-    world.accept(given("a", "b", 301))
-    taken = public(world, world.accept(step("sale.rebate_returned", bought)))
-    assert (taken["amount"], taken["receivable"], balance(world, "b")) == ("300", "0", 1)
-    world.clock.milliseconds += 60 * DAY
-    assert carry_out_due(world) == []
-
-
-def test_a_second_refund_is_asked_for_at_once_though_a_receivable_waits(world: World) -> None:
-    bought = world.accept(sale(10_000, buyer="b")).entry_id
-    world.accept(step("sale.rebated", bought))
-    world.accept(given("b", "a", 500))
-    world.accept(step("sale.refunded", bought, amount="4000"))
-    assert carry_out_due(world) == ["sale.rebate_returned"]
-    assert read_sale(world, bought)["rebate_due"] == 200
-    world.clock.milliseconds += DAY
-    world.accept(given("a", "b", 450))
-    world.accept(step("sale.refunded", bought, amount="6000"))
-    assert carry_out_due(world) == ["sale.rebate_returned"]
-    assert (read_sale(world, bought)["rebate_due"], balance(world, "b")) == (50, 0)
-
-
-def test_a_closed_account_is_asked_once(world: World) -> None:
-    bought = world.accept(sale(10_000, buyer="b")).entry_id
-    world.accept(step("sale.rebated", bought))
-    world.accept(step("account.closing", None, "b", destination="pool", order="0d" * 32))
-    world.accept(step("account.closed", None, "b"))
-    world.accept(step("sale.refunded", bought, amount="10000"))
-    assert carry_out_due(world) == ["sale.rebate_returned"]
-    assert read_sale(world, bought)["rebate_due"] == 500
-    world.clock.milliseconds += 60 * DAY
-    assert carry_out_due(world) == []
-
-
-def given(sender: str, receiver: str, amount: int) -> Draft:
-    """Return a gift, in hundredths."""
-    coins = Operation(OperationKind.TRANSFER, address(sender), address(receiver), amount, 0, bytes(32))
-    return replace(recorded(sender), type="gift.sent", public={}, operation=coins)
-
-
-def read_sale(world: World, key: str) -> dict[str, object]:
-    """Return the document of a sale."""
-    found = CaseReader(world.database).find("sale", key, None)
-    assert found is not None and isinstance(found["document"], dict)
-    return {**found["document"]}
 
 
 def test_rule_30_legs_sum_to_every_amount_whatever_the_order_of_entries(world: World) -> None:
