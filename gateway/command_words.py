@@ -10,6 +10,8 @@ import re
 from gateway.reason_words import reason_zh
 
 COMMAND_WORDS: dict[str, str] = {
+    "no step of this name": "没有此名称的步骤",
+    "the crossing is no number from 1 on": "次数应为从 1 起的整数",
     # --- files of a gateway ------------------------------------------------------------------------------
     "is not in the data folder": "不在数据目录中",
     "is not a deployment record of version 1": "不是第 1 版的部署记录",
@@ -75,6 +77,8 @@ _PATTERNS = (
     (r"policy: longer than (\d+) bytes", r"策略文件超过 \1 字节"),
     (r"policy: witness (.+): has no http or https URL to ask at", r"策略文件没有给出见证方 \1 的网址"),
     (r"names a role that is none of (.+)", r"所写角色不是下列之一：\1"),
+    (r"the mode is none of (.+)", r"方式不是下列之一：\1"),
+    (r"the data folder holds no file (.+)", r"数据目录中没有文件 \1"),
     (r"(\w+): what follows # is no address", r"\1：# 之后不是地址"),
     (r"(\w+): a remote place ends with #0x and the key's address", r"\1：远程位置须以 #0x 和密钥地址结尾"),
     (

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chain.errors import NotaryError
+from gateway.failpoints import UNNAMED, Step, step
 
 SQLITE_MINIMUM = (3, 51, 3)
 """Oldest SQLite without the WAL-reset corruption (3.7.0 to 3.51.2)."""
@@ -110,18 +111,25 @@ class Database:
         return self.dialect == "sqlite"
 
     @contextmanager
-    def writer(self) -> Iterator[Connection]:
-        """Open one write transaction: committed when the block returns, rolled back when it raises."""
+    def writer(self, commit: Step = UNNAMED) -> Iterator[Connection]:
+        """Open one write transaction: committed when the block returns, rolled back when it raises.
+
+        ``commit`` is what a test fails the commit by.
+        """
         if not self.is_sqlite:
-            with self.engine.begin() as connection:
+            with self.engine.connect() as connection, connection.begin() as transaction:
                 if self._fence is not None:
                     self._fence(connection)
                 yield connection
+                with commit:
+                    transaction.commit()
             return
         with self._sqlite_writer, self.engine.connect() as plain:
             connection = plain.execution_options(tongyi_write=True)
-            with connection.begin():
+            with connection.begin() as transaction:
                 yield connection
+                with commit:
+                    transaction.commit()
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
@@ -339,6 +347,6 @@ def migrate(database: Database) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with database.writer() as connection:
+    with database.writer(step("start.migrate")) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

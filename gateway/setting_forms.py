@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from chain.entry_fields import ORIGIN
 from chain.errors import FormatError
+from gateway.failpoints import parse_order
 from gateway.keys import ROLES
 from gateway.signer_places import parse_places
 from gateway.validators import parse_validators
@@ -14,7 +15,13 @@ from gateway.witness.setup import SETTING, load_policy
 
 
 def check_forms(
-    *, chain_url: str | None, origin: str | None, signers: str, validators: str, witness_policy: Path | None
+    *,
+    chain_url: str | None,
+    origin: str | None,
+    signers: str,
+    validators: str,
+    witness_policy: Path | None,
+    failpoint: str | None,
 ) -> None:
     """Pass where every one of these settings can be used; the policy's file is read, nobody is asked.
 
@@ -30,6 +37,8 @@ def check_forms(
             raise FormatError("TONGYI_ORIGIN", "not 1 to 255 letters, digits and . _ : / -") from None
     parse_places(signers, ROLES)
     parse_validators(validators)
+    if failpoint is not None:
+        parse_order(failpoint)
     if witness_policy is not None:
         try:
             load_policy(witness_policy)

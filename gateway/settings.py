@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     simulation_start: datetime = datetime(2027, 1, 1, tzinfo=UTC)
     """Where a simulated gateway's clock stands first; it moves by ``POST /v1/simulation/clock`` alone."""
 
+    failpoint: str | None = None
+    """``name:mode[:nth]``, for tests: the step at which this process crashes or fails; see
+    ``gateway/failpoints.py``. Refused unless the data folder holds a file ``failpoints.allowed``."""
+
     # --- logs --------------------------------------------------------------------------------------------
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
@@ -150,6 +154,7 @@ def load_settings(
             signers=settings.signers.get_secret_value(),
             validators=settings.validators,
             witness_policy=settings.witness_policy,
+            failpoint=settings.failpoint,
         )
         return settings
     except FormatError as error:

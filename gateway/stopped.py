@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.data_folder import DataFolder
 from gateway.data_present import require_database, require_gateway
 from gateway.db import Database, sqlite_url
+from gateway.failpoints import arm
 from gateway.settings import load_settings
 
 
@@ -27,6 +28,7 @@ def stopped_gateway(data: Path | None, database_url: str | None) -> Iterator[tup
     require_database(url)
     folder.lock(create=False)
     try:
+        arm(settings.failpoint, folder.root)
         with closing(Database(url, pool_size=2)) as database:
             yield folder, database
     finally:

@@ -26,6 +26,7 @@ from chain.evm.signers.base import Signer
 from chain.typed_data import Place, anchor_payload
 from chain.types import NodeHash, TreeSize
 from gateway.db import Database
+from gateway.failpoints import step
 from gateway.outbox.calls import ChainCall, TransactionState
 from gateway.outbox.credit_views import load_anchored
 from gateway.outbox.queue import enqueue
@@ -167,7 +168,7 @@ class Anchorer:
             return None
         call = self._call(checkpoint, TreeSize(base))
         # If we crash here, nothing is queued: the next step signs the same digest again.
-        with self._database.writer() as connection:
+        with self._database.writer(step("anchor.queue")) as connection:
             lock_order(connection, self._chain_id)
             now = self._load_last(connection)
             if (None if now is None else now.row_id) != (None if last is None else last.row_id):
@@ -197,7 +198,8 @@ class Anchorer:
 
     def _call(self, checkpoint: SignedCheckpoint, base: TreeSize) -> ChainCall:
         payload = anchor_payload(self._place, self._log_id, checkpoint.size, checkpoint.root)
-        signatures = [signer.sign_payload(payload) for signer in self._signers]
+        with step("anchor.sign"):
+            signatures = [signer.sign_payload(payload) for signer in self._signers]
         proof = self._proofs.consistency_proof(base, checkpoint.size)
         gas = _BASE_GAS + _SIGNATURE_GAS * len(signatures) + _NODE_GAS * len(proof)
         return ChainCall(

@@ -25,6 +25,7 @@ from chain.evm.state import fetch_proven_state
 from chain.types import Address
 from gateway.anchor.tables import anchor_evidence
 from gateway.db import Database, execute, execute_many
+from gateway.failpoints import step
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.tables import chain_transactions
 from gateway.outbox.trouble import WAIT_OUT
@@ -157,7 +158,7 @@ class EvidenceKeeper:
 
     def _capture(self, size: int, block_number: int, block_hash: bytes, tx_hash: bytes) -> None:
         values, header = self._read_evidence(size, block_number, block_hash, tx_hash)
-        with self._database.writer() as connection:
+        with self._database.writer(step("anchor.evidence")) as connection:
             self._store_evidence(connection, values, header)
 
     def _read_evidence(
@@ -247,7 +248,7 @@ class EvidenceKeeper:
             if not linked:
                 # The anchor's block is gone; its transaction's new block replaces this row when it is mined.
                 continue
-            with self._database.writer() as connection:
+            with self._database.writer(step("anchor.complete")) as connection:
                 self._store_headers(connection, headers)
                 mine = and_(
                     _held.chain_id == self._chain_id,

@@ -12,6 +12,7 @@ from chain.hashing import hash_leaf
 from chain.operation import chapter_code
 from chain.types import NodeHash
 from gateway.db import Database, execute, fetch_all, insert_rows
+from gateway.failpoints import step
 from gateway.ledger.append import Batch, RandomPool
 from gateway.ledger.drafts import Draft
 from gateway.ledger.faults import LedgerFault
@@ -39,7 +40,7 @@ def open_log(
 
     Raises LedgerFault when the database holds another log.
     """
-    with database.writer() as connection:
+    with database.writer(step("start.log")) as connection:
         rows = fetch_all(connection, "SELECT origin FROM log_heads")
         if rows and rows != [(identity.origin,)]:
             raise LedgerFault("the database holds another log", got=rows[0][0], want=identity.origin)

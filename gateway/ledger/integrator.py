@@ -21,6 +21,7 @@ from chain.merkle.prove import consistency_proof, window_proof
 from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
 from chain.types import NodeHash, TreeSize
 from gateway.db import Database, execute, insert_rows
+from gateway.failpoints import step
 from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock
@@ -98,7 +99,7 @@ class Integrator:
     def _show_last(self, signed: SignedNote) -> None:
         """Publish again what is published; without a policy, also what one held back before."""
         if self._collector is None:
-            with self._database.writer() as connection:
+            with self._database.writer(step("start.republish")) as connection:
                 publish_proposed(connection, signed, signed.note, ())
         with self._database.reader() as connection:
             published = newest_published(connection, signed.size)
@@ -245,7 +246,7 @@ class Integrator:
 
     def _sign(self, size: int, root: NodeHash) -> bytes:
         """Return the signed note, durable together with the compare-and-set that allows it."""
-        with self._database.writer() as connection:
+        with self._database.writer(step("log.sign")) as connection:
             moved = execute(
                 connection,
                 "UPDATE log_trees SET size = ?, root = ? WHERE origin = ? AND size = ? AND root = ?",

@@ -18,6 +18,7 @@ from chain.merkle.tree import Tree
 from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
 from chain.types import NodeHash
 from gateway.db import Database, fetch_all, insert_rows
+from gateway.failpoints import step
 from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.identity import LogIdentity
@@ -39,7 +40,7 @@ def recover_tree(
 
     Raises LedgerFault for 2, 3 and 4.
     """
-    with database.writer() as connection:
+    with database.writer(step("start.tree")) as connection:
         size, root = _tree_row(connection, identity.origin)
         keys = load_log_keys(connection)
     published = files.checkpoint()

@@ -26,6 +26,7 @@ from chain.typed_data import Place
 from chain.types import EntryId, LeafHash, LeafIndex
 from gateway.db import Database, execute
 from gateway.errors import Refusal
+from gateway.failpoints import step
 from gateway.ledger.acceptance import moment_of
 from gateway.ledger.append import Batch, Leaf, RandomPool
 from gateway.ledger.drafts import Accepted, Answer, Submission
@@ -124,7 +125,7 @@ class Sequencer:
 
     def start(self) -> None:
         """Take a new epoch and begin. Raises LedgerFault when the stored log contradicts itself."""
-        with self._database.writer() as connection:
+        with self._database.writer(step("start.epoch")) as connection:
             self._head = take_epoch(connection, self._identity.origin)
         self._signer.start()
         self._answerer.start()
@@ -260,7 +261,8 @@ class Sequencer:
     def _signed(self, outcomes: Sequence[Recorded | Refusal]) -> list[Answer]:
         """Sign for committed entries. A signature follows from its entry: a replay gets the same bytes."""
         recorded = [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
-        receipts = iter(self._signer.receipts([(one.index, one.leaf_hash, one.at) for one in recorded]))
+        with step("ledger.receipts"):
+            receipts = iter(self._signer.receipts([(one.index, one.leaf_hash, one.at) for one in recorded]))
         return [
             outcome
             if isinstance(outcome, Refusal)
@@ -307,7 +309,7 @@ class Sequencer:
     def _commit(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
         now = max(self._head.milliseconds, self._clock())
         moment = moment_of(now)
-        with self._database.writer() as connection:
+        with self._database.writer(step("ledger.commit")) as connection:
             if self._outcomes is not None:
                 self._outcomes.undo(connection, self._registers, self._rules)
             batch = Batch(self._head.next_index, now, self._pool, self._vault)

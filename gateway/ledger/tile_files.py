@@ -22,6 +22,7 @@ from chain.tiles import (
     parse_tile_path,
     tile_path,
 )
+from gateway.failpoints import step
 from gateway.ledger.faults import LedgerFault
 
 CHECKPOINT_NAME = "checkpoint"
@@ -52,7 +53,8 @@ class TileFiles:
             new.append((place, data))
             if parse_tile_path(name).width == TILE_WIDTH:
                 full.append(Path(place))
-        _replace(new)
+        with step("log.tiles"):
+            _replace(new)
         # If we crash here, partial files stay beside full ones: readers may use either.
         self._superseded += [place.with_name(place.name + ".p") for place in full]
 
@@ -64,7 +66,8 @@ class TileFiles:
 
     def write_checkpoint(self, note: bytes) -> None:
         """Publish a signed checkpoint. Requires it to be stored in SQL and its tiles to be written."""
-        _replace([(os.path.join(self.folder, CHECKPOINT_NAME), note)])
+        with step("log.checkpoint"):
+            _replace([(os.path.join(self.folder, CHECKPOINT_NAME), note)])
 
     def checkpoint(self) -> bytes | None:
         """Return the published checkpoint's bytes, None before the first."""
@@ -118,8 +121,9 @@ def _replace(files: Iterable[tuple[str, bytes]]) -> None:
         for descriptor, _, _ in written:
             os.close(descriptor)
     # If we crash here, the files beside are rubbish that the next write of these names replaces.
-    for _, aside, place in written:
-        os.rename(aside, place)
+    with step("log.rename"):
+        for _, aside, place in written:
+            os.rename(aside, place)
     for folder in folders:
         _flush_folder(folder)
 

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chain.errors import VerificationError
+from gateway.failpoints import step
 
 KEY_SIZE = 32
 NONCE_SIZE = 12
@@ -70,7 +71,8 @@ class Vault:
                     "INSERT OR IGNORE INTO subject_keys (account, key) VALUES (?, ?)",
                     [(account, self._entropy(KEY_SIZE)) for account in missing],
                 )
-                self._connection.execute("COMMIT")
+                with step("ledger.keys"):
+                    self._connection.execute("COMMIT")
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise

@@ -21,6 +21,7 @@ from chain.evm.blocks import HEAVY_GAS, QUIET_BLOCKS, Header
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
 from gateway.db import Database, execute
+from gateway.failpoints import step
 from gateway.mirror.ahead import Loaded, ReadAhead
 from gateway.mirror.derive import Derived
 from gateway.mirror.source import LogSource, Receipts, check_same
@@ -190,7 +191,7 @@ class Follower:
             derived = Derived(self._chain_id, by_block, lookups(connection, self._chain_id))
             derived.add(loaded.logs)
         # If we crash before this commits, nothing of these blocks is stored; the next step reads them again.
-        with self._database.writer() as connection:
+        with self._database.writer(step("mirror.store")) as connection:
             write_blocks(connection, cursor, blocks, derived, self._genesis)
             note_unproven(connection, self._chain_id, put_off)
         after = headers[-1].number - put_off[-1].number if put_off else self._light_blocks + len(headers)
@@ -228,7 +229,7 @@ class Follower:
         if ancestor is None or depth > self._settings.rewind_limit:
             self._halt(cursor, ancestor, fork, depth)
         assert ancestor is not None  # noqa: S101  _halt never returns
-        with self._database.writer() as connection:
+        with self._database.writer(step("mirror.rewind")) as connection:
             removed = rewind_to(connection, cursor, ancestor, self._chain_id)
         self._rewinds += 1
         _log.warning("mirror stepped back", blocks=removed, to=ancestor.number)

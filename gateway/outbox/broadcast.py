@@ -13,6 +13,7 @@ from enum import StrEnum
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
 from chain.evm.transport import Call
+from gateway.failpoints import step
 from gateway.outbox.rows import Sent
 
 
@@ -80,7 +81,9 @@ def send_rows(client: EvmClient, rows: Iterable[Signed], *, batch_bytes: int) ->
     """
     for batch in _batches(rows, batch_bytes):
         calls: list[Call] = [("eth_sendRawTransaction", ("0x" + raw.hex(),)) for _, raw in batch]
-        yield [_delivery(row, answer) for (row, _), answer in zip(batch, client.batch(calls), strict=True)]
+        with step("outbox.send"):
+            answers = client.batch(calls)
+        yield [_delivery(row, answer) for (row, _), answer in zip(batch, answers, strict=True)]
 
 
 def _delivery(row: Sent, answer: object) -> Delivery:

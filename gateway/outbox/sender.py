@@ -12,6 +12,7 @@ import structlog
 
 from chain.evm.client import EvmClient
 from gateway.db import Database
+from gateway.failpoints import step
 from gateway.outbox.broadcast import Answer, Delivery, Signed, send_rows
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.fees import load_fees
@@ -90,7 +91,7 @@ class Sender:
         """Note all answers at once: the mirror may long hold the database."""
         taken = [d.row for d in deliveries if d.answer is Answer.TAKEN and d.row.state is _State.SIGNED]
         if taken:
-            with self._database.writer() as connection:
+            with self._database.writer(step("outbox.sent")) as connection:
                 move_rows(connection, [Move(r.id, r.state, _State.SENT, error=r.error) for r in taken])
         for delivery in deliveries:
             self._sent_at[delivery.row.id] = now

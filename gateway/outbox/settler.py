@@ -20,6 +20,7 @@ from sqlalchemy import Connection, update
 from chain.evm.client import EvmClient
 from chain.types import Address, TreeSize
 from gateway.db import Database, fetch_all
+from gateway.failpoints import step
 from gateway.outbox.calls import ChainCall, TransactionState
 from gateway.outbox.credit_views import load_anchored, load_cursor, load_self_custody
 from gateway.outbox.order import SETTLING_KEY, before_barrier, load_unfinished
@@ -268,7 +269,7 @@ class Settler:
         if not calls:
             return self._pass_blocked(plan, start, size) if start < size and held is None else 0
         # If we crash here, nothing is queued and the next step plans the same windows again.
-        with self._database.writer() as connection:
+        with self._database.writer(step("settle.queue")) as connection:
             lock_order(connection, self._chain_id)
             if not self._is_newest(connection, plan):
                 # An anchor or window came in between: these proofs may be for a tree that is not the newest.

@@ -18,6 +18,7 @@ from chain.evm.transactions import TransactionFields
 from chain.hashing import keccak256
 from chain.types import Address
 from gateway.db import Database, execute, execute_many
+from gateway.failpoints import step
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.rows import IN_FLIGHT, Sent
 from gateway.outbox.tables import chain_signers, chain_transactions
@@ -84,7 +85,7 @@ class SigningDesk:
             seen: int | None = connection.execute(query).scalar_one_or_none()
         if seen is not None and chain_nonce <= seen:
             return seen
-        with self._database.writer() as connection:
+        with self._database.writer(step("start.signer")) as connection:
             # Of two processes that start at once, one inserts; the other finds its row.
             execute(
                 connection,
@@ -117,7 +118,7 @@ class SigningDesk:
             return 0
         signed = [self._sign(signer, call, nonce + at, fees) for at, call in enumerate(calls)]
         # If we crash here, the bytes are lost before anyone saw them and the nonces are still free.
-        with self._database.writer() as connection:
+        with self._database.writer(step("outbox.sign")) as connection:
             self._store(connection, signer, nonce, signed)
         # If we crash here, the stored bytes are sent by whoever starts next.
         return len(signed)

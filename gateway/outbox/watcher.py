@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, or_
 from chain.evm.client import EvmClient
 from chain.evm.signers.base import Signer
 from gateway.db import Database
+from gateway.failpoints import step
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.fees import load_fees
 from gateway.outbox.outcomes import Outcome, OutcomeFinder
@@ -130,7 +131,7 @@ class Watcher:
     def _move(self, moves: Sequence[Move]) -> None:
         """Store ``moves``; without any, the database's one writer is not waited for."""
         if moves:
-            with self._database.writer() as connection:
+            with self._database.writer(step("outbox.outcome")) as connection:
                 move_rows(connection, moves)
 
     def _mined(self, outcome: Outcome) -> Move:

@@ -68,6 +68,7 @@ UNSET = {
     ),
     "witness_policy": "none",
     "simulation_seed": "none",
+    "failpoint": "none",
 }
 """What README says of settings that are empty by default."""
 

@@ -55,7 +55,7 @@ VERIFIERS = (
     " chain.evidence"
 )
 PURE = f"{VERIFIERS} chain.merkle"
-GROUND = "gateway.db gateway.errors gateway.error_codes gateway.telemetry"
+GROUND = "gateway.db gateway.errors gateway.error_codes gateway.telemetry gateway.failpoints"
 MACHINERY = "gateway.ledger gateway.outbox gateway.mirror gateway.anchor"
 USE_CASES = "gateway.members gateway.timebank gateway.alliance gateway.commerce gateway.evidence"
 EDGE = "gateway.auth gateway.services gateway.schemas"
@@ -93,7 +93,9 @@ TABLE = (
     row("gateway gateway.error_codes", "gateway.rules.refusal_texts"),
     row("gateway.reason_words", pure=True),
     row("gateway.errors", f"{PURE} gateway.error_codes gateway.reason_words"),
-    row("gateway.db", PURE, "sqlalchemy alembic pysqlite3"),
+    row("gateway.failpoint_names", pure=True),
+    row("gateway.failpoints", "chain.errors gateway.failpoint_names", "sqlalchemy pysqlite3"),
+    row("gateway.db", f"{PURE} gateway.failpoints", "sqlalchemy alembic pysqlite3"),
     row("gateway.telemetry", "", "structlog prometheus_client starlette"),
     row(
         "gateway.settings",
@@ -119,7 +121,7 @@ TABLE = (
     row("gateway.ledger.identity", PURE, "cryptography"),
     row("gateway.ledger.receipt_process", "", "cryptography"),
     row("gateway.ledger.authorization", f"chain gateway.ledger gateway.rules {GROUND}", "coincurve"),
-    row("gateway.ledger.vault", PURE, "cryptography pysqlite3"),
+    row("gateway.ledger.vault", f"{PURE} gateway.failpoints", "cryptography pysqlite3"),
     # gateway: use cases, then the edge that renders them, then what puts everything together.
     row("gateway.cases", f"chain gateway.rules gateway.ledger {GROUND}", STORE),
     row(USE_CASES, f"chain gateway.rules gateway.cases {MACHINERY} {GROUND} {USE_CASES}", STORE),
@@ -158,7 +160,11 @@ TABLE = (
     row("gateway.verdict_json", "chain.canonical chain.verdict_text chain.verify", pure=True),
     row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
     row("gateway.root_succession", "chain gateway.ledger"),
-    row("gateway.fsck_command gateway.log_rotation gateway.witness_rotation", "chain gateway", "sqlalchemy"),
+    row(
+        "gateway.fsck_command gateway.log_rotation gateway.witness_rotation gateway.api_key_rotation",
+        "chain gateway",
+        "sqlalchemy",
+    ),
     row("gateway.remote_commands", "chain gateway", "httpx2"),
     row("gateway.import_mapping", "chain gateway.rules"),
     row("gateway.import_state", "gateway.command_failures"),

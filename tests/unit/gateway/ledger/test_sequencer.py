@@ -25,6 +25,7 @@ from chain.operation import OperationKind, account_id
 from chain.receipt import parse_receipt, verify_receipt
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
+from gateway.failpoints import UNNAMED, Step
 from gateway.ledger.drafts import Accepted, AccountKind
 from gateway.rules.calendar import format_timestamp
 from gateway.schema import full_metadata
@@ -283,16 +284,16 @@ def failing_writer(
     left = [times]
 
     @contextmanager
-    def writer() -> Iterator[Connection]:
+    def writer(commit: Step = UNNAMED) -> Iterator[Connection]:
         if threading.current_thread().name != "sequencer" or not left[0]:
-            with original() as connection:
+            with original(commit) as connection:
                 yield connection
             return
         if committed:
-            with original() as connection:
+            with original(commit) as connection:
                 yield connection
         else:
-            with pytest.raises(ZeroDivisionError), original() as connection:
+            with pytest.raises(ZeroDivisionError), original(commit) as connection:
                 yield connection
                 raise ZeroDivisionError
         left[0] -= 1
@@ -338,7 +339,7 @@ def full_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if not world.database.is_sqlite:
 
         @contextmanager
-        def writer() -> Iterator[Connection]:
+        def writer(commit: Step = UNNAMED) -> Iterator[Connection]:
             raise OperationalError(
                 "COPY", {}, psycopg.errors.DiskFull("could not extend file: No space left")
             )
