@@ -160,11 +160,7 @@ TABLE = (
     row("gateway.verdict_json", "chain.canonical chain.verdict_text chain.verify", pure=True),
     row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
     row("gateway.root_succession", "chain gateway.ledger"),
-    row(
-        "gateway.fsck_command gateway.log_rotation gateway.witness_rotation gateway.api_key_rotation",
-        "chain gateway",
-        "sqlalchemy",
-    ),
+    row("gateway.fsck_command gateway.log_rotation gateway.witness_rotation", "chain gateway", "sqlalchemy"),
     row("gateway.remote_commands", "chain gateway", "httpx2"),
     row("gateway.import_mapping", "chain gateway.rules"),
     row("gateway.import_state", "gateway.command_failures"),
