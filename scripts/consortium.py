@@ -1,6 +1,6 @@
 """A consortium of go-ethereum Clique validators here; ``scripts/consortium`` installs what it needs.
 
-Starts at least four validators and one member node that holds no key and serves HTTP, prints where everything
+Starts five validators, or as many as are asked for, and one member node that holds no key and serves HTTP, prints where everything
 is and waits for Ctrl-C or SIGTERM; with ``--selftest`` it plays what a consortium must stand instead (see
 ``scripts/clique/selftest.py``). Only processes started here are ended. Progress goes to stderr, results to
 stdout.
@@ -150,7 +150,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="scripts/consortium", description="Clique validators on this machine."
     )
     parser.add_argument("--data", type=Path, help="keep the network in this folder, or start it again")
-    parser.add_argument("--validators", type=int, default=net.LEAST_VALIDATORS, help="how many, at least 4")
+    parser.add_argument("--validators", type=int, default=net.USUAL_VALIDATORS, help="how many, at least 4")
     parser.add_argument("--period", type=int, default=net.PERIOD, help="seconds between blocks")
     parser.add_argument("--epoch", type=int, default=net.EPOCH, help="blocks between two lists of signers")
     parser.add_argument("--chain-id", type=int, default=net.CHAIN_ID, help="chain id of a new network")
