@@ -26,7 +26,13 @@ from tests.integration.witnesses_kit import Witnessing
 
 CHAPTER = "3105-0001"
 NAMES = ("hq", "city", "regulator")
-ENTRY = {"type": "service.recorded", "chapter": CHAPTER, "actor": None, "subjects": [], "public": {}}
+ENTRY: dict[str, object] = {
+    "type": "service.recorded",
+    "chapter": CHAPTER,
+    "actor": None,
+    "subjects": [],
+    "public": {},
+}
 
 
 class WitnessedTown:
@@ -64,6 +70,12 @@ class WitnessedTown:
         self.town.start(role).wait_state("leading")
 
 
+def end(witnesses: list[Witnessing]) -> None:
+    for one in witnesses:
+        if one.running:
+            one.stop()
+
+
 @pytest.fixture
 def town(postgres_url: str, tmp_path: Path) -> Iterator[WitnessedTown]:
     keys = DataFolder(tmp_path / "data").keys
@@ -77,8 +89,7 @@ def town(postgres_url: str, tmp_path: Path) -> Iterator[WitnessedTown]:
             Witnessing(tmp_path / name, ("--log", log, "--name", f"w.example/{name}")).start()
             for name in NAMES
         ]
-        for one in witnesses:
-            stack.callback(lambda one=one: one.stop() if one.running else 0)
+        stack.callback(end, witnesses)
         lines = [f"witness w{n} {one.vkey} {one.url}/witness" for n, one in enumerate(witnesses)]
         policy = tmp_path / "policy"
         policy.write_text("\n".join([*lines, "group all 2 w0 w1 w2", "quorum all", ""]))

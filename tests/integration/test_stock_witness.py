@@ -31,7 +31,13 @@ CHAPTER = "3101-0007"
 NAME = "witness.example/stock"
 SEED = sha256(b"stock witness").digest()
 VKEY = format_vkey(NAME, Ed25519PrivateKey.from_private_bytes(SEED).public_key(), KeyKind.COSIGNER)
-ENTRY = {"type": "service.recorded", "chapter": CHAPTER, "actor": None, "subjects": [], "public": {}}
+ENTRY: dict[str, object] = {
+    "type": "service.recorded",
+    "chapter": CHAPTER,
+    "actor": None,
+    "subjects": [],
+    "public": {},
+}
 
 
 @dataclass(slots=True)
