@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 from chain.errors import FormatError
 from gateway.cases.case import Case
 from gateway.cases.history import Past
+from gateway.cases.layers import Kept, Key, Seen
+from gateway.cases.receipts import Receipts, Taken, receipts_of
 from gateway.cases.tallies import Moved, Party, Tallies, TallyRules
-from gateway.cases.world import SELECT_CASES, DuePlace, Key, World, iter_due, read_case, write_case
+from gateway.cases.world import SELECT_CASES, DuePlace, World, iter_due, read_case, write_case
 from gateway.db import execute_many, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import Movement
@@ -182,13 +184,20 @@ class Session:
     ) -> None:
         self._rules = rules
         self._tallies = Tallies(tallies, connection)
+        self._receipts = Receipts(connection)
         self._parties: dict[bytes, Party] = {}
         self._connection = connection
         self._registers = registers
-        self._kept: dict[Key, Case] = {}
+        self._kept = Kept()
         self._steps: list[tuple[object, ...]] = []
         self._waiting: dict[Key, Case] = {}
-        self._seen: dict[Key, Case | None] = {}
+        self._taken: Taken | None = None
+        self._seen = Seen()
+        self._pools: dict[str, tuple[str, ...]] = {}
+
+    def foresee(self, drafts: Sequence[Draft]) -> None:
+        """Look up at once what steps will be judged by."""
+        self._receipts.load(receipts_of(drafts))
 
     def explain_frozen(self, account: str, field: str) -> None:
         """Say of an account without the right to an operation that it is closed, where it is.
@@ -224,22 +233,25 @@ class Session:
 
     def _pool_names(self, account: str) -> set[str]:
         """Return the name of the pool that has the account, nothing where none has."""
-        keys = [case.key for case in self._kept.values() if case.kind == POOL and case.holder == account]
-        sql = "SELECT key FROM cases WHERE holder = ? AND kind = ?"
-        keys += [cast("str", row[0]) for row in fetch_all(self._connection, sql, account, POOL)]
-        return {key.rpartition(":")[2] for key in keys}
+        if account not in self._pools:
+            sql = "SELECT key FROM cases WHERE holder = ? AND kind = ?"
+            rows = fetch_all(self._connection, sql, account, POOL)
+            self._pools[account] = tuple(cast("str", row[0]) for row in rows)
+        opened = [case.key for case in self._kept.of_kind(POOL).values() if case.holder == account]
+        return {key.rpartition(":")[2] for key in (*opened, *self._pools[account])}
 
     def complete(self, step: Step) -> Draft:
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
-        self._waiting = {}
+        self._waiting, self._taken = {}, None
         world = World(self._connection, self._registers, step, self._kept, self._seen, self._tallies.total)
+        world.receipts = self._receipts
         try:
             draft = self._rules[step.draft.type](world)
         except RuleRefusal as refusal:
             raise Refusal(refusal.code, **refusal.fields) from None
         except FormatError as error:
             raise Refusal("entry.bad_field", field=error.where, reason=error.reason) from None
-        self._waiting = world.changed
+        self._waiting, self._taken = world.changed, world.taken
         return draft
 
     def keep(self, index: int) -> None:
@@ -247,7 +259,9 @@ class Session:
         for key, case in self._waiting.items():
             self._kept[key] = placed(case, self._kept.get(key), index)
             self._steps.append((*key, index))
-        self._waiting = {}
+        if self._taken is not None:
+            self._receipts.keep(self._taken, index)
+        self._waiting, self._taken = {}, None
 
     def count(self, entry: NewEntry) -> None:
         """Add an entry that is being recorded to the running sums."""
@@ -281,6 +295,7 @@ class Session:
         return found
 
     def store(self) -> None:
-        """Write what the kept steps changed, and the running sums."""
+        """Write what the kept steps changed, the running sums and the receipts."""
         store_cases(self._connection, self._kept.values(), self._steps)
         self._tallies.store()
+        self._receipts.store()

@@ -30,10 +30,11 @@ from chain.errors import FormatError, NotaryError
 from chain.operation import ZERO_REF, account_address, account_id, chapter_number, operation_from_entry
 from chain.types import AccountId, Address, ChapterCode, EntryId
 from gateway.cases.book import CaseBook, Recorded, placed, store_cases
-from gateway.cases.case import Case
 from gateway.cases.history import Past
+from gateway.cases.layers import Kept, Seen
+from gateway.cases.receipts import Receipts
 from gateway.cases.tallies import Tallies
-from gateway.cases.world import Key, Movement, Standing, World, change_of, load_movements
+from gateway.cases.world import Movement, Standing, World, change_of, load_movements
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Authorization, Draft
@@ -99,14 +100,17 @@ class Rebuilt:
 class PastWorld(World):
     """The view of a step that was recorded: cases of the rebuilt place, all else as the entry says."""
 
+    # Entries from before receipts were asked for stay as they are.
+    needs_receipt = False
+
     def __init__(
         self,
         place: Connection,
         stored: Connection,
         entry: Recorded,
         book: CaseBook,
-        kept: dict[Key, Case],
-        seen: dict[Key, Case | None],
+        kept: Kept,
+        seen: Seen,
         balances: Balances,
         lag: int,
         total: Callable[[int, str, str], tuple[int, int]],
@@ -198,10 +202,11 @@ class _Page:
         self._book = book
         self._place = place
         self._stored = stored
-        self._kept: dict[Key, Case] = {}
-        self._seen: dict[Key, Case | None] = {}
+        self._kept = Kept()
+        self._seen = Seen()
         # A step may be judged by what the entries before it add up to; so these are added up again.
         self._sums = Tallies(book.tallies, place)
+        self._receipts = Receipts(place)
         self.steps: list[tuple[object, ...]] = []
         self.judged = 0
 
@@ -224,13 +229,15 @@ class _Page:
         draft = entry.draft
         past = Past(index, entry_id, name, entry.at, draft.public, tuple(draft.subjects), None)
         self._sums.add_entry(past, chapter_number(draft.chapter))
-        for key, case in found.items():
+        for key, case in found.changed.items():
             self._kept[key] = placed(case, self._kept.get(key), index)
             self.steps.append((*key, index))
+        if found.taken is not None:
+            self._receipts.keep(found.taken, index)
         return None
 
-    def _judge(self, entry: Recorded) -> dict[Key, Case] | str:
-        """Return the cases a step changed, or why the rules do not give it: a code, or ``differs``."""
+    def _judge(self, entry: Recorded) -> PastWorld | str:
+        """Return what a step changed, or why the rules do not give it: a code, or ``differs``."""
         codes: list[str] = []
         for balances, lag in TRIES:
             for draft in _asked(entry.draft):
@@ -246,9 +253,10 @@ class _Page:
                     lag,
                     self._sums.total,
                 )
+                world.receipts = self._receipts
                 try:
                     if _same(self._book.rule(draft.type)(world), entry.draft):
-                        return world.changed
+                        return world
                     codes.append("differs")
                 except (Refusal, RuleRefusal) as refusal:
                     codes.append(refusal.code)
@@ -261,6 +269,7 @@ class _Page:
         """Write what the page changed."""
         store_cases(self._place, self._kept.values(), self.steps)
         self._sums.store()
+        self._receipts.store()
 
 
 def read_recorded(index: int, entry_id: str, at: str, body: bytes) -> Recorded:

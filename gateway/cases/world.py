@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 from chain.operation import OperationKind, account_address, account_id, chapter_code, chapter_number
 from chain.types import AccountId, Address
 from gateway.cases.case import Case
+from gateway.cases.layers import Choice, Kept, Key, Seen
+from gateway.cases.receipts import Receipts, Taken
 from gateway.db import fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
@@ -28,7 +30,6 @@ SELECT_CASES = (
     "SELECT kind, key, chapter, state, holder, due_at, document, opened_index, changed_index FROM cases"
 )
 """Columns in the order of `read_case`."""
-Key = tuple[str, str]
 DuePlace = tuple[int, str, str]
 """Where a case stands in the order of what is due: time in Unix milliseconds, kind and key."""
 _DUE_PAGE = 500
@@ -101,13 +102,16 @@ class World:
     writes cases meanwhile.
     """
 
+    needs_receipt = True
+    """Whether a purchase is refused that carries no receipt."""
+
     def __init__(
         self,
         connection: Connection,
         registers: Registers,
         step: Step,
-        kept: dict[Key, Case],
-        seen: dict[Key, Case | None] | None = None,
+        kept: Kept,
+        seen: Seen,
         total: Callable[[int, str, str], tuple[int, int]] = lambda chapter, name, part: (0, 0),
     ) -> None:
         self.draft: Draft = step.draft
@@ -119,8 +123,11 @@ class World:
         self._connection = connection
         self._registers = registers
         self._kept = kept
-        self._seen = {} if seen is None else seen
+        self._seen = seen
         self._total = total
+        self.receipts = Receipts(connection)
+        # What `gateway.commerce.receipts` takes: it is recorded with the entry.
+        self.taken: Taken | None = None
 
     # --- accounts ----------------------------------------------------------------------------------------
 
@@ -197,22 +204,30 @@ class World:
     ) -> list[Case]:
         """Return the chapter's cases of a kind (of ``chapter`` where given), ordered by key."""
         number = self.chapter if chapter is None else chapter
-        sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ?"
-        values: list[object] = [number, kind]
-        for name, value in (("state", state), ("holder", holder)):
-            if value is not None:
-                sql += f" AND {name} = ?"
-                values.append(value)
-        found = {case.key: case for case in map(read_case, fetch_all(self._connection, sql, *values))}
-        for layer in (self._kept, self.changed):
-            for case in layer.values():
+        found = {(kind, case.key): case for case in self._read_list((kind, number, state, holder))}
+        for layer in (self._kept.of_kind(kind), self.changed):
+            for place, case in layer.items():
                 if case.kind != kind:
                     continue
-                found.pop(case.key, None)
+                found.pop(place, None)
                 fits = case.chapter == number and state in (None, case.state)
                 if fits and holder in (None, case.holder):
-                    found[case.key] = case
-        return [found[key] for key in sorted(found)]
+                    found[place] = case
+        return [found[place] for place in sorted(found)]
+
+    def _read_list(self, choice: Choice) -> tuple[Case, ...]:
+        """Return the cases that the transaction began with, read once."""
+        if choice not in self._seen.lists:
+            kind, number, *narrowed = choice
+            sql = f"{SELECT_CASES} WHERE chapter = ? AND kind = ?"
+            values: list[object] = [number, kind]
+            for name, value in zip(("state", "holder"), narrowed, strict=True):
+                if value is not None:
+                    sql += f" AND {name} = ?"
+                    values.append(value)
+            rows = fetch_all(self._connection, sql, *values)
+            self._seen.lists[choice] = tuple(map(read_case, rows))
+        return self._seen.lists[choice]
 
     def naming(self, account: str) -> tuple[Case, ...]:
         """Return the chapter's cases whose key, holder or document names the account, by kind and key."""

@@ -10,6 +10,7 @@ import pytest
 
 from chain.operation import ZERO_ADDRESS, OperationKind, account_id
 from gateway.case_rules import CASE_BOOK
+from gateway.cases.layers import Kept, Seen
 from gateway.cases.pools import HOLDING, POOL_NAMES, find_pool, pool_account
 from gateway.cases.reading import CaseReader
 from gateway.cases.world import World as Rules
@@ -61,12 +62,14 @@ def test_a_pool_has_its_account(world: World) -> None:
     )
     assert found["entries"] == [{"id": opening.entry_id, "type": "pool.opened", "at": opening.at}]
     with world.database.reader() as connection:
-        rules = Rules(connection, Registers(), Step("", NOON, pool_draft(HOLDING, "one")), {})
+        rules = Rules(connection, Registers(), Step("", NOON, pool_draft(HOLDING, "one")), Kept(), Seen())
         assert pool_account(rules, HOLDING) == account_id(address("one"))
         assert find_pool(rules, "reserve") is None
         with pytest.raises(Refusal) as refusal:
             pool_account(rules, "reserve")
-        other = Rules(connection, Registers(), Step("", NOON, pool_draft(HOLDING, "one", OTHER_CHAPTER)), {})
+        other = Rules(
+            connection, Registers(), Step("", NOON, pool_draft(HOLDING, "one", OTHER_CHAPTER)), Kept(), Seen()
+        )
         assert find_pool(other, HOLDING) is None
     assert (refusal.value.code, refusal.value.fields) == ("pool.unknown", {"name": "reserve"})
 

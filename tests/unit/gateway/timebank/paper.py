@@ -10,7 +10,8 @@ from chain.errors import FormatError
 from chain.operation import ZERO_ADDRESS, Operation, OperationKind, account_id
 from chain.types import AccountId
 from gateway.cases.case import Case
-from gateway.cases.world import Key, Standing, World
+from gateway.cases.layers import Key
+from gateway.cases.world import Standing, World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.refusals import RuleRefusal
