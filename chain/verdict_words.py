@@ -42,6 +42,7 @@ STEPS: dict[StepNumber, Words] = {
     _N.SEALS: ("区块签名", "block seals"),
     _N.OUTCOME: ("执行结果", "operation outcome"),
     _N.STATE: ("账户余额", "account balance"),
+    _N.LOCK: ("锁定", "lock"),
 }
 
 SENTENCES: dict[tuple[StepNumber, Status], Words] = {
@@ -138,6 +139,9 @@ SENTENCES: dict[tuple[StepNumber, Status], Words] = {
     (_N.STATE, "passed"): ("余额与链上合约一致。", "The balance is the contract's."),
     (_N.STATE, "failed"): ("余额与链上合约不一致。", "The balance is not the contract's."),
     (_N.STATE, "not_present"): ("文件不含余额。", "The file holds no balance."),
+    (_N.LOCK, "passed"): ("锁定与链上合约一致。", "The lock is the contract's."),
+    (_N.LOCK, "failed"): ("锁定与链上合约不一致。", "The lock is not the contract's."),
+    (_N.LOCK, "not_present"): ("文件不含锁定的凭据。", "The file holds no evidence of a lock."),
 }
 
 SPECIAL: dict[tuple[StepNumber, str], Words] = {
@@ -188,6 +192,22 @@ SPECIAL: dict[tuple[StepNumber, str], Words] = {
     (_N.STATE, "no_account_proof"): (
         "缺少合约的账户凭据，无法核对余额。",
         "Without the contract's account proof the balance cannot be checked.",
+    ),
+    (_N.LOCK, "open"): (
+        "截至该区块，这笔锁定仍未解除。",
+        "At that block the lock is open.",
+    ),
+    (_N.LOCK, "ended"): (
+        "截至该区块，这笔锁定已经结束，没有剩余。",
+        "At that block the lock has ended; nothing of it is left.",
+    ),
+    (_N.LOCK, "unknown"): (
+        "截至该区块，链上合约没有这笔锁定。",
+        "At that block the contract has no such lock.",
+    ),
+    (_N.LOCK, "no_account_proof"): (
+        "缺少合约的账户凭据，无法核对锁定。",
+        "Without the contract's account proof the lock cannot be checked.",
     ),
     (_N.OUTCOME, "not_settled"): (
         "链上合约尚未处理这笔操作。",

@@ -17,6 +17,7 @@
 12. **seals**: enough distinct pinned validators sealed.
 13. **outcome**: the credit contract executed the leaf, and did or refused its operation.
 14. **state**: the balance shown is the contract's at that block.
+15. **lock**: what is left of the lock the entry is about is the contract's word at the outcome's block.
 
 Each step ends as ``passed``, ``failed`` or ``not_present``; none is left out of the verdict. A failed step
 makes it ``mismatch``. A part that the trust root requires and the bundle lacks makes it ``cannot_check``,
@@ -55,6 +56,7 @@ from chain.evidence.verify_chain import (
     check_seals,
     check_state,
 )
+from chain.evidence.verify_lock import check_lock
 from chain.evidence.verify_receipt import check_receipt
 from chain.evidence.verify_record import (
     absent_chain,
@@ -184,9 +186,10 @@ def _verify_case(case: Case, root: TrustRoot, steps: dict[StepNumber, Step]) -> 
     steps[StepNumber.CONTRACT], facts = check_contract(case, root, facts)
     steps[StepNumber.BLOCKS], facts = check_blocks(case, root, facts)
     steps[StepNumber.SEALS], facts = check_seals(case, root, facts)
-    # 13. and 14. what the chain made of it.
+    # 13. to 15. what the chain made of it.
     steps[StepNumber.OUTCOME], facts = check_outcome(case, root, facts)
     steps[StepNumber.STATE], facts = check_state(case, facts)
+    steps[StepNumber.LOCK], facts = check_lock(case, facts)
     return build_verdict(steps, facts, reason="")
 
 
@@ -209,7 +212,7 @@ def _verify_proof(parsed: TlogProof, leaf: bytes, root: TrustRoot, steps: dict[S
     note, origin, size = parsed.checkpoint, checkpoint.origin, checkpoint.size
     steps[StepNumber.CHECKPOINT], facts = check_checkpoint(note, origin, size, root, facts)
     steps[StepNumber.WITNESSES], facts = check_witnesses(note, origin, root, facts)
-    # 9. to 14. nor is the chain: required and absent cannot be checked.
+    # 9. to 15. nor is the chain: required and absent cannot be checked.
     absent_chain(steps, root.required, acts=parse_leaf_data(leaf)[1] is not None)
     return build_verdict(steps, facts, reason="")
 

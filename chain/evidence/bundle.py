@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from chain.canonical import JsonValue, canonicalize, parse_json
 from chain.errors import FormatError
+from chain.evidence.lock import LockEvidence, format_lock, parse_lock
 from chain.evidence.schema import (
     read_balance,
     read_blobs,
@@ -41,6 +42,9 @@ MAX_NODES = 65
 MAX_BLOB = 1 << 18
 _MAX_NOTE = 65_536
 _MEMBERS = "v trust_root entry salt op_salt disclosures log chain anchor outcome state".split()
+_LATER_MEMBERS = ("lock",)
+"""Members that a bundle has only where they say something, so that bundles made before have their bytes."""
+
 _MAX_DISCLOSURE = 8_192
 _MAX_ORIGIN = 256
 
@@ -131,6 +135,7 @@ class Bundle:
     anchor: AnchorEvidence | None = None
     outcome: OutcomeEvidence | None = None
     state: StateEvidence | None = None
+    lock: LockEvidence | None = None
 
 
 def parse_bundle(data: bytes) -> Bundle:
@@ -141,7 +146,8 @@ def parse_bundle(data: bytes) -> Bundle:
     if len(data) > MAX_BUNDLE_SIZE:
         raise FormatError("bundle", f"longer than {MAX_BUNDLE_SIZE} bytes")
     value = parse_json(data)
-    members = read_object(value, "bundle", _MEMBERS)
+    later = tuple(name for name in _LATER_MEMBERS if isinstance(value, dict) and name in value)
+    members = read_object(value, "bundle", (*_MEMBERS, *later))
     if canonicalize(value) != data:
         raise FormatError("bundle", "not canonical JSON")
     read_integer(members["v"], "v", least=BUNDLE_VERSION, most=BUNDLE_VERSION)
@@ -158,10 +164,13 @@ def parse_bundle(data: bytes) -> Bundle:
         anchor=None if members["anchor"] is None else _parse_anchor(members["anchor"]),
         outcome=None if members["outcome"] is None else _parse_outcome(members["outcome"]),
         state=None if members["state"] is None else _parse_state(members["state"]),
+        lock=parse_lock(members["lock"], MAX_NODES, MAX_BLOB) if later else None,
     )
     uses_chain = any(section is not None for section in (bundle.anchor, bundle.outcome, bundle.state))
     if uses_chain != (bundle.chain is not None):
         raise FormatError("chain", "present exactly where anchor, outcome or state is")
+    if bundle.lock is not None and bundle.outcome is None:
+        raise FormatError("lock", "without the outcome at whose block it is read")
     return bundle
 
 
@@ -192,6 +201,8 @@ def format_bundle(bundle: Bundle) -> bytes:
         "outcome": None if bundle.outcome is None else _format_outcome(bundle.outcome),
         "state": None if bundle.state is None else _format_state(bundle.state),
     }
+    if bundle.lock is not None:
+        value["lock"] = format_lock(bundle.lock)
     data = canonicalize(value)
     if parse_bundle(data) != bundle:
         raise FormatError("bundle", "has no canonical form")

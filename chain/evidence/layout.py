@@ -21,7 +21,15 @@ CURSOR_SLOT = 4
 REFUSED_SLOT = 5
 """``TimeCredit._refused``: mapping log id -> mapping index -> reason of refusal, 0 = not refused."""
 
-SLOTS = {"_accounts": ACCOUNTS_SLOT, "_cursor": CURSOR_SLOT, "_refused": REFUSED_SLOT}
+LOCKS_SLOT = 8
+"""``TimeCredit._locks``: mapping leaf hash of a lock -> the packed lock below."""
+
+SLOTS = {
+    "_accounts": ACCOUNTS_SLOT,
+    "_cursor": CURSOR_SLOT,
+    "_refused": REFUSED_SLOT,
+    "_locks": LOCKS_SLOT,
+}
 """Variable of ``TimeCredit`` -> slot number, as the compiler's layout names them."""
 
 ACCOUNT_MEMBERS = (
@@ -36,6 +44,8 @@ ACCOUNT_MEMBERS = (
 """Fields of one account's word and their bits, from the lowest, as ``PackedAccount.sol`` packs them."""
 
 _MAX_INDEX = 2**64 - 1
+_HOLDER_BITS = 160
+_REST_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,17 @@ class AccountSlot:
     spent: int
     flags: int
     place: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockSlot:
+    """One lock of ``TimeCredit``: who locked, and what is still locked, in hundredths of a coin.
+
+    The holder stays when the rest is 0; the zero address stands for a lock that never was.
+    """
+
+    holder: Address
+    rest: int
 
 
 def cursor_key(log_id: Digest) -> Digest:
@@ -71,6 +92,18 @@ def account_key(address: Address) -> Digest:
     if len(address) != 20:
         raise FormatError("account", "address is not 20 bytes")
     return _mapping_key(bytes(12) + address, ACCOUNTS_SLOT)
+
+
+def lock_key(leaf_hash: bytes) -> Digest:
+    """Return the storage slot of ``locks[leaf_hash]``, 32 bytes. Raises FormatError."""
+    return _mapping_key(leaf_hash, LOCKS_SLOT)
+
+
+def parse_lock_slot(word: int) -> LockSlot:
+    """Return the members packed into one storage word. Raises FormatError where a bit beyond them is set."""
+    if not 0 <= word < 1 << _HOLDER_BITS + _REST_BITS:
+        raise FormatError("lock slot", f"not {_HOLDER_BITS + _REST_BITS} bits")
+    return LockSlot(Address((word & (1 << _HOLDER_BITS) - 1).to_bytes(20, "big")), word >> _HOLDER_BITS)
 
 
 def parse_account_slot(word: int) -> AccountSlot:

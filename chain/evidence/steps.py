@@ -32,6 +32,7 @@ class StepNumber(IntEnum):
     SEALS = 12
     OUTCOME = 13
     STATE = 14
+    LOCK = 15
 
     @property
     def label(self) -> str:
@@ -62,7 +63,7 @@ class Facts:
     Times are Unix seconds. ``recorded_at`` is the entry's own claim, proved by nothing. ``cosigned_at`` is
     when the quorum of witnesses had signed, ``block_time`` the time of the anchor's block; ``sealed`` says
     by how many of how many validators, None where nobody sealed. ``contracts`` are name, address and code
-    hash of each contract that the evidence is of.
+    hash of each contract that the evidence is of. ``lock`` is open, ended or unknown (to the contract).
     """
 
     trust_root: str = ""
@@ -93,11 +94,15 @@ class Facts:
     locked: int | None = None
     sequence: int | None = None
     state_block: int | None = None
+    lock: str = ""
+    lock_holder: str = ""
+    lock_rest: int | None = None
+    lock_block: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The steps in order, all fourteen of them, and the outcome they add up to."""
+    """The steps in order, all fifteen of them, and the outcome they add up to."""
 
     steps: tuple[Step, ...]
     outcome: Outcome

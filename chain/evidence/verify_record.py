@@ -151,7 +151,7 @@ def absent_record(steps: dict[StepNumber, Step]) -> None:
 
 
 def absent_chain(steps: dict[StepNumber, Step], required: Requirements, *, acts: bool) -> None:
-    """Say of steps 9 to 14 that a file of a format without chain evidence cannot show them.
+    """Say of steps 9 to 15 that a file of a format without chain evidence cannot show them.
 
     ``acts`` says whether the leaf has an operation, whose outcome may be required.
     """

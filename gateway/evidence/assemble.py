@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from chain.checkpoint import select_signatures
 from chain.disclosure import disclosure_digest, verify_disclosures
+from chain.entry import parse_entry
 from chain.errors import ChainError, FatalChainError
 from chain.evidence.bundle import (
     AnchorEvidence,
@@ -29,7 +30,15 @@ from chain.evidence.bundle import (
     StateEvidence,
     format_bundle,
 )
-from chain.evidence.layout import account_key, cursor_key, parse_account_slot, refused_key
+from chain.evidence.layout import (
+    account_key,
+    cursor_key,
+    lock_key,
+    parse_account_slot,
+    parse_lock_slot,
+    refused_key,
+)
+from chain.evidence.lock import LockEvidence, lock_of
 from chain.evidence.rlp import parse_rlp_list
 from chain.evm.blocks import AccountProof
 from chain.evm.client import EvmClient
@@ -149,9 +158,10 @@ class BundleAssembler:
         anchor = self._anchor(record.index)
         log = self._log(record, anchor.size)
         blocks = [anchor.block]
-        outcome = None
+        outcome = lock = None
         if record.acts:
-            outcome = self._outcome(record)
+            about = lock_of(parse_entry(record.body).operation, record.leaf_hash)
+            outcome, lock = self._outcome(record, about)
             blocks.append(outcome.block)
         bundle = Bundle(
             trust_root=self._subject.trust_root,
@@ -163,7 +173,11 @@ class BundleAssembler:
             chain=ChainEvidence(self._subject.chain_id, self._runs(blocks)),
             anchor=anchor.section,
             outcome=outcome,
+            lock=lock,
         )
+        if lock is not None:
+            # What is left of a lock changes later: whoever asks again gets the newest final block's word.
+            return bundle
         with self._lock:
             self._final[record.index] = bundle
             while len(self._final) > _CACHED_BUNDLES:
@@ -218,14 +232,15 @@ class BundleAssembler:
         """Return the newest block with enough blocks on top of it."""
         return BlockNumber(max(0, self._client.block_number() - self._subject.depth))
 
-    def _outcome(self, record: Record) -> OutcomeEvidence:
+    def _outcome(self, record: Record, about: bytes | None) -> tuple[OutcomeEvidence, LockEvidence | None]:
+        """Return what became of the operation and, of the same block, of the lock it is ``about``."""
         block = self._final_block()
         keys = [cursor_key(self._subject.log_id), refused_key(self._subject.log_id, record.index)]
-        proof = self._state(block, keys)
-        cursor, refused = proof.storage
+        proof = self._state(block, keys if about is None else [*keys, lock_key(about)])
+        cursor, refused, *locks = proof.storage
         if cursor.value <= record.index:
             raise Refusal("proof.pending", state="anchored", want="final")
-        return OutcomeEvidence(
+        outcome = OutcomeEvidence(
             block=block,
             contract=self._subject.credit_contract,
             account_proof=proof.nodes,
@@ -234,6 +249,10 @@ class BundleAssembler:
             refused=refused.value,
             refused_proof=refused.nodes,
         )
+        if not locks:
+            return outcome, None
+        slot = parse_lock_slot(locks[0].value)
+        return outcome, LockEvidence(slot.holder, slot.rest, locks[0].nodes)
 
     def _state(self, block: BlockNumber, keys: Sequence[bytes]) -> AccountProof:
         """Return slots of the credit contract at a block, proven against that block's header."""

@@ -79,8 +79,19 @@ class StateSection(ClosedAnswer):
     storage_proof: Nodes
 
 
+class LockSection(ClosedAnswer):
+    """What is left of the lock the entry makes or takes from, at the outcome's block; a null holder: none."""
+
+    holder: Account | None
+    rest: Coins
+    storage_proof: Nodes
+
+
 class ProofFile(ClosedAnswer):
-    """One record and all that proves it, in canonical bytes; a section that is null is not there."""
+    """One record and all that proves it, in canonical bytes; a section that is null is not there.
+
+    ``lock`` is left out instead.
+    """
 
     v: Literal[1]
     trust_root: Hex32
@@ -93,6 +104,7 @@ class ProofFile(ClosedAnswer):
     anchor: AnchorSection | None
     outcome: OutcomeSection | None
     state: StateSection | None
+    lock: LockSection | None = None
 
 
 class RootRange(ClosedAnswer):

@@ -20,13 +20,19 @@ from chain.canonical import canonicalize
 from chain.entry import entry_commitment
 from chain.verify import Verdict, verify_bundle
 from tests.campaign.proof_edits import Tally
-from tests.campaign.worlds import make_pair
+from tests.campaign.worlds import LOCK_RECORDS, RECORDS, make_pair
 from tests.reference.bundle_maker import Made
 
 Json = Any
 Path = tuple[str | int, ...]
 STATE_FACTS = ("account", "balance", "locked", "sequence", "state_block")
-STEPS = 14
+STEPS = 15
+WORLDS = {
+    "clique": ("clique", RECORDS),
+    "qbft": ("qbft", RECORDS),
+    "locks": ("clique", LOCK_RECORDS),
+}
+"""Pairs of records to alter: seals of either kind, and locks in place of gifts."""
 BYTE_CLASSES = (
     b"0123456789", b"abcdef", b"ABCDEF", b"ghijklmnopqrstuvwxyz", b'"', b"{}[]", b",:", b"\\/", b" \t\r\n",
     b"\x00\x01\x1f\x7f", b"\x80\xbf", b"\xc3\xe2\xed\xf0\xff", b"+-.eE_=", b"\xe2\x80\x94", b"\xef\xbb\xbf",
@@ -58,7 +64,7 @@ class BundleWorld:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        pair = make_pair(kind)
+        pair = make_pair(*WORLDS[kind])
         self.root = pair[0].root_data
         self.data = tuple(made.data for made in pair)
         self.values = tuple(json.loads(data) for data in self.data)

@@ -18,14 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.campaign.bundle_edits import BundleWorld, try_bundles
+from tests.campaign.bundle_edits import WORLDS, BundleWorld, try_bundles
 from tests.campaign.proof_edits import ProofWorld, Tally, try_proofs
 
 STATE = Path(".tongyi") / "campaign.json"
 SEED = "tongyi 1"
 BUNDLES, PROOFS = 500_000, 20_000_000
 CHUNKS = {"bundles": 1_000, "proofs": 100_000}
-SEALS = ("clique", "qbft")
 VERSION = 1
 
 
@@ -73,7 +72,7 @@ def save(path: Path, seed: str, progress: dict[str, Progress]) -> None:
 def chunk_runner(seed: str) -> Callable[[str, int, int], Tally]:
     """Return what runs ``count`` mutants of a sort from number ``start`` on."""
     proofs = ProofWorld()
-    bundles = [BundleWorld(kind) for kind in SEALS]
+    bundles = [BundleWorld(kind) for kind in WORLDS]
 
     def run(name: str, start: int, count: int) -> Tally:
         if name == "proofs":

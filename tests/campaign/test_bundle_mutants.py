@@ -1,4 +1,4 @@
-"""Twenty thousand altered bundles: none accepted with a claim changed, none that crashes the verifier."""
+"""Thirty thousand altered bundles: none accepted with a claim changed, none that crashes the verifier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.campaign import bundle_edits
 from tests.campaign.bundle_edits import BundleWorld, look, mutate, try_bundles
 
 MUTANTS = 10_000
-"""Of each kind of seal."""
+"""Of each world."""
 
 EDITS = (
     "flip byte insert delete truncate extend slices graft value drop null type nest twin donor rlp add "
@@ -20,7 +20,7 @@ EDITS = (
 ).split()
 
 
-@pytest.fixture(scope="module", params=["clique", "qbft"])
+@pytest.fixture(scope="module", params=sorted(bundle_edits.WORLDS))
 def world(request: pytest.FixtureRequest) -> BundleWorld:
     return BundleWorld(request.param)
 
@@ -37,6 +37,7 @@ def test_none_is_accepted_and_none_crashes(world: BundleWorld) -> None:
 def test_every_field_has_its_turn(world: BundleWorld) -> None:
     assert all(MUTANTS / 10 > len(fields) * 5 for fields in world.paths)
     for own, fields in enumerate(world.paths):
+        assert (("lock", "rest") in fields) == (world.kind == "locks")
         assert ("entry", "op", "amount") in fields and ("chain", "runs", 0, "headers", 3) in fields
         assert all(look(world.values[own], path) is not fields for path in fields)
 

@@ -1,11 +1,12 @@
 """Two records of one made-up log and chain, each with its complete bundle for the same trust root.
 
 Parts of one therefore hold in the other's place wherever the format lets them, which is what a forger would
-try first. Three witnesses cosigned; every block is sealed.
+try first. Three witnesses cosigned; every block is sealed. A second pair is of locks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -36,7 +37,7 @@ from chain.trust_root import Requirements, TrustRoot, Witness, trust_root_id
 from chain.types import AccountId, Address, BlockNumber, ChapterCode, EntryId, LeafIndex, TreeSize
 from tests.reference import bundle_maker as maker
 from tests.reference import chain_maker, naive_trie
-from tests.reference.bundle_maker import Made
+from tests.reference.bundle_maker import Made, MadeLock
 from tests.reference.chain_maker import Contract, keccak, mapping, word
 
 DEPTH = 2
@@ -55,6 +56,7 @@ class Record:
     balance: int
     locked: int
     refused: int = 0
+    lock: MadeLock | None = None
 
     @property
     def salt(self) -> bytes:
@@ -62,6 +64,8 @@ class Record:
 
     @property
     def operation(self) -> Operation:
+        if self.lock is not None:
+            return replace(self.lock.operation, amount=self.amount)
         sender, receiver = account_address(maker.SENDER), account_address(maker.RECEIVER)
         return Operation(OperationKind.TRANSFER, sender, receiver, self.amount, 0, bytes(32))
 
@@ -74,7 +78,7 @@ class Record:
         return encode_entry(
             build_entry(
                 entry_id=EntryId(self.entry_id),
-                type_name="gift.sent",
+                type_name="gift.sent" if self.lock is None else maker.LOCK_TYPES[self.lock.kind],
                 chapter=ChapterCode("3101-0007"),
                 at="2026-11-22T05:58:57.123Z",
                 actor=maker.SENDER,
@@ -97,6 +101,12 @@ RECORDS = (
     Record("01JDCZ9Q2W3E4R5T6Y7V8A9S0E", 100, 777, "修好了水管", maker.RECEIVER, 4_200, 0, refused=7),
 )
 
+LOCK_RECORDS = (
+    replace(RECORDS[0], lock=MadeLock(rest=700)),
+    replace(RECORDS[1], refused=0, lock=MadeLock(OperationKind.RELEASE, rest=0)),
+)
+"""A lock of which something is left, and the release of what was left of another."""
+
 
 def make_root(kind: str) -> TrustRoot:
     """A root that requires everything: anchor, outcome, seals of ``kind``, depth and three witnesses."""
@@ -108,9 +118,9 @@ def make_root(kind: str) -> TrustRoot:
     return replace(base, witnesses=witnesses, required=required)
 
 
-def make_tree(size: int) -> Tree:
+def make_tree(size: int, records: Sequence[Record]) -> Tree:
     hashes = [hash_leaf(sha256(b"leaf %d" % number).digest()) for number in range(size)]
-    for record in RECORDS:
+    for record in records:
         hashes[record.index] = hash_leaf(record.leaf)
     return Tree(hashes)
 
@@ -123,19 +133,23 @@ def make_note(root: bytes, size: int) -> str:
     return note.decode()
 
 
-def make_credit() -> Contract:
+def make_credit(records: Sequence[Record]) -> Contract:
     storage = {mapping(sha256(b"holder %d" % number).digest()[:20], 0): 1 + number for number in range(60)}
     storage[mapping(maker.LOG_ID, 4)] = maker.SETTLED
-    for record in RECORDS:
+    for record in records:
+        if record.lock is not None:
+            storage[record.lock.slot(record.leaf)] = record.lock.word()
         storage[mapping(word(record.index), mapping(maker.LOG_ID, 5))] = record.refused
         balance = record.balance | record.locked << 64 | maker.SEQUENCE << 128
         storage[mapping(account_address(record.account), 0)] = balance
     return Contract(maker.TIME_CREDIT, keccak(b"TimeCredit"), storage)
 
 
-def make_pair(kind: str = "clique", size: int = maker.SIZE) -> tuple[Made, Made]:
+def make_pair(
+    kind: str = "clique", records: Sequence[Record] = RECORDS, size: int = maker.SIZE
+) -> tuple[Made, Made]:
     """Both bundles and their common trust root: anchor in block 1000, outcomes and balances in 1001."""
-    root, tree, credit = make_root(kind), make_tree(size), make_credit()
+    root, tree, credit = make_root(kind), make_tree(size, records), make_credit(records)
     anchor_side = maker.make_contracts()[0]
     before, after = (chain_maker.state([anchor_side, credit], others=count) for count in (39, 40))
     event = maker.anchor_receipt(tree.root(), size=size)
@@ -169,11 +183,12 @@ def make_pair(kind: str = "clique", size: int = maker.SIZE) -> tuple[Made, Made]
                 anchor=anchor,
                 outcome=make_outcome(record, credit, account_proof),
                 state=make_state(record, credit, account_proof),
+                lock=None if record.lock is None else record.lock.evidence(credit, record.leaf),
             ),
             root,
         )
 
-    return bundle(RECORDS[0]), bundle(RECORDS[1])
+    return bundle(records[0]), bundle(records[1])
 
 
 def make_outcome(record: Record, credit: Contract, account_proof: tuple[bytes, ...]) -> OutcomeEvidence:

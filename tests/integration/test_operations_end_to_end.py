@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from chain.canonical import canonicalize
 from chain.evm.signers.base import LocalKey
 from chain.operation import OperationKind, account_address, account_id
 from chain.typed_data import Place, authorization_digest
 from chain.types import AccountId, Address, Digest
+from chain.verify import verify_bundle
 from gateway.db import Database, sqlite_url
 from gateway.mirror.tables import mirror_accounts, mirror_locks, mirror_operations, mirror_rights
 from tests.integration.serving import Serving
@@ -135,6 +138,35 @@ def each_town(request: pytest.FixtureRequest) -> Town:
     serving: Serving = request.getfixturevalue("serving_postgresql")
     chapter: str = request.getfixturevalue("new_chapter")()
     return Town(serving, serving.open_chapter(chapter), chapter)
+
+
+def test_a_proof_file_tells_what_is_left_of_a_lock(town: Town) -> None:
+    """Of the lock itself and of what took from it, at the newest final block; the sum of locks agrees."""
+    root = (town.serving.data / "trust_root.json").read_bytes()
+    member = town.member(1_000)
+    first, other = (town.credit("lock", amount, **{"from": member}, to=member) for amount in (700, 50))
+    assert _lock_told(town, first, root) == ("open", member, 700)
+    release = town.credit("release", 300, **{"from": member}, to=member, ref=first["leaf_hash"])
+    assert _lock_told(town, release, root) == ("open", member, 400)
+    assert _lock_told(town, first, root) == ("open", member, 400)
+    rest = town.credit("release", 400, **{"from": member}, to=member, ref=first["leaf_hash"])
+    for entry in (rest, release, first):
+        assert _lock_told(town, entry, root) == ("ended", member, 0)
+    assert _lock_told(town, other, root) == ("open", member, 50)
+    answer = town.serving.client.get(f"/v1/accounts/{member}/proof")
+    sums = verify_bundle(answer.content, root)
+    assert (sums.outcome, sums.facts.balance, sums.facts.locked) == ("pass", 1_000, 50)
+    # Another record's lock says nothing here.
+    kept, strange = (json.loads(town.serving.proof(entry["id"])) for entry in (other, rest))
+    swapped = canonicalize({**kept, "lock": strange["lock"]})
+    step = verify_bundle(swapped, root).failed_step
+    assert step is not None and step.name == "lock"
+
+
+def _lock_told(town: Town, entry: dict[str, Any], root: bytes) -> tuple[str, str, int | None]:
+    verdict = verify_bundle(town.serving.proof(entry["id"]), root)
+    assert verdict.outcome == "pass", verdict.failed_step
+    return verdict.facts.lock, verdict.facts.lock_holder, verdict.facts.lock_rest
 
 
 def test_issue_transfer_redeem_and_burn(each_town: Town) -> None:

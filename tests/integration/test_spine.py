@@ -110,7 +110,7 @@ def test_a_stranger_verifies_the_rebate_with_the_fields_its_holder_shows(
     path.write_bytes(serving.proof(town["rebate"]["id"], "?disclose=note"))
     code, verdict = verify(path, serving.ready["trust_root"])
     assert (code, verdict["outcome"]) == (0, "pass")
-    assert [step["number"] for step in verdict["steps"]] == list(range(1, 15))
+    assert [step["number"] for step in verdict["steps"]] == list(range(1, 16))
     assert verdict["facts"]["disclosed"] == ["note"]
     assert verdict["facts"]["refused"] == 0
     assert "nobody independent" in verdict["facts"]["trust_root"]

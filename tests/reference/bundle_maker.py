@@ -32,9 +32,11 @@ from chain.evidence.bundle import (
     StateEvidence,
     format_bundle,
 )
+from chain.evidence.lock import LockEvidence
 from chain.hashing import hash_leaf
 from chain.merkle.prove import inclusion_proof
 from chain.merkle.tree import Tree
+from chain.operation import ZERO_ADDRESS
 from chain.trust_root import (
     ChainPin,
     ContractPin,
@@ -64,6 +66,42 @@ ANCHORED = keccak(b"Anchored(bytes32,uint64,bytes32,uint64)")
 SETTLED_TOPIC = keccak(b"Settled(bytes32,uint64,uint64,uint64)")
 LOG_ID = sha256(ORIGIN.encode()).digest()
 BALANCE, LOCKED, SEQUENCE = 123_456, 2_000, 17
+
+
+HELD_LOCK = sha256(b"lock").digest()
+"""Leaf hash of the lock that releases and cancellations made here take from."""
+
+
+LOCK_TYPES = {
+    OperationKind.LOCK: "credit.locked",
+    OperationKind.RELEASE: "credit.released",
+    OperationKind.CANCEL: "credit.cancelled",
+}
+
+
+@dataclass(frozen=True)
+class MadeLock:
+    """The lock a bundle is about: by which operation, what is left, and whether the contract has it."""
+
+    kind: OperationKind = OperationKind.LOCK
+    rest: int = 2_000
+    known: bool = True
+
+    @property
+    def operation(self) -> Operation:
+        sender, makes = account_address(SENDER), self.kind is OperationKind.LOCK
+        receiver = ZERO_ADDRESS if self.kind is OperationKind.CANCEL else sender
+        return Operation(self.kind, sender, receiver, 2_000, 0, bytes(32) if makes else HELD_LOCK)
+
+    def slot(self, leaf: bytes) -> bytes:
+        return mapping(hash_leaf(leaf) if self.kind is OperationKind.LOCK else HELD_LOCK, 8)
+
+    def word(self) -> int:
+        return int.from_bytes(account_address(SENDER), "big") | self.rest << 160 if self.known else 0
+
+    def evidence(self, credit: Contract, leaf: bytes) -> LockEvidence:
+        holder = account_address(SENDER) if self.known else ZERO_ADDRESS
+        return LockEvidence(holder, self.rest if self.known else 0, credit.storage_proof(self.slot(leaf)))
 
 
 def ed25519(name: str) -> Ed25519PrivateKey:
@@ -125,7 +163,7 @@ def make_root(kind: str = "clique", validators: int = 4, witnesses: int = 2, dep
 
 
 def make_entry(
-    *, operation: bool = True, private: bool = True
+    *, operation: bool = True, private: bool = True, lock: MadeLock | None = None
 ) -> tuple[bytes, tuple[str, ...], Operation | None]:
     """Entry bytes, the disclosures of its private fields, and its operation."""
     disclosures = (
@@ -143,9 +181,12 @@ def make_entry(
         if operation
         else None
     )
+    type_name = "gift.sent" if operation else "purchase.recorded"
+    if lock is not None:
+        given, type_name = lock.operation, LOCK_TYPES[lock.kind]
     entry = build_entry(
         entry_id=EntryId("01JDCZ9Q2W3E4R5T6Y7V8A9S0D"),
-        type_name="gift.sent" if operation else "purchase.recorded",
+        type_name=type_name,
         chapter=ChapterCode("3101-0007"),
         at="2026-11-22T05:58:57.123Z",
         actor=SENDER,
@@ -223,14 +264,17 @@ def make(
     state: bool = True,
     depth: int = 2,
     index: int = INDEX,
+    lock: MadeLock | None = None,
 ) -> Made:
     """A complete bundle: anchor in block 1000, outcome and balance in 1001, then ``depth`` more blocks."""
     root = make_root(kind, validators, witnesses, depth)
-    entry, disclosures, given = make_entry(operation=operation)
+    entry, disclosures, given = make_entry(operation=operation, lock=lock)
     digest = operation_digest(given, OP_SALT) if given is not None else None
     leaf = leaf_data(entry_commitment(SALT, entry), digest)
     log, log_root = make_log(leaf, witnesses=witnesses, index=index)
     anchor_side, credit = make_contracts(refused, index=index)
+    if lock is not None:
+        credit.storage[lock.slot(leaf)] = lock.word()
     # Every block has a state of its own, so that a proof of one block is none of another.
     before, accounts = (chain_maker.state([anchor_side, credit], others=count) for count in (39, 40))
     first, last = chain_maker.receipt([], typed=False), chain_maker.receipt([], status=0)
@@ -279,6 +323,7 @@ def make(
         )
         if state
         else None,
+        lock=None if lock is None else lock.evidence(credit, leaf),
     )
     return Made(bundle, root)
 

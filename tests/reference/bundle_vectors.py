@@ -14,8 +14,19 @@ from pathlib import Path
 from chain.canonical import JsonValue
 from chain.checkpoint import sign_note
 from chain.disclosure import make_disclosure
+from chain.operation import OperationKind
 from tests.campaign.worlds import make_pair
-from tests.reference.bundle_maker import BALANCE, CHAIN_ID, ORIGIN, SETTLED, SIZE, Made, ed25519, make
+from tests.reference.bundle_maker import (
+    BALANCE,
+    CHAIN_ID,
+    ORIGIN,
+    SETTLED,
+    SIZE,
+    Made,
+    MadeLock,
+    ed25519,
+    make,
+)
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "bundle" / "v1"
 
@@ -24,6 +35,8 @@ BASES = {
     "qbft": lambda: make("qbft"),
     "development": lambda: make("none", witnesses=0),
     "refused": lambda: make(refused=7),
+    "lock-open": lambda: make(lock=MadeLock(rest=1_500)),
+    "lock-ended": lambda: make(lock=MadeLock(OperationKind.RELEASE, rest=0)),
     "no-operation": lambda: make(operation=False, state=False),
     "three-witnesses": lambda: make_pair("clique")[0],
     "three-witnesses-qbft": lambda: make_pair("qbft")[0],
@@ -134,6 +147,14 @@ def build_cases() -> list[Case]:
         Case("refusal-invented", "clique", {"/outcome/refused": 7}, failed_step=13),
         Case("balance-raised", "clique", {"/state/balance": str(BALANCE + 1)}, failed_step=14),
         Case("lock-concealed", "clique", {"/state/locked": "0"}, failed_step=14),
+        Case("lock-not-there", "lock-open", {"/outcome": None}, failed_step=1),
+        Case("lock-null", "clique", {"/lock": None}, failed_step=1),
+        Case("lock-larger", "lock-open", {"/lock/rest": "2000"}, failed_step=15),
+        Case("lock-said-to-have-ended", "lock-open", {"/lock/rest": "0"}, failed_step=15),
+        Case("lock-said-to-be-open", "lock-ended", {"/lock/rest": "2000"}, failed_step=15),
+        Case("lock-said-never-to-be", "lock-ended", {"/lock/holder": None}, failed_step=15),
+        Case("lock-of-somebody-else", "lock-open", {"/lock/holder": "acct_" + "11" * 20}, failed_step=15),
+        Case("lock-proof-cut", "lock-open", {"/lock/storage_proof": []}, failed_step=15),
         Case("balance-of-somebody-else", "clique", {"/state/account": "acct_" + "11" * 20}, failed_step=14),
     ]
 

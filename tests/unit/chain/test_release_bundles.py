@@ -35,7 +35,13 @@ def read(folder: Path, name: str) -> tuple[bytes, bytes]:
 def test_a_kept_bundle_gets_the_verdict_of_its_release(folder: Path, name: str) -> None:
     wanted: dict[str, Any] = json.loads((folder / "verdicts.json").read_text())
     bundle, root = read(folder, name)
-    assert describe(verify_bundle(bundle, root)) == wanted[name]
+    found = describe(verify_bundle(bundle, root))
+    assert found["outcome"] == wanted[name]["outcome"]
+    steps = found["steps"]
+    # A step that a release did not know yet finds nothing in its bundles, and costs them nothing.
+    later = {step: word for step, word in steps.items() if step not in wanted[name]["steps"]}
+    assert set(later.values()) <= {"not_present none"}
+    assert {step: word for step, word in steps.items() if step not in later} == wanted[name]["steps"]
     parsed = parse_trust_root(root)
     assert parse_bundle(bundle).trust_root in (trust_root_id(parsed), *parsed.replaces)
 

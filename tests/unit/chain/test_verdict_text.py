@@ -83,7 +83,7 @@ def test_two_statements_stand_beside_every_verdict(language: str) -> None:
         text = render_verdict(verdict, LANGUAGES[at])
         assert text.startswith(OUTCOMES[verdict.outcome][at])
         assert all(sentence in text for sentence in said)
-        assert all(f"{number:>3}  [" in text for number in range(1, 15))
+        assert all(f"{number:>3}  [" in text for number in range(1, 16))
 
 
 def test_by_whose_authority_credits_moved() -> None:

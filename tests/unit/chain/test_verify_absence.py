@@ -17,13 +17,13 @@ from chain.trust_root import TrustRoot
 from chain.types import Digest
 from chain.verify import StepNumber
 from gateway.verify_command import run_verify
-from tests.reference.bundle_maker import Made, for_root, make
+from tests.reference.bundle_maker import Made, MadeLock, for_root, make
 from tests.reference.bundle_vectors import forged_seal, resigned
 
 Json = Any
 Edit = Callable[[Json], None]
 N = StepNumber
-FULL, QBFT = make(), make("qbft")
+FULL, QBFT, LOCKED = make(), make("qbft"), make(lock=MadeLock())
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,9 @@ ABSENT = [
     Change(N.SEALS, 4, keep, rooted(make("none"), seals="clique")),
     Change(N.OUTCOME, 3, put("outcome", to=None)),
     Change(N.STATE, 0, put("state", to=None)),
+    Change(N.LOCK, 0, lambda value: value.pop("lock"), LOCKED),
 ]
-"""Steps 3 to 14; a file and a trust root that are not there at all have tests of their own."""
+"""Steps 3 to 15; a file and a trust root that are not there at all have tests of their own."""
 
 FALSE = [
     Change(N.FORMAT, 1, put("v", to=2)),
@@ -120,6 +121,7 @@ FALSE = [
     Change(N.SEALS, 1, put("chain", "runs", 0, "headers", 3, to=forged_seal(QBFT)), QBFT),
     Change(N.OUTCOME, 1, put("outcome", "refused", to=7)),
     Change(N.STATE, 1, put("state", "balance", to="1")),
+    Change(N.LOCK, 1, put("lock", "rest", to="1"), LOCKED),
 ]
 
 
@@ -143,7 +145,7 @@ def test_absent(change: Change, tmp_path: Path, capfdbinary: pytest.CaptureFixtu
     if change.step not in (N.ANCHOR, N.OUTCOME):
         # Nothing else suffers: what is missing is this step's part alone.
         absent = [step["number"] for step in line["steps"] if step["status"] == "not_present"]
-        assert {*absent} - {13, 14} == {change.step} - {13, 14}
+        assert {*absent} - {13, 14, 15} == {change.step} - {13, 14, 15}
 
 
 @pytest.mark.parametrize("change", FALSE, ids=[change.step.label for change in FALSE])
@@ -174,7 +176,7 @@ def test_no_trust_root(
     Path("bundle.json").write_bytes(FULL.data)
     assert run_verify([Path("bundle.json")], json=True) == 4
     steps = json.loads(capfdbinary.readouterr().out)["steps"]
-    assert [step["status"] for step in steps] == ["passed"] + ["not_present"] * 13
+    assert [step["status"] for step in steps] == ["passed"] + ["not_present"] * 14
     assert (steps[1]["code"], {step["code"] for step in steps[2:]}) == ("malformed", {"not_reached"})
 
 
@@ -182,10 +184,10 @@ def test_no_trust_root(
 def test_a_section_without_the_proof_of_its_contract(
     section: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    change = Change(N.CONTRACT, 4, put(section, "account_proof", to=[]))
+    change = Change(N.CONTRACT, 4, put(section, "account_proof", to=[]), LOCKED)
     code, line = run(tmp_path, change, capfdbinary)
     assert code == 4
-    own = {"outcome": 13, "state": 14}[section]
+    own = {"outcome": [13, 15], "state": [14]}[section]
     absent = [step["number"] for step in line["steps"] if step["status"] == "not_present"]
-    assert absent == [10, own]
+    assert absent == [10, *own]
     assert {line["steps"][number - 1]["code"] for number in absent} == {"no_account_proof"}

@@ -12,7 +12,9 @@ import pytest
 from chain.checkpoint import cosign, format_checkpoint, sign_note
 from chain.disclosure import make_disclosure
 from chain.entry import leaf_data
+from chain.errors import FormatError
 from chain.evidence.bundle import Bundle, ChainEvidence, HeaderRun
+from chain.operation import ZERO_ADDRESS, OperationKind, account_address
 from chain.trust_root import ContractPin, LogKey, SignerSet, TrustRoot
 from chain.types import Address, BlockNumber, Digest, LeafIndex, TreeSize
 from chain.verify import Verdict, verify_bundle
@@ -27,6 +29,7 @@ from tests.reference.bundle_maker import (
     SIZE,
     WITNESSES,
     Made,
+    MadeLock,
     ed25519,
     for_root,
     make,
@@ -35,7 +38,7 @@ from tests.reference.bundle_maker import (
 FULL = make()
 NAMES = (
     "format trust_root commitment operation disclosures inclusion checkpoint witnesses "
-    "anchor contract blocks seals outcome state"
+    "anchor contract blocks seals outcome state lock"
 ).split()
 
 
@@ -92,9 +95,9 @@ def test_complete_bundles_pass_every_step_there_is(kind: str) -> None:
     verdict = check(make(kind))
     assert verdict.outcome == "pass"
     assert [step.name for step in verdict.steps] == NAMES
-    assert [step.number for step in verdict.steps] == list(range(1, 15))
+    assert [step.number for step in verdict.steps] == list(range(1, 16))
     absent = [step.name for step in verdict.steps if step.status != "passed"]
-    assert absent == (["seals"] if kind == "none" else [])
+    assert absent == (["seals", "lock"] if kind == "none" else ["lock"])
     assert all(step.consequence == "pass" for step in verdict.steps)
 
 
@@ -539,6 +542,80 @@ def test_step_14_state() -> None:
     stranger = check(part("state", account="acct_" + "11" * 20))
     assert_step(stranger, 14, "failed", "mismatch", "mismatch")
     assert "does not concern" in stranger.steps[13].detail
+
+
+LOCKED = make(lock=MadeLock(rest=1_500))
+
+
+def held(base: Made = LOCKED, **changes: Any) -> Made:
+    assert base.bundle.lock is not None
+    return Made(replace(base.bundle, lock=replace(base.bundle.lock, **changes)), base.root)
+
+
+@pytest.mark.parametrize("kind", [OperationKind.LOCK, OperationKind.RELEASE, OperationKind.CANCEL])
+@pytest.mark.parametrize(
+    ("rest", "known", "word"),
+    [(2_000, True, "open"), (1, True, "open"), (0, True, "ended"), (0, False, "unknown")],
+)
+def test_step_15_lock(kind: OperationKind, rest: int, known: bool, word: str) -> None:
+    made = make(lock=MadeLock(kind, rest, known))
+    verdict = check(made)
+    assert_step(verdict, 15, "passed", word, "pass")
+    assert (verdict.facts.lock, verdict.facts.lock_rest, verdict.facts.lock_block) == (
+        word,
+        rest,
+        ANCHOR_BLOCK + 1,
+    )
+    assert verdict.facts.lock_holder == (bundle_maker.SENDER if known else "")
+    assert verdict.steps[14].detail == f"{rest} locked at block {ANCHOR_BLOCK + 1}"
+    absent = Made(replace(made.bundle, lock=None), made.root)
+    assert_step(check(absent), 15, "not_present", "none", "pass")
+    assert check(absent).facts.lock == ""
+
+
+def test_step_15_refuses_every_other_word_about_the_lock() -> None:
+    lock = LOCKED.bundle.lock
+    assert lock is not None and LOCKED.bundle.state is not None
+    for changes in (
+        {"rest": 2_000},
+        {"rest": 0},
+        {"holder": ZERO_ADDRESS},
+        {"holder": ZERO_ADDRESS, "rest": 0},
+        {"holder": account_address(bundle_maker.RECEIVER)},
+        {"storage_proof": lock.storage_proof[:-1]},
+        {"storage_proof": ()},
+        {"storage_proof": LOCKED.bundle.state.storage_proof},
+    ):
+        assert_step(check(held(**changes)), 15, "failed", "mismatch", "mismatch")
+    # An ended lock is not one that never was, and the other way about.
+    ended, unknown = (make(lock=MadeLock(rest=0, known=known)) for known in (True, False))
+    assert_step(check(held(ended, holder=ZERO_ADDRESS)), 15, "failed", "mismatch", "mismatch")
+    claimed = held(unknown, holder=account_address(bundle_maker.SENDER))
+    assert_step(check(claimed), 15, "failed", "mismatch", "mismatch")
+
+
+def test_step_15_is_about_the_lock_of_the_entry_alone() -> None:
+    """A lock of somebody else would be true and still mislead."""
+    strange = bundle(lock=LOCKED.bundle.lock)
+    assert_step(check(strange), 15, "failed", "no_lock", "mismatch")
+    release = make(lock=MadeLock(OperationKind.RELEASE, 1_500))
+    swapped = Made(replace(release.bundle, lock=LOCKED.bundle.lock), release.root)
+    assert_step(check(swapped), 15, "failed", "mismatch", "mismatch")
+
+
+def test_step_15_without_the_contracts_account_or_the_outcome() -> None:
+    outcome = LOCKED.bundle.outcome
+    assert outcome is not None
+    bare_outcome = replace(outcome, account_proof=())
+    verdict = check(Made(replace(LOCKED.bundle, outcome=bare_outcome), LOCKED.root))
+    assert verdict.outcome == "cannot_check"
+    assert [step.number for step in verdict.steps if step.code == "no_account_proof"] == [10, 13, 15]
+    with pytest.raises(FormatError) as refused:
+        _ = Made(replace(LOCKED.bundle, outcome=None), LOCKED.root).data
+    assert (refused.value.where, refused.value.reason) == (
+        "lock",
+        "without the outcome at whose block it is read",
+    )
 
 
 def test_all_failures_are_reported_at_once() -> None:

@@ -67,8 +67,10 @@ def test_json_gives_one_line_a_file(files: Path, capfdbinary: pytest.CaptureFixt
     first, second = (json.loads(line) for line in capfdbinary.readouterr().out.splitlines())
     assert (first["outcome"], first["failed_step"]) == ("pass", None)
     assert first["file"] == str(files / "pass.json")
-    assert [step["number"] for step in first["steps"]] == list(range(1, 15))
-    assert {step["status"] for step in first["steps"]} == {"passed"}
+    assert [step["number"] for step in first["steps"]] == list(range(1, 16))
+    assert {step["name"]: step["status"] for step in first["steps"] if step["status"] != "passed"} == {
+        "lock": "not_present"
+    }
     assert first["facts"]["witnesses"] == ["witness.example.org/bank", "witness.example.org/regulator"]
     assert first["words"]["zh"][:2] == ["核验通过", "未证明：所记录的内容在记录之前就是真实的。"]
     assert (second["outcome"], second["failed_step"]) == ("mismatch", 3)

@@ -16,10 +16,13 @@ from chain.evidence.layout import (
     ACCOUNT_MEMBERS,
     SLOTS,
     AccountSlot,
+    LockSlot,
     account_key,
     cursor_key,
     format_account_slot,
+    lock_key,
     parse_account_slot,
+    parse_lock_slot,
     refused_key,
 )
 from chain.types import Address, Digest
@@ -34,6 +37,12 @@ def test_slots_and_types_are_the_compilers() -> None:
     assert {name: layout[name]["offset"] for name in SLOTS} == dict.fromkeys(SLOTS, 0)
     assert layout["_cursor"]["type"] == "t_mapping(t_bytes32,t_uint64)"
     assert layout["_refused"]["type"] == "t_mapping(t_bytes32,t_mapping(t_uint64,t_uint8))"
+    assert layout["_locks"]["type"] == "t_mapping(t_bytes32,t_struct(Lock)_storage)"
+    lock = artifact["storageLayout"]["types"]["t_struct(Lock)_storage"]["members"]
+    assert [(item["label"], item["slot"], item["offset"], item["type"]) for item in lock] == [
+        ("holder", "0", 0, "t_address"),
+        ("amount", "0", 20, "t_uint64"),
+    ]
     assert layout["_accounts"]["type"] == "t_mapping(t_address,t_userDefinedValueType(PackedAccount))"
 
 
@@ -49,6 +58,24 @@ def test_the_account_word_is_packed_as_the_contract_says() -> None:
     assert at == 256
     for name in ("LOCKED", "SEQUENCE", "DAY", "SPENT", "FLAGS", "PLACE"):
         assert f"uint256 private constant {name} = {shifts[name]};" in source
+
+
+def test_lock_word_fields() -> None:
+    holder = Address(bytes(range(20)))
+    word = int.from_bytes(holder, "big") | 12_345 << 160
+    assert parse_lock_slot(word) == LockSlot(holder, 12_345)
+    assert parse_lock_slot(0) == LockSlot(Address(bytes(20)), 0)
+    assert parse_lock_slot((1 << 224) - 1) == LockSlot(Address(b"\xff" * 20), 2**64 - 1)
+    for bad in (1 << 224, -1):
+        with pytest.raises(FormatError) as error:
+            parse_lock_slot(bad)
+        assert (error.value.where, error.value.reason) == ("lock slot", "not 224 bits")
+
+
+def test_lock_key_is_solidity_s() -> None:
+    assert lock_key(b"\x07" * 32) == keccak(b"\x07" * 32 + (8).to_bytes(32, "big"))
+    with pytest.raises(FormatError):
+        lock_key(bytes(31))
 
 
 @given(st.integers(0, 2**256 - 1))
