@@ -5,6 +5,7 @@ A receipt is not a proof of inclusion: it is what a member shows when the log br
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -61,6 +62,20 @@ def verify_receipt(receipt: Receipt, vkey: str) -> None:
         Ed25519PublicKey.from_public_bytes(key.public_key).verify(receipt.signature, text.encode())
     except (InvalidSignature, ValueError):
         raise VerificationError("receipt", "signature does not hold", got=receipt.origin) from None
+
+
+def verify_receipt_by_any(receipt: Receipt, vkeys: Sequence[str]) -> str:
+    """Return which of ``vkeys`` gave this receipt: those a trust root's ``receipt_keys`` names for its index.
+
+    Raises FormatError for a malformed vkey, VerificationError where none of them gave it.
+    """
+    for vkey in vkeys:
+        try:
+            verify_receipt(receipt, vkey)
+        except VerificationError:
+            continue
+        return vkey
+    raise VerificationError("receipt", "no key that counts for its index gave it", got=receipt.index)
 
 
 def format_receipt(receipt: Receipt) -> dict[str, JsonValue]:

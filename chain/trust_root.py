@@ -140,6 +140,15 @@ class TrustRoot:
         """Return the vkeys pinned for checkpoints of this size of the log ``origin``."""
         return [key.vkey for key in self.logs if key.origin == origin and _within(size, key.start, key.end)]
 
+    def receipt_keys(self, origin: str, index: int) -> list[str]:
+        """Return the vkeys whose receipt for a leaf of the log ``origin`` counts: the one in force when the
+        leaf came, and every later one, which repeats the promise.
+        """
+        first = index + 1
+        return [
+            key.vkey for key in self.logs if key.origin == origin and (key.end is None or key.end > first)
+        ]
+
     def chain(self, chain_id: int) -> ChainPin | None:
         """Return the pinned chain with this id."""
         return next((chain for chain in self.chains if chain.chain_id == chain_id), None)
