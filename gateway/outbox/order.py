@@ -8,6 +8,10 @@ each side waits for the other, by the index of the call's entry:
 2. Such a call gets no nonce before every operation below its entry is settled, so that what was accepted
    before a freeze is settled before it. Approvals are exempt: they concern the operation of their own entry
    alone.
+3. Nor before every registration and seat up to its entry is mined or has failed: a recovery finds the seat
+   that its merchant had just been granted.
+4. A seat's call gets no nonce while a recovery below its entry is unfinished: its merchant may be the account
+   that the recovery registers.
 
 An operation waits for calls of entries up to its own, a call for operations below its entry: never in a
 circle. Both are read from rows and the contract's cursor, so a restart changes nothing. A reorganisation may
@@ -31,9 +35,25 @@ SETTLING_KEY = "operator"
 APPROVAL = "approve"
 """Kind of the calls that change nothing but what becomes of the operation of their own entry."""
 
+RECOVERY = "recover"
+"""Kind of the calls that put an account in another one's place, and register it on chain."""
+
+REGISTRATION = "register"
+"""Kind of the settling key's calls about accounts; its other calls of entries are about seats."""
+
 _SELECT_UNFINISHED = """
 SELECT DISTINCT reference FROM chain_transactions
 WHERE chain_id = ? AND state IN ('queued', 'signed', 'sent') AND signer != ?"""
+
+_SELECT_RECOVERIES = f"{_SELECT_UNFINISHED} AND kind = ?"
+
+_SELECT_OWN = """
+SELECT id, signer, kind, reference FROM chain_transactions
+WHERE chain_id = ? AND state IN ('queued', 'signed', 'sent') AND signer = ?
+AND kind IN ('register', 'grant', 'renew', 'release') ORDER BY id"""
+
+_SELECT_QUEUED_IDS = """
+SELECT id FROM chain_transactions WHERE chain_id = ? AND state = 'queued' AND signer = ? ORDER BY id"""
 
 _SELECT_QUEUED = """
 SELECT id, signer, kind, reference FROM chain_transactions
@@ -95,7 +115,7 @@ class CallOrder:
         others = [key for key in keys if key != self._settling_key]
         free: dict[str, Sequence[int] | None] = {}
         if len(others) < len(keys):
-            free[self._settling_key] = None
+            free[self._settling_key] = self._load_free_of_settling()
         if others:
             free |= self._load_free_of_others()
         return free
@@ -107,12 +127,39 @@ class CallOrder:
         ordered = sorted({call.reference for call in calls if call.kind != APPROVAL})
         indices = self._source.indices(ordered) if ordered else {}
         limit = self._first_unsettled(max(indices.values())) if indices else None
+        own = self._first_of_settling() if indices else None
         free: dict[str, list[int]] = {}
         for call in calls:
             index = None if call.kind == APPROVAL else indices.get(call.reference)
-            if index is None or limit is None or index <= limit:
+            is_settled = index is None or limit is None or index <= limit
+            if is_settled and (index is None or own is None or index < own):
                 free.setdefault(call.signer, []).append(call.id)
         return free
+
+    def _first_of_settling(self) -> int | None:
+        """Return the index of the first entry whose registration or seat the chain has not been told of."""
+        with self._database.reader() as connection:
+            rows = fetch_all(connection, _SELECT_OWN, self._chain_id, self._settling_key)
+        references = sorted({cast("str", row[3]) for row in rows})
+        return min(self._source.indices(references).values(), default=None) if references else None
+
+    def _load_free_of_settling(self) -> list[int] | None:
+        """Return which calls of the settling key may go: all but seats of after a recovery under way."""
+        with self._database.reader() as connection:
+            recoveries = fetch_all(
+                connection, _SELECT_RECOVERIES, self._chain_id, self._settling_key, RECOVERY
+            )
+            if not recoveries:
+                return None
+            rows = fetch_all(connection, _SELECT_OWN, self._chain_id, self._settling_key)
+            queued = fetch_all(connection, _SELECT_QUEUED_IDS, self._chain_id, self._settling_key)
+        calls = [_Call(*cast("tuple[int, str, str, str]", tuple(row))) for row in rows]
+        seats = [call for call in calls if call.kind != REGISTRATION]
+        lost = [cast("str", row[0]) for row in recoveries]
+        indices = self._source.indices(sorted({*lost, *(call.reference for call in seats)}))
+        first = min((indices[name] for name in lost if name in indices), default=None)
+        held = {call.id for call in seats if first is not None and indices.get(call.reference, -1) > first}
+        return [cast("int", row[0]) for row in queued if row[0] not in held] if held else None
 
     def _first_unsettled(self, end: int) -> int | None:
         """Return the index of the first operation below ``end`` that the contract has not executed.

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from eth_abi import encode as abi_encode
 
+from chain.hashing import keccak256
+from chain.operation import account_id, chapter_number
+from chain.rule_kinds import encode_code
+from chain.types import Address, ChapterCode
 from tests.integration.serving import Serving
 
 CHAPTER = "3101-0007"
@@ -70,6 +76,17 @@ class Alliance:
             assert time.monotonic() < deadline, seat
             time.sleep(0.1)
 
+    def holder(self) -> str:
+        """Ask the contract itself who holds the bakery's seat."""
+        contract = self.serving.client.get("/v1/status").json()["contracts"]["SeatRegistry"]
+        data = keccak256(b"holderOf(uint32,bytes32)")[:4] + abi_encode(
+            ["uint32", "bytes32"], [chapter_number(ChapterCode(CHAPTER)), encode_code("bakery")]
+        )
+        call = {"to": contract, "data": "0x" + data.hex()}
+        request = {"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [call, "latest"]}
+        answer = httpx2.post(self.serving.ready["rpc"], json=request, trust_env=False).json()
+        return account_id(Address(bytes.fromhex(answer["result"][-40:])))
+
     def get(self, path: str) -> dict[str, Any]:
         """Read one list of the chapter."""
         response = self.serving.client.get(path, params={"chapter": CHAPTER})
@@ -117,6 +134,27 @@ def test_a_seat_is_granted_penalised_left_and_granted_anew(serving: Serving) -> 
     alliance.seat("n")
     seat = alliance.on_chain()
     assert (seat["merchant"], seat["until"]) == (alliance.of["n"], "2028-04-20")
+
+
+def test_rule_27_a_recovered_merchant_holds_its_seat_on_chain(serving: Serving) -> None:
+    """The recovery is asked for right behind the grant, which the chain must hear of first."""
+    alliance = Alliance(serving)
+    alliance.seat("m")
+    lost = alliance.of["m"]
+    recovered = serving.post(f"/v1/members/{lost}/recovery", {"order": "cd" * 32})
+    assert recovered.status_code == 201, recovered.text
+    alliance.of["m"] = new = str(recovered.json()["account"])
+    seat = alliance.on_chain()
+    assert (seat["merchant"], seat["on_chain"]["merchant"]) == (new, new)
+    assert alliance.holder() == new
+    alliance.take("seat.renewed", by="president", industry="bakery", certificate="cf" * 32)
+    assert alliance.on_chain()["certificate"] == "cf" * 32
+    assert alliance.holder() == new
+    alliance.take("exit.noticed", industry="bakery")
+    assert alliance.move_to("2027-04-02", "seat", f"{CHAPTER}:bakery")[1] == "exit.completed"
+    alliance.seat("n")
+    alliance.on_chain()
+    assert alliance.holder() == alliance.of["n"]
 
 
 def test_reads_of_another_chapter_are_empty_and_need_a_chapter(serving: Serving) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.db import Database
+from gateway.db import Database, execute
 from gateway.outbox.calls import ChainCall
 from gateway.outbox.order import CallOrder
 from gateway.outbox.queue import enqueue_rows
@@ -38,6 +38,16 @@ def queue(database: Database, *calls: tuple[str, str, str]) -> None:
     rows = [(name, ChainCall(kind, "Membership", b"\1", 1, signer)) for name, kind, signer in calls]
     with database.writer() as connection:
         enqueue_rows(connection, rows, chain_id=1, at=AT)
+
+
+def end(database: Database, row: int, state: str) -> None:
+    """Let a call be mined or fail."""
+    with database.writer() as connection:
+        execute(
+            connection,
+            "UPDATE chain_transactions SET state = ?, nonce = id, raw = ?, tx_hash = ? WHERE id = ?",
+            state, b"", b"", row,
+        )  # fmt: skip
 
 
 def order_of(database: Database, log: FakeLog) -> CallOrder:
@@ -75,7 +85,7 @@ def test_a_call_goes_when_all_operations_below_its_entry_are_settled(
 def test_approvals_strangers_references_and_the_settling_key_wait_for_nothing(database: Database) -> None:
     queue(
         database,
-        ("e5", "register", "operator"), ("e5", "recover", "recoverer"), ("e5", "approve", "president"),
+        ("e6", "register", "operator"), ("e5", "recover", "recoverer"), ("e5", "approve", "president"),
         ("gap", "setQuota", "issuer"), ("e5", "setQuota", "issuer"),
     )  # fmt: skip
     log = FakeLog(3)
@@ -94,6 +104,35 @@ def test_the_chain_is_not_asked_where_nothing_could_wait(database: Database) -> 
     queue(database, ("e5", "setRights", "freezer"))
     assert order.load_free({"freezer"}) == {"president": [2]}
     assert log.asked == 1
+
+
+def test_a_call_waits_for_the_accounts_and_seats_up_to_its_entry(database: Database) -> None:
+    queue(
+        database,
+        ("e3", "register", "operator"), ("e4", "setRights", "freezer"), ("e2", "setCaps", "hq"),
+        ("e6", "grant", "operator"), ("e7", "recover", "recoverer"), ("settle", "settle", "operator"),
+    )  # fmt: skip
+    order = order_of(database, FakeLog())
+    others = {"freezer", "hq", "recoverer"}
+    assert order.load_free(others) == {"hq": [3]}
+    end(database, 1, "mined")
+    assert order.load_free(others) == {"hq": [3], "freezer": [2]}
+    end(database, 4, "failed")
+    assert order.load_free(others) == {"hq": [3], "freezer": [2], "recoverer": [5]}
+
+
+def test_a_seat_waits_for_a_recovery_below_its_entry(database: Database) -> None:
+    queue(
+        database,
+        ("e2", "grant", "operator"), ("e5", "recover", "recoverer"), ("e6", "grant", "operator"),
+        ("e6", "register", "operator"), ("e7", "release", "operator"), ("settle", "settle", "operator"),
+    )  # fmt: skip
+    order = order_of(database, FakeLog())
+    assert order.load_free({"operator"}) == {"operator": [1, 4, 6]}
+    end(database, 1, "mined")
+    assert order.load_free({"operator", "recoverer"}) == {"operator": [4, 6], "recoverer": [2]}
+    end(database, 2, "mined")
+    assert order.load_free({"operator", "recoverer"}) == {"operator": None}
 
 
 def test_calls_of_another_chain_are_not_looked_at(database: Database) -> None:
