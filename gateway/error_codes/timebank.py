@@ -48,6 +48,13 @@ TIMEBANK_CODES: dict[str, CodeRule] = {
         "The account in {field} has no membership in force, which it takes to {act}.",
         "字段 {field} 中的账户没有有效的会员资格，不能进行 {act}。",
     ),
+    "service.provider_suspended": CodeRule(
+        409,
+        "Provider is suspended",
+        "服务者已被暂停",
+        "Whoever would serve is suspended: nothing is agreed or begun, or paid for hours, until that ends.",
+        "服务者已被暂停：解除之前不能约定或开始服务，也不为时长支付时间积分。",
+    ),
     "service.offered_already": CodeRule(
         409,
         "Offered already",

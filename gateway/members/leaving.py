@@ -46,6 +46,7 @@ from gateway.rules.closing import (
     Holding,
     advance_account,
 )
+from gateway.timebank.suspension import stop_services
 
 EMPTYING = "emptying"
 FREEZE, DECISION = "freeze", "decision"
@@ -75,6 +76,7 @@ def suspend_membership(world: World) -> Draft:
     )
     amount = 0 if move is None else move.amount
     place = find_pool(world, HOLDING) or world.chapter_pool()
+    stop_services(world, case.key)
     after = changed(case, parked=amount, parked_at=place, suspended_by=DECISION)
     world.put(replace(after, state=SUSPENDED))
     draft = fill(world.draft, amount=str(amount))
@@ -104,6 +106,8 @@ def follow_freeze(world: World) -> Draft:
     if standing.kind in (AccountKind.POOL, AccountKind.SYSTEM):
         raise Refusal("member.protected")
     _refuse_closed(world, account)
+    if world.draft.public.get("may_send") is False:
+        stop_services(world, account)
     case = find_membership(world, account)
     if case is None:
         return world.draft

@@ -44,6 +44,7 @@ class Booking:
 
     ``amount`` is the full price; ``held``, ``paid`` and ``returned`` are coins of the member or pool,
     ``issued`` are new coins of a service funded by issuance. ``due_at`` is the deadline of the present state.
+    ``stopped_at`` is when the provider was suspended while he served.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Booking:
     minutes_done: int | None = None
     outcome: Outcome | None = None
     last_at: int = 0
+    stopped_at: int | None = None
 
     @property
     def ends_at(self) -> int:
@@ -78,7 +80,15 @@ class Booking:
             return 0
         began = max(self.member_in or 0, self.provider_in or 0)
         ended = min(self.member_out or 0, self.provider_out or 0)
-        return min(max(0, ended - began) // 60, self.quote.minutes)
+        return min(max(0, ended - began) // 60, self.minutes_payable)
+
+    @property
+    def minutes_payable(self) -> int:
+        """Minutes that count at most: the booked ones, or those before the service was stopped."""
+        if self.stopped_at is None:
+            return self.quote.minutes
+        began = max(self.member_in or 0, self.provider_in or 0)
+        return min(max(0, self.stopped_at - began) // 60, self.quote.minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +251,9 @@ def _confirm(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
     if not own and is_short(booking, terms):
         present, whole = booking.minutes_present, booking.quote.minutes
         raise RuleRefusal("booking.sheet_short", minutes=present, booked=whole)
-    return _pay_minutes(booking, booking.quote.minutes, Outcome.COMPLETED)
+    minutes = booking.minutes_payable
+    is_whole = minutes == booking.quote.minutes
+    return _pay_minutes(booking, minutes, Outcome.COMPLETED if is_whole else Outcome.PARTLY_COMPLETED)
 
 
 def is_short(booking: Booking, terms: BookingTerms) -> bool:
@@ -251,9 +263,9 @@ def is_short(booking: Booking, terms: BookingTerms) -> bool:
 
 def _complete_partly(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
     # Only the provider may say that less was done than booked; a member who thinks so disputes.
-    minutes = event.minutes
-    if minutes is None or not 1 <= minutes < booking.quote.minutes:
-        raise RuleRefusal("booking.bad_minutes", limit=booking.quote.minutes - 1)
+    minutes, limit = event.minutes, min(booking.quote.minutes - 1, booking.minutes_payable)
+    if minutes is None or not 1 <= minutes <= limit:
+        raise RuleRefusal("booking.bad_minutes", limit=limit)
     return _pay_minutes(booking, minutes, Outcome.PARTLY_COMPLETED)
 
 
@@ -264,9 +276,9 @@ def _dispute(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
 
 
 def _decide(booking: Booking, event: Event, terms: BookingTerms) -> Booking:
-    minutes = event.minutes
-    if minutes is None or not 0 <= minutes <= booking.quote.minutes:
-        raise RuleRefusal("booking.bad_minutes", limit=booking.quote.minutes)
+    minutes, limit = event.minutes, booking.minutes_payable
+    if minutes is None or not 0 <= minutes <= limit:
+        raise RuleRefusal("booking.bad_minutes", limit=limit)
     return _pay_minutes(booking, minutes, Outcome.DECIDED)
 
 

@@ -99,12 +99,16 @@ ALSO_TO: Mapping[tuple[BookingState, Step], frozenset[BookingState]] = MappingPr
     {
         (BookingState.BOOKED, Step.CHECK_IN): frozenset({BookingState.BOOKED}),
         (BookingState.CHECKED_IN, Step.CHECK_OUT): frozenset({BookingState.CHECKED_IN}),
+        (BookingState.CHECKED_OUT, Step.CONFIRM): frozenset(
+            {BookingState.PARTLY_COMPLETED, BookingState.CANCELLED}
+        ),
         (BookingState.DISPUTED, Step.DECIDE): frozenset(
             {BookingState.PARTLY_COMPLETED, BookingState.CANCELLED}
         ),
     }
 )
-"""States a step may lead to besides the table's: only one side has checked in or out, or another decision."""
+"""States a step may lead to besides the table's: only one side has checked in or out, another decision, or a
+confirmed service that ended with its provider's suspension."""
 
 FINAL = frozenset(
     {

@@ -16,8 +16,8 @@ from gateway.cases.world import World
 from gateway.ledger.drafts import AccountKind
 from gateway.members.parameters import caps_in_force
 from gateway.rules.booking import Booking
-from gateway.rules.caps import admit_daily, admit_earning
-from gateway.timebank.agenda import agenda_of
+from gateway.rules.caps import Caps, admit_daily, admit_earning, check_daily, sum_business_day
+from gateway.timebank.agenda import Taken, agenda_of, take
 from gateway.timebank.parts import PROVIDER, Part
 
 
@@ -31,8 +31,34 @@ def admit_service(world: World, provider: str, booking: Booking) -> int | None:
     standing = world.own(provider, "public.offer")
     if caps.earned_daily is None or standing.kind != AccountKind.MEMBER:
         return None
-    promised = [(taken.start, taken.earns) for taken in agenda_of(world, provider)]
-    return admit_daily(promised, booking.quote.coins.amount, booking.starts_at, caps).credited
+    return admit_daily(_earned(world, provider), booking.quote.coins.amount, booking.starts_at, caps).credited
+
+
+def admit_hours(world: World, provider: str, coins: int) -> None:
+    """Count hours that are recorded without a booking for what the provider earns today.
+
+    They stand in his agenda as the second of their entry, which no service to come can touch.
+
+    Raises:
+        RuleRefusal: ``cap.daily`` where they are over the day's limit, donated or not.
+    """
+    at = world.now // 1000
+    check_daily(_earned(world, provider), 0, coins, at, caps_in_force(world).earned_daily)
+    take(world, provider, Taken(world.entry_id, "", at, at + 1, coins))
+
+
+def has_room(world: World, provider: str, coins: int) -> bool:
+    """Say whether the provider may be credited with coins today, or nothing over the limits is donated."""
+    caps = caps_in_force(world)
+    if not caps.donate_excess:
+        return True
+    earned = sum_business_day(_earned(world, provider), world.now // 1000)
+    left = [] if caps.earned_daily is None else [caps.earned_daily - earned]
+    return min([*left, _held_room(world, provider, coins, caps)]) >= coins
+
+
+def _earned(world: World, provider: str) -> list[tuple[int, int]]:
+    return [(taken.start, taken.earns) for taken in agenda_of(world, provider)]
 
 
 def share_excess(world: World, case: Case, legs: Sequence[Part]) -> tuple[Part, ...]:
@@ -52,7 +78,12 @@ def _credited(world: World, case: Case, leg: Part) -> int:
     admitted = case.document["admitted"]
     amount = min(leg.amount, admitted) if isinstance(admitted, int) else leg.amount
     caps = caps_in_force(world)
-    standing = world.standing(leg.account)
-    if not caps.donate_excess or standing is None or standing.kind != AccountKind.MEMBER:
+    return _held_room(world, leg.account, amount, caps) if caps.donate_excess else amount
+
+
+def _held_room(world: World, account: str, amount: int, caps: Caps) -> int:
+    """Return how much of an amount a member may still hold."""
+    standing = world.standing(account)
+    if standing is None or standing.kind != AccountKind.MEMBER:
         return amount
     return admit_earning(standing.available + standing.locked, 0, amount, caps).credited

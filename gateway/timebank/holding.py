@@ -25,6 +25,7 @@ from gateway.timebank.capacity import open_subsidy
 from gateway.timebank.parts import MEMBER, POOL, Part, read_parts, tell_parts, write_parts
 from gateway.timebank.payout import hold
 from gateway.timebank.records import advance, concerning, event_of, keep_booking, open_case
+from gateway.timebank.suspension import require_providing
 
 
 def subsidise(world: World) -> Draft:
@@ -32,7 +33,8 @@ def subsidise(world: World) -> Draft:
 
     Raises:
         Refusal: ``case.*``; ``service.no_subsidy`` where none stands or its part is held already;
-            ``booking.too_late`` after the time to book; ``pool.unknown``; ``merchant.suspended``.
+            ``booking.too_late`` after the time to book; ``pool.unknown``; ``merchant.suspended``,
+            ``service.provider_suspended``.
     """
     case, booking = open_case(world, BookingState.ACCEPTED)
     if booking.due_at is None or world.now // 1000 >= booking.due_at:
@@ -41,7 +43,7 @@ def subsidise(world: World) -> Draft:
     amount = _subsidy_part(booking, subsidy)
     if subsidy is None or amount == 0 or read_parts(case):
         raise Refusal("service.no_subsidy")
-    require_not_suspended(world, str(booking.provider))
+    _check_provider(world, booking)
     pool = pool_account(world, subsidy.text("pool"))
     parts = [Part(POOL, pool, amount)]
     keep_booking(world, case, booking, parts=write_parts(parts))
@@ -68,11 +70,10 @@ def book(world: World) -> Draft:
 
     Raises:
         Refusal: ``case.*``, ``booking.*``, ``pool.unknown``; ``service.subsidy_first`` where a subsidy stands
-            and its pool can pay its part; ``merchant.suspended``.
+            and its pool can pay its part; ``merchant.suspended``, ``service.provider_suspended``.
     """
     case, booking = open_case(world)
-    if booking.provider is not None:
-        require_not_suspended(world, booking.provider)
+    _check_provider(world, booking)
     event = event_of(world, booking, Step.BOOK)
     parts = read_parts(case)
     payer, role = _payer(world, booking)
@@ -91,6 +92,12 @@ def book(world: World) -> Draft:
             check_ward(world, own.account, own.amount)
         draft = hold(world, draft, own.account, own.amount)
     return concerning(draft, [booking.member, booking.provider])
+
+
+def _check_provider(world: World, booking: Booking) -> None:
+    if booking.provider is not None:
+        require_providing(world, booking.provider)
+        require_not_suspended(world, booking.provider)
 
 
 def _payer(world: World, booking: Booking) -> tuple[str | None, str]:

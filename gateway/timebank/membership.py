@@ -13,6 +13,7 @@ from gateway.members.parameters import ACT_DISPATCH, ACT_OFFER, ACT_REQUEST, act
 from gateway.members.register import is_active
 from gateway.rules.service import ServiceItem, ServiceKind
 from gateway.timebank.elders import is_elder
+from gateway.timebank.suspension import require_providing
 
 
 def check_offering(world: World, provider: str) -> None:
@@ -26,9 +27,14 @@ def check_asking(world: World, member: str, item: ServiceItem) -> None:
         _check(world, member, ACT_REQUEST, "subjects")
 
 
-def check_dispatched(world: World, provider: str) -> None:
-    """Check that an offer's provider may be sent. Raises Refusal ``service.membership_required``."""
-    _check(world, provider, ACT_DISPATCH, "public.offer")
+def check_dispatched(world: World, provider: str, field: str = "public.offer") -> None:
+    """Check that an offer's provider may be sent, or be paid for hours that he served without a booking.
+
+    Raises:
+        Refusal: ``service.membership_required``; ``service.provider_suspended``, whatever the chapter asks.
+    """
+    _check(world, provider, ACT_DISPATCH, field)
+    require_providing(world, provider)
 
 
 def _check(world: World, account: str, act: str, field: str) -> None:

@@ -66,6 +66,7 @@ def read_booking(case: Case) -> Booking:
         done,
         None if outcome is None else Outcome(outcome),
         case.number("last"),
+        cast("int | None", document.get("stopped")),
     )
 
 
@@ -95,6 +96,7 @@ def write_booking(booking: Booking) -> dict[str, JsonValue]:
         "minutes_done": booking.minutes_done,
         "outcome": None if booking.outcome is None else booking.outcome.value,
         "last": booking.last_at,
+        "stopped": booking.stopped_at,
     }
 
 

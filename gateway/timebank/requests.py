@@ -36,6 +36,7 @@ from gateway.timebank.records import (
     open_case,
     write_booking,
 )
+from gateway.timebank.suspension import require_providing
 
 LONGEST_AHEAD = 366 * 86_400
 """How far ahead a service may be wished for, in seconds."""
@@ -110,7 +111,7 @@ def dispatch_request(world: World) -> Draft:
 
     Raises:
         Refusal: ``case.*``, ``booking.*``, ``service.not_matching`` saying what does not fit;
-            ``merchant.suspended``.
+            ``merchant.suspended``, ``service.provider_suspended``.
         RuleRefusal: ``cap.daily`` where the provider would earn more in a day than the chapter lets him.
     """
     draft = world.draft
@@ -180,9 +181,14 @@ def help_offer(case: Case, times: tuple[Taken, ...], moments: list[int]) -> Help
 
 
 def accept_request(world: World) -> Draft:
-    """The provider takes it; the member's side has as long to book it. Raises Refusal."""
+    """The provider takes it; the member's side has as long to book it.
+
+    Raises:
+        Refusal: ``case.*``, ``booking.*``; ``service.provider_suspended``.
+    """
     case, booking = open_case(world)
     after, _ = advance(world, case, booking, event_of(world, booking, Step.ACCEPT))
+    require_providing(world, str(booking.provider))
     keep_booking(world, case, after)
     return concerning(fill(world.draft, until=_until(after)), [booking.member, booking.provider])
 

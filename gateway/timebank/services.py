@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
+from gateway.alliance.standing import require_not_suspended
 from gateway.cases.filling import fill
 from gateway.cases.world import World
 from gateway.errors import Refusal
@@ -18,15 +19,25 @@ from gateway.timebank.agenda import free
 from gateway.timebank.capacity import count_cancelled
 from gateway.timebank.payout import settle
 from gateway.timebank.records import advance, concerning, event_of, keep_booking, open_case
+from gateway.timebank.suspension import require_providing
 
 CHAPTER_OWNER, CITY_OWNER = "chapter", "city"
 """Who must decide a dispute, and who is told when the time for it has passed."""
 
 
 def check_in(world: World) -> Draft:
-    """One side has come, at the time of the entry. Raises Refusal."""
+    """One side has come, at the time of the entry.
+
+    Raises:
+        Refusal: ``case.*``, ``booking.*``; ``service.provider_suspended`` and ``merchant.suspended`` for a
+            provider who may not serve.
+    """
     case, booking = open_case(world)
-    after, _ = advance(world, case, booking, event_of(world, booking, Step.CHECK_IN))
+    event = event_of(world, booking, Step.CHECK_IN)
+    after, _ = advance(world, case, booking, event)
+    if event.actor is Actor.PROVIDER:
+        require_providing(world, str(booking.provider))
+        require_not_suspended(world, str(booking.provider))
     keep_booking(world, case, after)
     draft = fill(world.draft, both=after.state is BookingState.CHECKED_IN)
     return concerning(draft, [booking.member, booking.provider])

@@ -56,6 +56,8 @@ def winners(world: World, kind: str) -> list[tuple[JsonValue, JsonValue, JsonVal
 
 
 def test_the_star_of_mutual_help_is_who_served_longest(world: World) -> None:
+    for name in ("b", "c"):
+        world.accept(step("membership.opened", None, name, kind="ordinary", receipt="a1" * 32))
     serve(world, "b", 60)
     serve(world, "c", 90)
     serve(world, "b", 45)

@@ -182,6 +182,7 @@ def test_rebates_are_built_again_from_their_entries(world: World, tmp_path: Path
     first = world.accept(purchase(40_000)).entry_id
     second = world.accept(moving(purchase(1_010, "a", "b", "m"), 50, "a")).entry_id
     world.accept(rebate(first, 2_000))
+    world.accept(membership("b"))
     world.accept(hours(91, 1_516, "a"))
     world.accept(step("purchase.refunded", None, "a", "m", amount="1010", purchase=second))
     place = Database(sqlite_url(tmp_path / "again.sqlite3"))
@@ -199,6 +200,10 @@ def test_a_pool_gives_no_gifts(world: World) -> None:
     world.accept(moving(step("gift.sent", None), 100, sender="a"))
 
 
+def membership(name: str) -> Draft:
+    return step("membership.opened", None, name, kind="refundable", receipt="a1" * 32)
+
+
 def hours(minutes: int, amount: int, sender: str | None = None, **more: JsonValue) -> Draft:
     kind = K.ISSUE if sender is None else K.TRANSFER
     payer = bytes(20) if sender is None else address(sender)
@@ -208,6 +213,7 @@ def hours(minutes: int, amount: int, sender: str | None = None, **more: JsonValu
 
 @pytest.mark.parametrize("payer", [None, POOL, "a"])
 def test_coins_of_recorded_hours_follow_the_minutes(world: World, payer: str | None) -> None:
+    world.accept(membership("b"))
     for amount in (15, 17, 99_999):
         refusal = world.refuse(hours(1, amount, payer))
         assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "op"})
