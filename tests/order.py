@@ -24,6 +24,7 @@ LONG_FILES = (
     "tests/integration/test_stock_witness.py",
     "tests/integration/test_roles_witnessed.py",
     "tests/integration/test_import.py",
+    "tests/integration/test_contract_migration.py",
     "tests/integration/test_api.py",
     "tests/integration/test_mirror_follow.py",
     "tests/integration/test_operations_end_to_end.py",
