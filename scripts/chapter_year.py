@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> str:
             say(f"reading {checkpoint.size:,} entries back")
             ledger = read_ledger(client)
             supply = token_supply(stage, addresses)
-            checks = check_all(Closing(stage, year.town, ledger, year.tables, supply))
+            checks = check_all(Closing(stage, year.town, ledger, year.tables, year.limits, supply))
             fits = measure_fit(ledger, year.town.merchants)
             print_months(stage, ledger, checks, fits)
             require_balanced(checks)

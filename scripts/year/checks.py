@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.rules.fees import FEES
-from scripts.year.ledger import FREE, Ledger
+from scripts.year.ledger import DONATED, FREE, PAYING, PROVIDER, Ledger
+from scripts.year.limits import EARNED, Limits
 from scripts.year.stage import CHAPTER, Stage
 from scripts.year.tables import REWARD, Tables
 from scripts.year.town import Town
@@ -43,6 +44,7 @@ class Closing:
     town: Town
     ledger: Ledger
     tables: Tables
+    limits: Limits
     supply: int
     _cases: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
 
@@ -78,6 +80,7 @@ def check_all(closing: Closing) -> list[Check]:
         *_check_money(closing),
         *_check_equity(closing),
         *_check_tables(closing),
+        *check_limits(closing),
     ]
 
 
@@ -189,8 +192,8 @@ def _check_services(closing: Closing) -> Iterator[Check]:
     yield Check("suspensions: parked - restored = still parked", moved, parked)
     paid = sum(_number(document, "paid") for _, document in bookings)
     issued = sum(_number(document, "issued") for _, document in bookings)
-    earned = sum(ledger.legs[name, "provider"] for name in _PAYING)
-    yield Check("services: paid + issued = what providers earned", paid + issued, earned)
+    earned = sum(ledger.legs[name, role] for name in PAYING for role in (PROVIDER, DONATED))
+    yield Check("services: paid + issued = earned + donated", paid + issued, earned)
 
 
 def _check_free_services(closing: Closing) -> Iterator[Check]:
@@ -208,15 +211,6 @@ def _check_free_services(closing: Closing) -> Iterator[Check]:
     yield Check("free services: said in requests = kept", said, taken.total())
     above = sum(count > INCLUDED for count in done.values())
     yield Check("free services: members who had more than theirs", above, 0)
-
-
-_PAYING = (
-    "service.confirmed",
-    "service.part_done",
-    "service.decided",
-    "service.cancelled",
-    "service.no_show",
-)
 
 
 def _check_money(closing: Closing) -> Iterator[Check]:
@@ -266,6 +260,22 @@ def _check_tables(closing: Closing) -> Iterator[Check]:
         if isinstance(rows := document["rewards"], list)
     )
     yield Check("rewards: paid - clawed back = kept", paid, kept)
+
+
+def check_limits(closing: Closing) -> Iterator[Check]:
+    """What a chapter's parameters limit is limited while they are set, and nothing is burned while not."""
+    ledger, limits = closing.ledger, closing.limits
+    first, over = limits.limited
+    above = sum(amount > EARNED for (_, day), amount in ledger.earned.items() if first <= day < over)
+    yield Check("limits: members who earned more than a day's limit", above, 0)
+    first, over = limits.expiring
+    outside = sum(amount for day, amount in ledger.expired.items() if not first <= day < over)
+    yield Check("expiry: burned while not set", outside, 0)
+    said = closing.stage.total("coins expired")
+    yield Check("expiry: coins burned = said to their holders", sum(ledger.expired.values()), said)
+    looked = closing.stage.total("plain calls")
+    right = closing.stage.total("plain calls that add up")
+    yield Check("plain calls: credits after paying = before - coins + rebate", looked, right)
 
 
 def _parts(document: Mapping[str, object], name: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from scripts.year.alliance import STAGES, Alliance, digest
 from scripts.year.stage import Stage, line
-from scripts.year.town import Town
+from scripts.year.town import Town, join
 
 BREACH = "exclusivity_breach"
 
@@ -27,6 +27,8 @@ class Exits:
     def run_month(self, stage: Stage, town: Town) -> None:
         """Refund who has gone, fill what is vacant, and let somebody else give notice."""
         self._refund(stage)
+        if not self.months:
+            self._apply_in_vain(stage, town)
         for industry in self.vacant[:2]:
             self._admit(stage, town, industry)
         if self.months % 3 == 0:
@@ -48,11 +50,16 @@ class Exits:
 
     def _steady(self, stage: Stage) -> list[str]:
         """Industries whose seat is simply held."""
-        found: list[str] = []
-        for case in stage.list_cases("seat", "held"):
-            document = case["document"]
-            found.append(str(document["industry"]) if isinstance(document, dict) else "")
-        return sorted(found)
+        return sorted(industry for _, industry in self._terms(stage))
+
+    def _terms(self, stage: Stage) -> list[tuple[str, str]]:
+        """Last day and industry of the seats that are simply held, by that day."""
+        documents = (case["document"] for case in stage.list_cases("seat", "held"))
+        return sorted(
+            (str(document["certified_until"]), str(document["industry"]))
+            for document in documents
+            if isinstance(document, dict)
+        )
 
     def _give_notice(self, stage: Stage) -> None:
         """One merchant will leave in 90 days; another says so too and stays."""
@@ -107,6 +114,19 @@ class Exits:
         found = stage.record(lines, may_fail=True)
         self.gone = [merchant for merchant, entry in zip(self.gone, found, strict=True) if entry is None]
 
+    def _apply_in_vain(self, stage: Stage, town: Town) -> None:
+        """A merchant's application fails, it does not appeal, and the clock ends the matter."""
+        merchant = join(stage, "merchant")
+        town.accounts.append(merchant)
+        entry = stage.step("seat.applied", {"merchant": merchant, "industry": "industry-unwanted"})
+        stage.step("seat.reviewed", _failed(entry), actor=self.alliance.officers[0])
+
+    def renew(self, stage: Stage) -> None:
+        """At the end of the year all seats are renewed but one, whose term runs out first."""
+        for _, industry in self._terms(stage)[1:]:
+            public = {"industry": industry, "certificate": digest(f"renewed {industry}")}
+            stage.step("seat.renewed", public, actor=self.alliance.officers[3])
+
     def _admit(self, stage: Stage, town: Town, industry: str) -> None:
         """A new merchant takes a vacant seat; the first stage fails at first, and an appeal puts it right."""
         officers = self.alliance.officers
@@ -115,14 +135,22 @@ class Exits:
         fee = {"kind": "merchant", "receipt": digest(f"fee {merchant}")}
         stage.record([line("membership.opened", fee, [merchant])])
         self.alliance.bring(stage, [merchant])
-        entry = stage.step("seat.applied", {"merchant": merchant, "industry": industry})
-        evidence = digest(f"application {entry}")
-        failed = {"about": entry, "stage": STAGES[0], "result": "failed", "evidence": evidence}
-        stage.step("seat.reviewed", failed | {"reason": "papers"}, actor=officers[0])
+        application = {"merchant": merchant, "industry": industry}
+        # It thinks better of it, twice.
+        hasty = stage.step("seat.applied", application)
+        stage.step("seat.application_withdrawn", {"about": hasty})
+        entry = stage.step("seat.applied", application)
+        stage.step("seat.reviewed", _failed(entry), actor=officers[0])
         stage.step("seat.rejection_appealed", {"about": entry, "reason": "papers_complete"})
-        verdict = {"about": entry, "result": "upheld", "evidence": evidence}
+        verdict = {"about": entry, "result": "upheld", "evidence": digest(f"application {entry}")}
         stage.step("seat.rejection_decided", verdict, actor=officers[4])
         stage.count("appeals decided")
         self.alliance.review(stage, [entry])
         self.alliance.seats[industry] = merchant
         stage.count("seats granted")
+
+
+def _failed(application: str) -> dict[str, object]:
+    """The review that an application's papers do not pass."""
+    public = {"about": application, "stage": STAGES[0], "result": "failed", "reason": "papers"}
+    return {**public, "evidence": digest(f"application {application}")}

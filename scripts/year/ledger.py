@@ -19,6 +19,12 @@ PAYMENTS = frozenset({"sale.paid", "paycode.used", "gift.sent"})
 """What moves coins from one person to another at once."""
 
 FREE = "free services taken"
+PROVIDER, DONATED = "provider", "public_benefit"
+"""Roles of a service's legs: who did it, and where what is over a limit goes."""
+PAYING = (
+    "service.confirmed", "service.part_done", "service.decided", "service.cancelled", "service.no_show",
+)  # fmt: skip
+"""What ends a service and says all of its legs."""
 COUNTED = (
     "amount", "coins", "price", "remainder", "owed", "forfeited", "fee", "discount", "rebate", "withheld",
 )  # fmt: skip
@@ -34,7 +40,8 @@ class Ledger:
     same by (payer, payee, amount), ``dated`` sales and payments by whether UTC has the "same" or an "other"
     date; ``flows`` is what operations moved into each account, less what they moved out; ``grants`` are fen
     times 100 less coins times price less remainder, 0 where all are exact. ``uneven`` are entries whose
-    legs do not sum to the amount, ``tables`` the versions used by (type, table, business date).
+    legs do not sum to the amount, ``tables`` the versions used by (type, table, business date); ``earned`` is
+    what services gave by (account, business date), ``expired`` hundredths by business date.
     """
 
     types: dict[str, Counter[str]] = field(default_factory=dict)
@@ -48,6 +55,8 @@ class Ledger:
     payments: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     dated: Counter[str] = field(default_factory=Counter)
     tables: Counter[tuple[str, str, str, int]] = field(default_factory=Counter)
+    earned: Counter[tuple[str, str]] = field(default_factory=Counter)
+    expired: Counter[str] = field(default_factory=Counter)
     issued: int = 0
     burned: int = 0
     grants: int = 0
@@ -76,6 +85,10 @@ class Ledger:
         legs = self._take_legs(name, public)
         if name in ("sale.recorded", "sale.refunded", "fund.used") and legs != int(str(public["amount"])):
             self.uneven += 1
+        if name in PAYING:
+            self._take_earnings(public, day.isoformat())
+        if name == "credits.expired":
+            self.expired[day.isoformat()] += int(str(public["amount"]))
         if "result" in public:
             self.results[name, str(public["result"])] += 1
         if name == "fund.used":
@@ -99,6 +112,15 @@ class Ledger:
         """Count what a membership's free services were asked for, and what was asked for after the last."""
         if "free_left" in public:
             noted["services paid for after the free ones" if public["funding"] == "member" else FREE] += 1
+
+    def _take_earnings(self, public: Document, day: str) -> None:
+        """Note who earned by a service, and what of it went to the public benefit."""
+        legs = public.get("legs")
+        for leg in legs if isinstance(legs, list) else []:
+            if leg["role"] == PROVIDER:
+                self.earned[str(leg["account"]), day] += int(leg["amount"])
+            if leg["role"] == DONATED:
+                self.noted.setdefault(day[:7], Counter())["earnings donated"] += int(leg["amount"])
 
     def _take_legs(self, name: str, public: Document) -> int:
         total = 0

@@ -83,6 +83,8 @@ class Memberships:
             self._upgrade(stage, town, busy)
             self._renew(stage, town, busy)
             self._refund(stage, town, busy)
+        self._ask_for_waiver(stage, town, busy)
+        self._confirm_elder(stage, town, busy)
         for officer in town.members[:3]:
             stage.record([line("tier.set", {}, [officer])], may_fail=True)
 
@@ -116,6 +118,21 @@ class Memberships:
         del self.kinds[member]
         town.leave(member)
 
+    def _ask_for_waiver(self, stage: Stage, town: Town, busy: set[str]) -> None:
+        """Three referrals waive no year while the chain's gate is closed: refused."""
+        member = self._one_of(stage, town, busy, "ordinary")
+        if member is not None:
+            stage.record([line("membership.renewed", {"waived": True}, [member])], may_fail=True)
+
+    def _confirm_elder(self, stage: Stage, town: Town, busy: set[str]) -> None:
+        """Somebody has turned sixty."""
+        member = self._one_of(stage, town, busy | town.elders, *(name for name, _ in KINDS))
+        if member is None:
+            return
+        evidence = {"evidence": digest(f"age {member}")}
+        stage.record([line("membership.elder_confirmed", evidence, [member])])
+        town.elders.add(member)
+
     def note_recovered(self, town: Town) -> None:
         """What is known of members who lost their accounts is known of the new ones."""
         self.kinds = {town.current(one): kind for one, kind in self.kinds.items()}
@@ -144,11 +161,15 @@ class Memberships:
     def reward(self, stage: Stage, bought: list[Bought]) -> None:
         """A referred member's first order pays its referrer from its margin, where the guard lets it."""
         lines: list[Line] = []
+        first: list[Bought] = []
         for sale in bought:
             if sale.buyer in self.referred and sale.amount >= 5 * REWARD_MARGIN:
                 lines.append(
                     line("referral.rewarded", {"about": sale.entry, "margin": str(sale.amount // 4)})
                 )
+                first.append(sale)
             self.referred.discard(sale.buyer)
         found = stage.record(lines, may_fail=True)
+        for sale, entry in zip(first, found, strict=True):
+            sale.rewarded = entry is not None
         stage.count("rewards", sum(entry is not None for entry in found))

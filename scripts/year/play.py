@@ -13,9 +13,11 @@ from scripts.year.alliance import Alliance
 from scripts.year.codes import PaymentCodes
 from scripts.year.complaints import Complaints
 from scripts.year.conduct import Conduct
+from scripts.year.core import Core
 from scripts.year.exits import Exits
 from scripts.year.family import Family
 from scripts.year.funds import Funds
+from scripts.year.limits import Limits
 from scripts.year.membership import Memberships
 from scripts.year.services import Services
 from scripts.year.shopping import Bought, Shopping, give
@@ -27,6 +29,8 @@ from scripts.year.vouchers import Vouchers
 
 AWARDS = tuple((kind, 3 if kind is AwardKind.REFERRAL else 1) for kind in AwardKind)
 """Each month's awards and their places."""
+YEAR = timedelta(365)
+"""After so many days the first memberships and seats are over."""
 MIDDLE = 15
 """Day of the month from which the month's middle is played."""
 SURGE = 20
@@ -34,8 +38,9 @@ SURGE = 20
 
 HOURS = ((7, 30), (17, 0), (18, 0))
 """When people trade, in Shanghai, before and after the services; until eight it is still yesterday in UTC."""
-HOUR_SHARES = (0.049, 0.3, 0.651)
-"""Share of a day's payments at each of these hours; what families give at seven comes on top of the first."""
+LATE_SHARES = (0.3, 0.7)
+"""How what is not early is shared by the later hours; how much is early, families' gifts and first orders
+included, follows from what was traded before (`scripts.year.likeness`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Year:
         self.surges = Surges(self.services)
         self.accounts = Accounts(self.family)
         self.complaints, self.conduct = Complaints(self.alliance), Conduct(self.alliance)
-        self.exits = Exits(self.alliance)
+        self.exits, self.limits, self.core = Exits(self.alliance), Limits(), Core()
         self.memberships.open(stage, town)
         self.services.open(stage, town)
         self.services.regular = self.memberships.pick_ordinary(town)
@@ -86,6 +91,7 @@ class Year:
         self.alliance.open(stage, town)
         self.family.open(stage, town)
         self.funds.open(stage, town)
+        self.limits.open(stage, town)
         self._month = self._middle = self._surge = ""
 
     def play(self) -> None:
@@ -95,6 +101,20 @@ class Year:
             self._open(day)
             self._day(day, is_followed=follows)
         self.stage.settle()
+        self._turn()
+        self.stage.settle()
+
+    def _turn(self) -> None:
+        """The year is over: seats are renewed or run out, and memberships that nobody renewed lapse."""
+        first = self.plan.days[0]
+        self.stage.open_day(first + YEAR - timedelta(1), 7)
+        self.stage.due()
+        self.exits.note_ended(self.stage, self.town)
+        self.exits.renew(self.stage)
+        self.stage.settle()
+        self.stage.open_day(first + YEAR + timedelta(1), 7)
+        self.stage.due()
+        self.exits.note_ended(self.stage, self.town)
 
     def _open(self, day: date) -> None:
         """Begin the month, or its middle, on the first day played of it."""
@@ -127,12 +147,15 @@ class Year:
             self.memberships.note_recovered(town)
         self.funds.run_month(stage, town, before)
         self.tables.run_month(stage)
+        self.limits.run_month(stage, town)
         self.exits.run_month(stage, town)
         self.family.run_month(stage, town)
         self.services.decide_overdue(stage)
         self._say(f"{stage.month}: {sum(sum(c.values()) for c in stage.accepted.values()):,} entries so far")
 
     def _play_middle(self, day: date) -> None:
+        self.core.run_month(self.stage, self.town)
+        self.services.change_offer(self.stage)
         self.complaints.run_month(self.stage, self.town)
         self.conduct.run_month(self.stage)
         if day.month % 3 == 2:
@@ -159,6 +182,7 @@ class Year:
         self._trade(evening)
         if not is_followed:
             return
+        self.limits.run_evening(stage)
         self.services.book_evening(stage, town, max(2, sales // 6))
         if day.day >= SURGE and self._surge != stage.month:
             self._surge = stage.month
@@ -167,9 +191,11 @@ class Year:
     def _spread(self, sales: int) -> tuple[Counter[str], ...]:
         """Draw the hour of each of a day's sales, codes and gifts; how many of each there are by hour."""
         hours = tuple(Counter[str]() for _ in HOURS)
-        counts = {"sales": sales, "codes": max(2, sales // 40), "gifts": sales // 6}
+        counts = Counter({"sales": sales, "codes": max(2, sales // 40), "gifts": sales // 6})
+        early = self.stage.likeness.early_share(counts.total())
+        shares = (early, *((1 - early) * share for share in LATE_SHARES))
         for name, count in counts.items():
-            for number in self.stage.rng.choices(range(len(HOURS)), HOUR_SHARES, k=count):
+            for number in self.stage.rng.choices(range(len(HOURS)), shares, k=count):
                 hours[number][name] += 1
         return hours
 

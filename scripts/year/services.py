@@ -7,7 +7,7 @@ or disputed.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from gateway.rules.calendar import SHANGHAI, format_timestamp
@@ -81,19 +81,7 @@ class Services:
         for compound, members in self.homes.items():
             for number, provider in enumerate(members[: max(3, len(members) // 5)]):
                 wanted.append((provider, number % len(SERVICES), compound))
-        lines = [
-            line(
-                "service.offered",
-                {
-                    "skill": SERVICES[service][0],
-                    "compound": compound,
-                    "availability": ["daily.08:00-20:00"],
-                    "capacity": 20,
-                },
-                [provider],
-            )
-            for provider, service, compound in wanted
-        ]
+        lines = [offer_line(*one) for one in wanted]
         for (provider, service, compound), entry in zip(wanted, stage.record(lines), strict=True):
             self.offers.append(Offer(entry or "", provider, service, compound))
             town.kept.add(provider)
@@ -132,8 +120,21 @@ class Services:
         # Whose request was refused has his coins back.
         for booking in wanted:
             town.coins[booking.member] += 0 if booking.entry else SERVICES[booking.offer.service][2]
-        self.tomorrow = [booking for booking in wanted if booking.entry]
-        self.tomorrow = answer_requests(stage, self.tomorrow)
+        asked = [booking for booking in wanted if booking.entry]
+        self.tomorrow = answer_requests(stage, asked)
+        town.stale |= {booking.member for booking in asked if booking not in self.tomorrow}
+
+    def change_offer(self, stage: Stage) -> None:
+        """Somebody withdraws an offer that nobody has booked for tomorrow, and offers the same again."""
+        taken = {booking.offer.entry for booking in self.tomorrow}
+        free = [number for number, offer in enumerate(self.offers) if offer.entry not in taken]
+        if not free:
+            return
+        number = stage.rng.choice(free)
+        offer = self.offers[number]
+        stage.step("service.offer_withdrawn", {"about": offer.entry, "side": "provider"})
+        (entry,) = stage.record([offer_line(offer.provider, offer.service, offer.compound)])
+        self.offers[number] = replace(offer, entry=entry or "")
 
     def _ask_regularly(self) -> list[Booking]:
         """The regular's request for company, until all free services and some more were asked for."""
@@ -200,6 +201,17 @@ class Services:
             stage.count(f"services {end}", number)
 
 
+def offer_line(provider: str, service: int, compound: str) -> Line:
+    """Offer a service in a compound, every day."""
+    public = {
+        "skill": RARE[service][0],
+        "compound": compound,
+        "availability": ["daily.08:00-20:00"],
+        "capacity": 20,
+    }
+    return line("service.offered", public, [provider])
+
+
 def request_line(day: date, booking: Booking) -> Line:
     """Ask for a service on a business day."""
     code, minutes, _ = RARE[booking.offer.service]
@@ -227,20 +239,24 @@ def arrive(booking: Booking) -> list[Line]:
 def answer_requests(stage: Stage, bookings: list[Booking]) -> list[Booking]:
     """Dispatch requests to their offers; providers accept all but those meant to end otherwise.
 
-    Returns those that go on: who has used up the free services and has no coins cannot book.
+    Returns those that go on: a provider who would earn over the day's limit is not sent, and who has used up
+    the free services and has no coins cannot book.
     """
-    steps = [about("service.dispatched", booking, offer=booking.offer.entry) for booking in bookings]
-    for booking in bookings:
+    lines = [about("service.dispatched", booking, offer=booking.offer.entry) for booking in bookings]
+    found = stage.record(lines, may_fail=True)
+    sent = [booking for booking, entry in zip(bookings, found, strict=True) if entry is not None]
+    steps = []
+    for booking in sent:
         if booking.end == "declined":
             steps.append(about("service.declined", booking, side="provider"))
         elif booking.end not in NEVER_BOOKED:
             steps.append(about("service.accepted", booking, side="provider"))
     stage.record(steps)
-    taken = [booking for booking in bookings if booking.end not in NEVER_BOOKED]
+    taken = [booking for booking in sent if booking.end not in NEVER_BOOKED]
     lines = [about("service.booked", booking, side="member") for booking in taken]
     found = stage.record(lines, may_fail=True)
     short = [booking for booking, entry in zip(taken, found, strict=True) if entry is None]
-    return [booking for booking in bookings if booking not in short]
+    return [booking for booking in sent if booking not in short]
 
 
 def about(name: str, booking: Booking, **public: object) -> Line:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scripts.retail.client import Line
+from scripts.year.alliance import digest
 from scripts.year.stage import Stage, line
-from scripts.year.town import REPEATS, Town, pick_several
+from scripts.year.town import Town, pick_several
 
 PAYS_WITH_COINS = 0.25
 REFUND_SHARE = 0.02
@@ -26,6 +27,7 @@ class Bought:
     amount: int
     paid: int = 0
     discount: int = 0
+    rewarded: bool = False
 
     @property
     def money(self) -> int:
@@ -39,10 +41,15 @@ AfterPaying = Callable[[Stage, list["Bought"]], None]
 
 @dataclass(slots=True)
 class Shopping:
-    """Sales that may still be refunded; ``debtors`` may owe of a rebate, which the clock takes later."""
+    """Sales that may still be refunded; ``debtors`` may owe of a rebate, which the clock takes later.
+
+    ``sold`` numbers the receipts; ``undone`` are the months in which a sale of each way was refunded whole.
+    """
 
     open: list[Bought] = field(default_factory=list)
     debtors: set[str] = field(default_factory=set)
+    sold: int = 0
+    undone: dict[str, str] = field(default_factory=dict)
 
     def run_hour(self, stage: Stage, town: Town, sales: int, then: AfterPaying) -> list[Bought]:
         """Some of a day's sales, in waves: record, pay with coins, ``then``, rebate."""
@@ -66,15 +73,18 @@ class Shopping:
             for newcomer in map(town.current, town.newcomers)
             if newcomer not in town.away
         ]
-        lines = [
-            line("sale.recorded", {"merchant": sale.merchant, "amount": str(sale.amount)}, [sale.buyer])
-            for sale in wanted
-        ]
+        lines = [line("sale.recorded", self._public(sale), [sale.buyer]) for sale in wanted]
         town.newcomers.clear()
         for sale, entry in zip(wanted, stage.record(lines), strict=True):
             sale.entry = entry or ""
             stage.count("sales", sale.amount)
         return wanted
+
+    def _public(self, sale: Bought) -> dict[str, object]:
+        """The public fields of a sale, with the receipt of its payment."""
+        self.sold += 1
+        receipt = digest(f"sale {self.sold}")
+        return {"merchant": sale.merchant, "amount": str(sale.amount), "receipt": receipt}
 
     def _pay(self, stage: Stage, town: Town, bought: list[Bought]) -> None:
         lines: list[Line] = []
@@ -99,9 +109,11 @@ class Shopping:
         """A day's refunds of earlier sales."""
         rng = stage.rng
         back = [sale for sale in self.open if rng.random() < REFUND_SHARE / 30]
+        whole = self._choose_whole(stage)
+        back += [sale for sale in whole if sale not in back]
         lines = []
         for sale in back:
-            amount = sale.amount if rng.random() < 0.7 else max(1, sale.amount // 2)
+            amount = sale.amount if sale in whole or rng.random() < 0.7 else max(1, sale.amount // 2)
             lines.append(line("sale.refunded", {"about": sale.entry, "amount": str(amount)}))
             stage.count("refunds", amount)
         stage.record(lines)
@@ -118,6 +130,21 @@ class Shopping:
             if sale.paid or buyer in town.away or town.holds(stage, buyer) == 0:
                 self.debtors.add(buyer)
 
+    def _choose_whole(self, stage: Stage) -> list[Bought]:
+        """Each month one sale of each way goes back whole: with coins, with a voucher, with a reward."""
+        chosen: list[Bought] = []
+        wanted = {
+            "coins": (sale for sale in self.open if sale.paid),
+            "voucher": (sale for sale in self.open if sale.discount),
+            "reward": (sale for sale in self.open if sale.rewarded),
+        }
+        for name, found in wanted.items():
+            sale = next(found, None) if self.undone.get(name) != stage.month else None
+            if sale is not None:
+                self.undone[name] = stage.month
+                chosen.append(sale)
+        return chosen
+
 
 def give(stage: Stage, town: Town, count: int) -> None:
     """Gifts between members; some repeat the giver's last one to the hundredth."""
@@ -125,14 +152,16 @@ def give(stage: Stage, town: Town, count: int) -> None:
         return
     rng = stage.rng
     lines: list[Line] = []
-    for giver in pick_several(rng, town.members, town.eagerness, count):
-        before = town.gifts.get(giver)
-        if before is not None and rng.random() < REPEATS:
-            receiver, amount = town.current(before[0]), before[1]
+    for drawn in pick_several(rng, town.members, town.eagerness, count):
+        giver = drawn
+        if town.gifts and rng.random() < stage.likeness.repeat_share():
+            giver = rng.choice(list(town.gifts))
+            receiver, amount = town.gifts[giver]
+            receiver = town.current(receiver)
         else:
             (receiver,) = pick_several(rng, town.members, town.liked, 1)
             amount = rng.randint(1, 40) * 50
-        if receiver == giver or receiver in town.away or giver in town.wards:
+        if receiver == giver or giver in town.wards or {giver, receiver} & town.away:
             continue
         if town.holds(stage, giver) < amount:
             continue

@@ -15,6 +15,7 @@ from time import sleep
 from gateway.rules.calendar import SHANGHAI, format_timestamp
 from scripts.retail.client import Client, Line, UnexpectedAnswer
 from scripts.retail.settling import wait_until_settled
+from scripts.year.likeness import Likeness
 
 CHAPTER = "3101-0001"
 STATUS_AGE = 0.6
@@ -31,6 +32,7 @@ class Stage:
     accepted: dict[str, Counter[str]] = field(default_factory=dict)
     refused: dict[str, Counter[str]] = field(default_factory=dict)
     sums: dict[str, Counter[str]] = field(default_factory=dict)
+    likeness: Likeness = field(default_factory=Likeness)
     _number: int = 0
 
     @property
@@ -48,6 +50,7 @@ class Stage:
         milliseconds = round(moment.astimezone(UTC).timestamp() * 1000)
         body = {"to": format_timestamp(milliseconds)}
         self.client.post("/v1/simulation/clock", body, self.next_key()).require("the clock")
+        self.likeness.set_clock(moment)
 
     def next_key(self) -> str:
         """A key of its own for each request or line."""
@@ -66,11 +69,10 @@ class Stage:
         """Record lines in order; the id of each, None where it was refused. Raises UnexpectedAnswer."""
         keyed = [{"chapter": CHAPTER, **line, "idempotency_key": self.next_key()} for line in lines]
         found: list[str | None] = []
-        good = self.accepted.setdefault(self.month, Counter())
         bad = self.refused.setdefault(self.month, Counter())
         for line, answer in zip(lines, self.client.send_batch(keyed), strict=True):
             if "id" in answer:
-                good[str(line["type"])] += 1
+                self.note(line)
                 found.append(str(answer["id"]))
                 continue
             code = str(answer.get("code"))
@@ -79,6 +81,11 @@ class Stage:
             bad[code] += 1
             found.append(None)
         return found
+
+    def note(self, line: Line) -> None:
+        """Count a line that was accepted, here or by a call of its own."""
+        self.accepted.setdefault(self.month, Counter())[str(line["type"])] += 1
+        self.likeness.note(line)
 
     def step(self, name: str, public: Mapping[str, object], *, actor: str | None = None) -> str:
         """Record one line that must be accepted. Returns its id."""

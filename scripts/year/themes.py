@@ -77,6 +77,23 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
     "subsidised bookings": ("service.subsidised",),
     "awards": ("award.granted",),
     "tables switched": ("rule.published",),
+    "coins expired": ("credits.expired",),
+    "surplus burned": ("credits.surplus_burned",),
+    "elders confirmed": ("membership.elder_confirmed",),
+    "memberships lapsed": ("membership.lapsed",),
+    "tiers": ("tier.set",),
+    "rewards clawed back": ("referral.clawed_back",),
+    "rebates given back": ("sale.rebate_returned",),
+    "coins given back": ("sale.coins_returned",),
+    "vouchers given back": ("voucher.returned",),
+    "offers withdrawn": ("service.offer_withdrawn",),
+    "services paid in parts": ("service.settled",),
+    "subsidies ended": ("service.subsidy_ended",),
+    "promises": ("promise.declared",),
+    "applications withdrawn": ("seat.application_withdrawn",),
+    "applications lapsed": ("seat.application_lapsed",),
+    "seats renewed": ("seat.renewed",),
+    "seats expired": ("seat.expired",),
 }
 """Theme by entry types; a theme was played when each of its types was recorded."""
 
@@ -86,12 +103,17 @@ REFUSALS: Mapping[str, str] = {
     "second scans": "payment_code.used",
     "gifts to others than kin": "member.kin_not_allowed",
     "wards over their limit": "guardian.over_limit",
+    "expiry while not set": "expiry.not_set",
+    "surplus before its days are over": "holding.not_due",
+    "earnings over a day's limit": "cap.daily",
+    "waivers while switched off": "membership.waiver_off",
 }
 """Theme by the code of the refusal that shows it."""
 
 FIGURES = (
     "clocks run out", "disputes decided late", "surges", "free services taken",
-    "services paid for after the free ones",
+    "services paid for after the free ones", "earnings donated", "plain calls that add up", "gates looked up",
+    "referrals/meter looked up", "services/matches looked up",
 )  # fmt: skip
 """Themes that are neither an entry nor a refusal: figures of the months."""
 

@@ -15,8 +15,6 @@ from scripts.year.stage import CHAPTER, Stage
 
 FUNDS = 40_000_000
 """Hundredths of a coin issued to the chapter's pool each month."""
-REPEATS = 0.24
-"""Share of gifts that repeat the giver's last one, if there is one: some givers give for the first time."""
 FAME = 1.1
 """Exponent by which merchants' fame falls with their rank."""
 LIKED = 1.6

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 
+from gateway.rules.calendar import SHANGHAI
 from scripts.chapter_year import require_balanced, require_likeness
-from scripts.year.checks import Check
+from scripts.retail.client import Client
+from scripts.year.checks import Check, Closing, check_limits
 from scripts.year.fit import Fit, measure_fit
 from scripts.year.ledger import Ledger
+from scripts.year.likeness import LEAST, MOST, Likeness
+from scripts.year.limits import EARNED, Limits
 from scripts.year.play import month_before, plan_days, quarter_before
+from scripts.year.stage import Stage
 from scripts.year.tables import Tables
 from scripts.year.themes import ENTRIES, FIGURES, REFUSALS, count_themes
+from scripts.year.town import Town
 
 NOON = "2027-03-31T04:00:00.000Z"
 LATE = "2027-03-31T16:00:00.000Z"
@@ -129,3 +136,65 @@ def test_what_chance_allows_shrinks_with_the_number_of_payments() -> None:
         ledger.dated.update(same=count)
     limits = [measure_fit(ledger, [])[2] for ledger in (few, many)]
     assert [(fit.tolerance, fit.holds) for fit in limits] == [(1_036, True), (87, False)]
+
+
+def shop(likeness: Likeness, hour: int, count: int) -> None:
+    likeness.set_clock(datetime(2027, 3, 31, hour, 59, tzinfo=SHANGHAI))
+    for _ in range(count):
+        likeness.note({"type": "sale.recorded"})
+
+
+def test_what_comes_early_makes_up_for_what_came_before() -> None:
+    """Of 1,000 trades 65 are to be early: of the last hundred 15, 0 or 65 where 50, 70 and none were."""
+    for early, share in ((50, 0.15), (70, 0.0), (0, 0.5)):
+        likeness = Likeness()
+        shop(likeness, 7, early)
+        shop(likeness, 8, 900 - early)
+        assert likeness.dated == Counter(other=early, same=900 - early)
+        assert likeness.early_share(100) == pytest.approx(share)
+    assert Likeness().early_share(0) == 0.065
+
+
+def test_gifts_repeat_more_often_while_too_few_did() -> None:
+    likeness = Likeness()
+    for amount in range(80):
+        likeness.note({**entry("gift.sent"), "op": move("transfer", amount, "a", "b")})
+    assert likeness.repeat_share() == MOST
+    for amount in range(20):
+        likeness.note({**entry("gift.sent"), "op": move("transfer", amount, "a", "b")})
+    assert (likeness.gifts.total(), len(likeness.gifts)) == (100, 80)
+    assert likeness.repeat_share() == LEAST
+
+
+def test_what_services_give_and_what_expires_is_counted_by_day() -> None:
+    ledger = Ledger()
+    legs = [
+        {"role": "provider", "amount": "800", "account": "a"},
+        {"role": "public_benefit", "amount": "200", "account": "pool"},
+        {"role": "member", "amount": "50", "account": "b"},
+    ]
+    ledger.take(entry("service.confirmed", legs=legs))
+    ledger.take(entry("service.part_done", LATE, legs=legs[:1]))
+    ledger.take(entry("service.settled", legs=legs[1:2]))
+    ledger.take(entry("credits.expired", LATE, amount="70"))
+    assert ledger.earned == {("a", "2027-03-31"): 800, ("a", "2027-04-01"): 800}
+    assert ledger.noted["2027-03"]["earnings donated"] == 200
+    assert ledger.expired == {"2027-04-01": 70}
+
+
+def test_what_breaks_a_limit_does_not_hold() -> None:
+    """Earned within, on the last and after the days of the limit; burned while coins expire, and before."""
+    with Client("http://127.0.0.1:1", "key") as client:
+        stage = Stage(client, random.Random(1), date(2027, 3, 1))
+        limits = Limits(limited=("2027-02-02", "2027-02-26"), expiring=("2027-03-02", "2027-05-02"))
+        ledger = Ledger()
+        closing = Closing(stage, Town("pool"), ledger, Tables(), limits, 0)
+        ledger.earned.update({("a", "2027-02-02"): EARNED, ("a", "2027-02-26"): EARNED + 1})
+        ledger.expired["2027-05-01"] = 70
+        stage.count("coins expired", 70)
+        assert [check.holds for check in check_limits(closing)] == [True] * 4
+        ledger.earned["b", "2027-02-25"] = EARNED + 1
+        ledger.expired["2027-03-01"] = 5
+        stage.count("plain calls")
+        found = [(check.left, check.right) for check in check_limits(closing)]
+    assert found == [(1, 0), (5, 0), (75, 70), (1, 0)]
