@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from chain.detail_words import detail_zh
 from chain.evidence.steps import Facts, Step, StepNumber, Verdict
 from chain.verdict_words import (
     AUTHORITIES,
@@ -113,7 +114,7 @@ def render_verdict(verdict: Verdict, language: Language) -> str:
         status = _say(STATUSES[step.status], language)
         lines.append(f"{step.number:>3}  [{status}] {step_sentence(step, language)}")
         if step.detail and step.code not in ("not_reached", "none", "no_operation"):
-            lines.append(f"       {step.detail}")
+            lines.append(f"       {detail_zh(step.detail, step.code) if language == 'zh' else step.detail}")
     refused = verdict.facts.refused
     if refused:
         reason = _say(REASONS.get(refused, ("原因不明", "unknown reason")), language)

@@ -20,7 +20,13 @@ from gateway.verify_command import TRUST_ROOT_FILE, TRUST_ROOT_VARIABLE
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "gateway" / "README.md"]
 OF_VERIFY = TRUST_ROOT_VARIABLE.removeprefix("TONGYI_")
-"""The one variable that is no setting of a gateway."""
+"""The one variable that is no setting of a gateway or of a tool it starts."""
+OF_TOOLS = {
+    name
+    for path in (ROOT / "chain" / "evm").glob("*.py")
+    for name in re.findall(r'environ(?:\.get\(|\[)"TONGYI_([A-Z_]+)"', path.read_text())
+}
+"""Variables that say where a tool is that the gateway or the compiler starts."""
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -35,7 +41,12 @@ def test_every_setting_is_named(name: str) -> None:
 
 def test_no_setting_is_named_that_does_not_exist() -> None:
     named = set(re.findall(r"`TONGYI_([A-Z_]+)`", PAGES[0].read_text()))
-    assert named <= {name.upper() for name in Settings.model_fields} | {OF_VERIFY}
+    assert named <= {name.upper() for name in Settings.model_fields} | {OF_VERIFY} | OF_TOOLS
+
+
+def test_every_place_of_a_tool_is_named() -> None:
+    assert OF_TOOLS >= {"NODE", "ANVIL"}
+    assert {name for name in OF_TOOLS if f"`TONGYI_{name}`" not in PAGES[0].read_text()} == set()
 
 
 def list_defaults() -> dict[str, str]:

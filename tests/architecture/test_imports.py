@@ -83,7 +83,12 @@ TABLE = (
     row(EVENTS.removesuffix(" chain.tiles"), f"{BASE} chain.hashing {EVENTS}", pure=True),
     row("chain.trust_root chain.evidence", VERIFIERS, pure=True),
     row("chain.evidence.seals", VERIFIERS, "coincurve", pure=True),
-    row("chain.verdict_words chain.verdict_text", "chain.evidence chain.verdict_words", pure=True),
+    row("chain.detail_words", "", pure=True),
+    row(
+        "chain.verdict_words chain.verdict_text",
+        "chain.evidence chain.verdict_words chain.detail_words",
+        pure=True,
+    ),
     row("chain.verify", VERIFIERS, pure=True),
     # chain: the I/O shell.
     row("chain.evm", PURE, "httpx2 coincurve eth_keys"),
