@@ -230,17 +230,19 @@ class World:
         return self._seen.lists[choice]
 
     def naming(self, account: str) -> tuple[Case, ...]:
-        """Return the chapter's cases whose key, holder or document names the account, by kind and key."""
-        sql = f"{SELECT_CASES} WHERE chapter = ? AND (holder = ? OR key LIKE ? OR document LIKE ?)"
+        """Return what an account is part of, by kind and key.
+
+        The chapter's cases whose key, holder or document names it, and those of others that it holds.
+        """
+        sql = f"{SELECT_CASES} WHERE holder = ? OR chapter = ? AND (key LIKE ? OR document LIKE ?)"
         like = f"%{account}%"
-        rows = fetch_all(self._connection, sql, self.chapter, account, like, like)
+        rows = fetch_all(self._connection, sql, account, self.chapter, like, like)
         found = {(case.kind, case.key): case for case in map(read_case, rows)}
         for layer in (self._kept, self.changed):
             for place, case in layer.items():
                 found.pop(place, None)
-                if case.chapter == self.chapter and account in json.dumps(
-                    [case.key, case.holder, case.document]
-                ):
+                is_named = case.chapter == self.chapter and account in json.dumps([case.key, case.document])
+                if is_named or case.holder == account:
                     found[place] = case
         return tuple(found[place] for place in sorted(found))
 

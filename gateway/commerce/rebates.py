@@ -22,6 +22,7 @@ from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, order, read_sum
 from gateway.cases.world import World
 from gateway.commerce.returns import REBATE, REBATE_BACK, ask_for
+from gateway.commerce.successors import last_of, load_recoveries
 from gateway.db import fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
@@ -86,7 +87,7 @@ def refund_purchase(world: World) -> Draft:
     amount = read_sum(world.draft, "amount", least=1)
     total = parse_amount(bought.public.get("amount", "0"), "public.amount", zero_allowed=True)
     case = world.find(REBATE, bought.entry) or Case(REBATE, bought.entry, world.chapter, REFUNDED)
-    case = replace(case, document={**_UNPAID, **case.document})
+    case = replace(case, document={**_UNPAID, **_places(world, case), **case.document})
     before = case.number("refunded")
     if before + amount > total:
         raise RuleRefusal("refund.exceeds_original", left=total - before)
@@ -97,6 +98,13 @@ def refund_purchase(world: World) -> Draft:
     if draft.operation is not None:
         raise Refusal("entry.not_as_computed", field="op")
     return concern(draft, [], [bought.entry])
+
+
+def _places(world: World, case: Case) -> dict[str, JsonValue]:
+    """Return where a rebate came from, and the chapter of who got it; the first cases did not say so."""
+    holder = None if case.holder is None else world.standing(case.holder)
+    # The buyer may be of another chapter: what goes back leaves an account there.
+    return {"pool": world.chapter_pool(), "home": world.chapter if holder is None else holder.chapter}
 
 
 def _name(draft: Draft) -> str:
@@ -142,15 +150,9 @@ def _pay(world: World, bought: Order) -> Draft:
         raise Refusal("sale.nothing_due")
     buyer = _buyer(world, bought)
     _check_merchant(world, bought)
-    home = world.standing(buyer)
-    document: dict[str, JsonValue] = {
-        **_UNPAID,
-        "amount": rebate.amount,
-        "pool": world.chapter_pool(),
-        # The buyer may be of another chapter: what goes back leaves an account there.
-        "home": world.chapter if home is None else home.chapter,
-    }
-    world.open(REBATE, bought.entry, Case(REBATE, "", world.chapter, PAID, buyer, None, document))
+    case = Case(REBATE, bought.entry, world.chapter, PAID, buyer)
+    document = {**_UNPAID, **_places(world, case), "amount": rebate.amount}
+    world.open(REBATE, bought.entry, replace(case, document=document))
     draft = world.draft
     if bought.entry != world.entry_id:
         draft = fill(draft, purchase=bought.entry)
@@ -184,22 +186,30 @@ def _check_merchant(world: World, bought: Order) -> None:
 
 
 def _buyer(world: World, bought: Order) -> AccountId:
-    """Return whom the rebate goes to: of the members the purchase concerns the one named, or the only one."""
+    """Return whom the rebate goes to: of the members the purchase concerns the one named, or the only one.
+
+    Who has lost his account since gets it with the one that took its place.
+    """
     merchant = bought.public.get("merchant")
-    buyers = [
-        account
+    members = {
+        AccountId(account): standing
         for account in bought.subjects
         if account != merchant
         and (standing := world.standing(account)) is not None
         and standing.kind == AccountKind.MEMBER
-    ]
+    }
+    buyers = list(members)
     operation = world.draft.operation
-    if operation is not None:
-        named = account_id(Address(operation.receiver))
+    named = None if operation is None else account_id(Address(operation.receiver))
+    is_lost = named not in members if named else any(one.recovered for one in members.values())
+    if is_lost:
+        recoveries = world.ask(load_recoveries)
+        buyers = [AccountId(last_of(account, recoveries)) for account in buyers]
+    if named is not None:
         buyers = [account for account in buyers if account == named]
     if len(buyers) != 1:
         raise Refusal("rebate.no_order")
-    return AccountId(buyers[0])
+    return buyers[0]
 
 
 REBATE_RULES = {

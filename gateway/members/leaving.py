@@ -245,7 +245,10 @@ def close_due(case: Case) -> Draft:
 
 
 def follow_recovery(world: World) -> Draft:
-    """Everything the lost account was part of goes on with the new one, in the same step (rule 27)."""
+    """Everything the lost account was part of goes on with the new one, in the same step (rule 27).
+
+    What it holds in another chapter does, too: the rebate of a purchase there.
+    """
     old, new = AccountId(read_text(world.draft, "from")), AccountId(read_text(world.draft, "to"))
     _refuse_closed(world, old)
     for case in world.naming(old):
