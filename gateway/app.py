@@ -34,6 +34,7 @@ from gateway.api import (
     system,
     timebank,
     verification,
+    webhooks,
 )
 from gateway.api.context import caller_of
 from gateway.api.problems import problem_response, refusal_shown
@@ -59,6 +60,7 @@ _ROUTERS = (
     alliance.router,
     timebank.router,
     simulation.router,
+    webhooks.router,
     keys.router,
     verification.router,
     log_files.router,

@@ -20,17 +20,19 @@ from gateway.app import build_app
 from gateway.auth import Keyring
 from gateway.cases.due import DueFigures
 from gateway.cases.reading import CaseReader
+from gateway.delivery.event_log import EventLog
 from gateway.evidence.assemble import BundleAssembler, Subject
 from gateway.evidence.feed import Feed
 from gateway.evidence.private_fields import PrivateFields
 from gateway.evidence.records import Records
 from gateway.evidence.short_forms import ShortForms
-from gateway.ground import SETUP_LOCK, Ground
+from gateway.ground import Ground
 from gateway.heap import settle_heap
 from gateway.ledger.log_keys import load_log_keys
 from gateway.ledger.log_view import LogView
 from gateway.ledger.proposals import ApprovalSource
 from gateway.ledger.vault import Vault
+from gateway.machinery_delivery import build_delivery_queue, build_subscriptions, told_subject
 from gateway.members.proposals import Proposals
 from gateway.outbox.settler import Held
 from gateway.schema_state import is_current
@@ -83,6 +85,7 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
             database,
             rate_per_second=settings.rate_per_second,
             public_rate_per_second=settings.public_rate_per_second,
+            clock=ground.surroundings.clock,
         ),
         telemetry=Telemetry(),
         sequencer=ledger.writes,
@@ -92,7 +95,10 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         directory=Directory(database, chain_id=chain_id, log_id=log_id),
         cases=CaseReader(database),
         due=ledger.due,
-        feed=Feed(database, chain_id=chain_id, log_id=log_id, depth=depth),
+        feed=Feed(database, chain_id=chain_id, log_id=log_id),
+        events=EventLog(database, told_subject(ground)),
+        webhooks=build_subscriptions(ground, ledger.vault),
+        delivery=build_delivery_queue(ground, ledger.vault).figures,
         streams=Streams(settings.streams_per_key),
         proposals=Proposals(
             database,
@@ -173,15 +179,14 @@ class Front:
         self, ground: Ground, services: Services, on_ready: Callable[[Mapping[str, JsonValue]], None]
     ) -> None:
         """Answer HTTP until `stop`; ``on_ready`` is given the one line that says where everything is."""
-        folder = ground.folder
-        with ground.database.exclusive(*SETUP_LOCK):
-            platform_key = services.keyring.ensure_platform_key(folder.platform_key)
+        folder, path = ground.folder, ground.folder.platform_key
         ready: dict[str, JsonValue] = {
             "gateway": address_of(self._listener),
             "rpc": ground.rpc,
             "chain_id": ground.chain_id,
             "vkey": ground.identity.vkey,
-            "platform_key": platform_key,
+            # Keys are never made behind the operator's back: none where he took the file away.
+            "platform_key": path.read_text("ascii").strip() if path.exists() else None,
             "trust_root": str(folder.trust_root),
         }
 

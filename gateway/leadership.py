@@ -44,6 +44,7 @@ class Role(StrEnum):
     MIRROR = "mirror"
     OUTBOX = "outbox"
     ANCHOR = "anchor"
+    DELIVERY = "delivery"
 
     @property
     def number(self) -> int:

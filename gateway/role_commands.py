@@ -1,4 +1,5 @@
-"""The command line of the process roles: `tongyi api | sequencer | mirror | outbox | anchor`.
+"""The command line of the process roles: `tongyi api | sequencer | mirror | outbox | anchor |
+delivery`.
 
 They need PostgreSQL and a chain that runs already; with anything else they end at once with exit code 2.
 """
@@ -22,6 +23,8 @@ _HELP = {
     "主持发件箱：结算并发送交易；其他进程待命。",
     "anchor": "Lead the anchors: post checkpoints and keep their evidence; others stand by. "
     "主持锚定：提交检查点并保存其证据；其他进程待命。",
+    "delivery": "Lead the delivery of webhooks to their receivers; others stand by. "
+    "主持事件推送：向各订阅者发送；其他进程待命。",
 }
 
 

@@ -1,4 +1,5 @@
-"""Parts of a gateway as processes of their own on PostgreSQL: `tongyi sequencer | mirror | outbox | anchor`.
+"""Parts of a gateway as processes of their own on PostgreSQL: `tongyi sequencer | mirror | outbox | anchor |
+delivery`.
 
 Each process stands for election (`gateway.leadership`), builds its parts anew when elected, and gives them up
 when the term is over; a database that went away, or a leader that was stopped too long, ends the term, not
@@ -40,6 +41,7 @@ from gateway.machinery import (
     build_settler,
     build_submitter,
 )
+from gateway.machinery_delivery import build_courier, build_teller
 from gateway.runtime import prepare_process
 from gateway.settings import Settings
 from gateway.start_check import ASK_SECONDS, AnchorCheck, await_answer
@@ -158,6 +160,7 @@ def _lead_mirror(ground: Ground, stack: ExitStack, workers: Workers) -> Reporter
     stack.callback(workers.stop)
     workers.add("mirror", build_follower(ground).run)
     workers.add("reconcile", reconciler.run)
+    workers.add("events", build_teller(ground).run)
     return lambda: Report(mismatches=reconciler.mismatches)
 
 
@@ -188,6 +191,14 @@ def _lead_anchor(ground: Ground, stack: ExitStack, workers: Workers) -> Reporter
     return Report
 
 
+def _lead_delivery(ground: Ground, stack: ExitStack, workers: Workers) -> Reporter:
+    vault = Vault(ground.folder.vault, os.urandom, cached=False)
+    stack.callback(vault.close)
+    stack.callback(workers.stop)
+    workers.add("delivery", build_courier(ground, vault).run)
+    return Report
+
+
 def _follow_checked(
     ground: Ground, follower: LogFollower, begin: Callable[[], None], stop: threading.Event
 ) -> None:
@@ -214,6 +225,7 @@ _BUILDERS: dict[Role, Callable[[Ground, ExitStack, Workers], Reporter]] = {
     Role.MIRROR: _lead_mirror,
     Role.OUTBOX: _lead_outbox,
     Role.ANCHOR: _lead_anchor,
+    Role.DELIVERY: _lead_delivery,
 }
 
 

@@ -34,6 +34,7 @@ from gateway.machinery import (
     build_submitter,
     once_published,
 )
+from gateway.machinery_delivery import build_courier, build_teller
 from gateway.settings import Settings
 from gateway.start_check import await_answer
 from gateway.telemetry import configure_logging
@@ -82,6 +83,8 @@ class Gateway:
             "mirror": build_follower(ground).run,
             "evidence": build_evidence(ground).run,
             "reconcile": self._reconciler.run,
+            "events": build_teller(ground).run,
+            "delivery": build_courier(ground, self._vault).run,
         }
         signing: dict[str, Loop] = {
             "outbox": submitter.run,

@@ -7,6 +7,7 @@ from sqlalchemy import MetaData
 import gateway.anchor.tables
 import gateway.auth_tables
 import gateway.cases.tables
+import gateway.delivery.tables
 import gateway.leadership_tables
 import gateway.ledger.tables
 import gateway.mirror.own_tables

@@ -21,6 +21,10 @@ ChapterName = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{4}$")]
 EntryName = Annotated[str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+KeyReason = Literal["scheduled", "compromised", "custody", "retired"]
+"""Why a key is changed, as for every other key: on time, feared known, with a new keeper, given up."""
+MAX_OVERLAP_SECONDS = 30 * 86_400
+"""How long a rotated API key may count beside the one that follows it."""
 Period = Annotated[int, Field(ge=202001, le=209912)]
 PrivateName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Private = Annotated[dict[PrivateName, str | int | bool | None], Field(max_length=32)]
@@ -58,6 +62,30 @@ class KeyIn(Body):
     # Not strict: JSON has only text for them.
     scopes: Annotated[list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=16)]
     chapter: ChapterName | None = None
+
+
+class KeyRotationIn(Body):
+    """Replace an API key: the old one ends at once, or after ``overlap_seconds``."""
+
+    reason: KeyReason = "scheduled"
+    overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_SECONDS)] = 0
+
+
+class WebhookIn(Body):
+    """Subscribe to events: ``from`` is the first one's number, without it the next there is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+    url: str = Field(min_length=1, max_length=2_048)
+    start: Annotated[int, Field(ge=1, lt=2**53)] | None = Field(default=None, alias="from")
+
+
+class ReplayIn(Body):
+    """Send events again: from a number on, or the dead letters."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+    start: Annotated[int, Field(ge=1, lt=2**53)] | None = Field(default=None, alias="from")
 
 
 class ChapterIn(Body):
@@ -176,8 +204,8 @@ class CorePayIn(Body):
     amount: Amount
     coins: AmountOrZero = "0"
     rebate: bool = True
+    receipt: Hex32
     order_id: Code | None = None
-    receipt: Hex32 | None = None
 
 
 class CoreReferralIn(Body):

@@ -15,6 +15,9 @@ from gateway.auth import Keyring
 from gateway.cases.due import DueFigures
 from gateway.cases.reading import CaseReader
 from gateway.db import Database
+from gateway.delivery.event_log import EventLog
+from gateway.delivery.queue import DeliveryFigures
+from gateway.delivery.subscriptions import Subscriptions
 from gateway.evidence.assemble import BundleAssembler
 from gateway.evidence.feed import Feed
 from gateway.evidence.records import Records
@@ -78,6 +81,9 @@ class Services:
     cases: CaseReader
     due: Callable[[], DueFigures]
     feed: Feed
+    events: EventLog
+    webhooks: Subscriptions
+    delivery: Callable[[], DeliveryFigures]
     streams: Streams
     proposals: Proposals
     bundles: BundleAssembler

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from chain.entry_fields import ORIGIN
 from chain.errors import FormatError
+from gateway.delivery.targets import parse_rules
 from gateway.failpoints import parse_order
 from gateway.keys import ROLES
 from gateway.signer_places import parse_places
@@ -22,6 +23,8 @@ def check_forms(
     validators: str,
     witness_policy: Path | None,
     failpoint: str | None,
+    webhook_ports: str,
+    webhook_egress: str,
 ) -> None:
     """Pass where every one of these settings can be used; the policy's file is read, nobody is asked.
 
@@ -37,6 +40,7 @@ def check_forms(
             raise FormatError("TONGYI_ORIGIN", "not 1 to 255 letters, digits and . _ : / -") from None
     parse_places(signers, ROLES)
     parse_validators(validators)
+    parse_rules(webhook_ports, webhook_egress)
     if failpoint is not None:
         parse_order(failpoint)
     if witness_policy is not None:

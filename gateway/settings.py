@@ -104,8 +104,20 @@ class Settings(BaseSettings):
     """Requests a second one address may make without a key."""
     streams_per_key: int = Field(default=8, ge=1)
     """Event streams one key may have open at once."""
+    webhooks_per_key: int = Field(default=8, ge=1)
+    """Webhooks one key may have."""
     write_queue: int = Field(default=20_000, ge=1)
     """Entries that may wait for the sequencer before writes are refused."""
+
+    # --- delivery ----------------------------------------------------------------------------------------
+    webhook_ports: str = "443"
+    """Ports of receivers, joined by commas; one without TLS as ``http:8080``, for tests."""
+    webhook_egress: str = ""
+    """Networks in CIDR form, joined by commas, that receivers may be in beyond public addresses."""
+    webhook_timeout: float = Field(default=10.0, gt=0, le=60)
+    """Seconds of one attempt, from resolving the name to the end of the answer."""
+    webhook_attempts: int = Field(default=10, ge=1, le=100)
+    """Attempts after which an event is a dead letter."""
 
     # --- rehearsals --------------------------------------------------------------------------------------
     simulation_seed: str | None = Field(default=None, min_length=1, max_length=128)
@@ -155,6 +167,8 @@ def load_settings(
             validators=settings.validators,
             witness_policy=settings.witness_policy,
             failpoint=settings.failpoint,
+            webhook_ports=settings.webhook_ports,
+            webhook_egress=settings.webhook_egress,
         )
         return settings
     except FormatError as error:

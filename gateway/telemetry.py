@@ -36,6 +36,9 @@ GAUGES = {
     "due_recorded": "Due steps of cases this gateway's loop has recorded since it began",
     "due_refused": "Due steps the loop's last round could not record; they are tried again",
     "due_oldest_seconds": "For how long the oldest step that is not recorded has been due, else 0",
+    "delivery_oldest_seconds": "Age of the oldest event an active webhook has not acknowledged, else 0",
+    "delivery_failed": "Active webhooks whose last attempt failed",
+    "delivery_dead_letters": "Events given up after all attempts and not taken since",
     "reconcile_mismatch": "Accounts whose mirrored balance differs from the chain's (must be 0)",
 }
 """Domain gauges, read when scraped: name to help."""

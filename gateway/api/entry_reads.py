@@ -31,6 +31,8 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[int, Query(ge=-1, lt=2**53)]
 CURSOR_PATTERN = r"^([0-9]{1,15}:[0-9]{1,9})?$"
 """Place of an event, ``block:log_index``; empty for the beginning."""
+CURRENT_SECONDS = 1.0
+"""How long a page of events waits for outcomes that became final just now to be numbered."""
 ALL = "*"
 """``disclose=*`` shows every private field."""
 
@@ -116,10 +118,11 @@ async def list_events(
     """Return outcomes of operations in final blocks after the cursor ``block:log_index``, in chain order.
 
     An empty cursor starts at the beginning. Only final blocks are told, so that an event once seen is never
-    taken back and a cursor never moves.
+    taken back and a cursor never moves. ``seq`` and ``prev`` show that none is missing: chain/FORMATS.md.
     """
     cursor = parse_cursor(after)
-    found = await asyncio.to_thread(services.feed.events, cursor, limit, chapter_of(principal))
+    await asyncio.to_thread(services.events.wait_current, CURRENT_SECONDS)
+    found = await asyncio.to_thread(services.events.events, cursor, limit, chapter_of(principal))
     return {"events": list(found), "next": found[-1]["cursor"] if found else after or "0:0"}
 
 

@@ -24,8 +24,8 @@ from gateway.api.context import EventReader, Shared, caller_of
 from gateway.api.entry_reads import CURSOR_PATTERN, chapter_of, parse_cursor
 from gateway.api.streams import Streams
 from gateway.auth import Principal, Scope
+from gateway.delivery.event_log import Cursor
 from gateway.errors import Refusal
-from gateway.evidence.feed import Place
 from gateway.response_schemas.publish import text_answers
 from gateway.services import Services
 
@@ -90,13 +90,13 @@ async def stream_events(
     """
     headers = dict(request.scope["headers"])
     reader = Reader(principal, headers.get(b"authorization"), caller_of(request).address)
-    place = Place(parse_cursor(last_event_id or after))
+    place = parse_cursor(last_event_id or after)
     if getattr(request.state, "headers_only", False):
         return Response(headers=_HEADERS, media_type=MEDIA_TYPE)
     return EventStream(tell(services, reader, place), services.streams, principal.id)
 
 
-async def tell(services: Services, reader: Reader, place: Place) -> AsyncIterator[bytes]:
+async def tell(services: Services, reader: Reader, place: Cursor) -> AsyncIterator[bytes]:
     """Give the stream's bytes until the gateway stops, the reader loses its right, or SQL does not answer.
 
     In the last case the reader comes back and is then told what is wrong.
@@ -108,11 +108,12 @@ async def tell(services: Services, reader: Reader, place: Place) -> AsyncIterato
         try:
             if not await _still_allowed(services, reader):
                 return
-            found, place = await asyncio.to_thread(services.feed.news, place, PAGE, chapter)
+            found = await asyncio.to_thread(services.events.events, place, PAGE, chapter)
         except DBAPIError:
             return
         if found:
             yield b"".join(map(format_event, found))
+            place = parse_cursor(str(found[-1]["cursor"]))
             spoke = time.monotonic()
         elif time.monotonic() - spoke >= HEARTBEAT_SECONDS:
             yield HEARTBEAT

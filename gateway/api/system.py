@@ -95,6 +95,7 @@ async def metrics(services: Shared) -> Response:
     figures = await asyncio.to_thread(services.standing.read)
     recorder = DueRecorder(services.database, CASE_BOOK, services.sequencer, services.clock)
     due = services.due()
+    delivery = await asyncio.to_thread(services.delivery)
     readings = {
         "mirror_lag_blocks": float(
             figures.mirror_lag_blocks if figures.mirror_lag_blocks is not None else -1
@@ -114,6 +115,9 @@ async def metrics(services: Shared) -> Response:
         "due_recorded": float(due.recorded),
         "due_refused": float(due.refused),
         "due_oldest_seconds": await asyncio.to_thread(recorder.oldest_seconds),
+        "delivery_oldest_seconds": delivery.oldest_seconds,
+        "delivery_failed": float(delivery.failing),
+        "delivery_dead_letters": float(delivery.dead_letters),
         "reconcile_mismatch": float(figures.reconcile_mismatch),
     }
     return Response(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from gateway.error_codes.alliance import ALLIANCE_CODES
 from gateway.error_codes.cases import CASE_CODES
 from gateway.error_codes.commerce import COMMERCE_CODES
+from gateway.error_codes.delivery import DELIVERY_CODES
 from gateway.error_codes.ledger import LEDGER_CODES
 from gateway.error_codes.members import MEMBER_CODES
 from gateway.error_codes.request import REQUEST_CODES
@@ -26,6 +27,7 @@ CODES: dict[str, CodeRule] = {
     **MEMBER_CODES,
     **ALLIANCE_CODES,
     **TIMEBANK_CODES,
+    **DELIVERY_CODES,
     # The rules keep their sentences themselves.
     **{code: CodeRule(*texts) for code, texts in RULE_TEXTS.items()},
 }

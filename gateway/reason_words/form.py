@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 FORM_WORDS: dict[str, str] = {
+    # --- where webhooks may go ---------------------------------------------------------------------------
+    "not ports such as 443,8443, with http: before those without TLS": (
+        "不是端口列表（如 443,8443；不用 TLS 的端口前加 http:）"
+    ),
+    "not networks such as 10.20.0.0/16, joined by commas": "不是以逗号分隔的网段（如 10.20.0.0/16）",
     # --- JSON --------------------------------------------------------------------------------------------
     "NaN and Infinity are not JSON": "NaN 与 Infinity 不是 JSON",
     "beyond the range of a double": "超出双精度浮点数的范围",

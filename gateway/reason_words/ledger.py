@@ -67,7 +67,7 @@ LEDGER_WORDS: dict[str, str] = {
         name: f"后台任务 {name} 已停止"
         for name in (
             *("mirror", "evidence", "reconcile", "outbox", "anchor", "settler", "start"),
-            *("log", "intake", "answers", "watch", "due", "outcomes", "witnesses"),
+            *("log", "intake", "answers", "watch", "due", "outcomes", "witnesses", "events", "delivery"),
         )
     },
 }

@@ -138,7 +138,11 @@ class AnchorPage(Answer):
 
 
 class Event(Answer):
-    """The outcome of one operation in a final block."""
+    """The outcome of one operation in a final block, with its place in the chain of its stream.
+
+    ``seq`` counts the stream's events from 1 without a gap; ``prev`` is the hash of the one before: see
+    chain/FORMATS.md.
+    """
 
     cursor: Cursor
     type: Literal["operation.done", "operation.refused"]
@@ -146,6 +150,9 @@ class Event(Answer):
     index: Count
     kind: str
     outcome: Outcome
+    stream: str
+    seq: Annotated[int, Field(ge=1)]
+    prev: Hex32
 
 
 class EventPage(Answer):

@@ -80,6 +80,7 @@ UNSET = {
     "witness_policy": "none",
     "simulation_seed": "none",
     "failpoint": "none",
+    "webhook_egress": "none",
 }
 """What README says of settings that are empty by default."""
 

@@ -18,7 +18,10 @@ TREES = {
 }
 UNNAMED_WRITERS = {
     "gateway/cases/replay.py": "a database in memory, thrown away",
-    "gateway/auth.py": "keys of callers are no part of a record's life",
+    "gateway/api_key_rotation.py": "a command on a stopped gateway",
+    "gateway/delivery/queue.py": "attempts at receivers: sent again, rehearsed beside the courier",
+    "gateway/delivery/subscriptions.py": "what a caller asked for: he asks again",
+    "gateway/delivery/teller.py": "numbers that the next round gives alike",
     "gateway/leadership.py": "a report is status alone, and replaced a second later",
     "gateway/ledger/intake_clerk.py": "of process roles alone, whose case the campaign does not have yet",
     "gateway/ledger/intake_desk.py": "of process roles alone",

@@ -78,6 +78,7 @@ TABLE = (
     row("chain.merkle", f"{BASE} chain.hashing", pure=True),
     # The verifier shares nothing with the prover, so that neither can excuse the other.
     Row(("chain.merkle.verify",), (*BASE.split(), "chain.hashing"), pure=True),
+    row("chain.event_chain", f"{BASE} chain.hashing chain.canonical", pure=True),
     row("chain.proof_file", f"{FORMAT} {NOTES} chain.merkle.verify", pure=True),
     row("chain.cose_receipt", f"{FORMAT} {NOTES} {RECEIPTS}", "cryptography", pure=True),
     row(EVENTS.removesuffix(" chain.tiles"), f"{BASE} chain.hashing {EVENTS}", pure=True),
@@ -131,6 +132,17 @@ TABLE = (
     row("gateway.cases", f"chain gateway.rules gateway.ledger {GROUND}", STORE),
     row(USE_CASES, f"chain gateway.rules gateway.cases {MACHINERY} {GROUND} {USE_CASES}", STORE),
     row("gateway.case_rules", f"gateway.cases {USE_CASES}"),
+    # Delivery tells what the machinery found; its one way out is a module of its own.
+    row(
+        "gateway.delivery",
+        f"{BASE} chain.canonical chain.event_chain chain.operation gateway.auth_tables"
+        f" gateway.evidence.records gateway.ledger.tables gateway.ledger.vault gateway.mirror.tables"
+        f" {GROUND}",
+        STORE,
+    ),
+    row("gateway.delivery.targets", BASE),
+    row("gateway.delivery.egress", f"{BASE} gateway.delivery.targets", "httpx2"),
+    row("gateway.delivery.signing gateway.delivery.schedule"),
     row("gateway.auth_tables", GROUND, "sqlalchemy"),
     row("gateway.auth", f"chain gateway.auth_tables gateway.rates {GROUND}", "sqlalchemy"),
     row("gateway.schemas", f"{PURE} gateway.auth", "pydantic pydantic_core"),
@@ -144,7 +156,11 @@ TABLE = (
     row("gateway.validators", PURE),
     row("gateway.simulation", "gateway.ledger"),
     row("gateway.start_check gateway.witness_check", "chain gateway", "structlog"),
-    row("gateway.ground gateway.machinery gateway.assembly gateway.runtime", "chain gateway", "structlog"),
+    row(
+        "gateway.ground gateway.machinery gateway.machinery_delivery gateway.assembly gateway.runtime",
+        "chain gateway",
+        "structlog",
+    ),
     row("gateway.leadership gateway.leadership_tables", f"{PURE} {GROUND}", STORE),
     row("gateway.roles gateway.api_role", "chain gateway", STORE),
     row("gateway.data_folder", PURE),
@@ -165,7 +181,11 @@ TABLE = (
     row("gateway.verdict_json", "chain.canonical chain.verdict_text chain.verify", pure=True),
     row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
     row("gateway.root_succession", "chain gateway.ledger"),
-    row("gateway.fsck_command gateway.log_rotation gateway.witness_rotation", "chain gateway", "sqlalchemy"),
+    row(
+        "gateway.fsck_command gateway.log_rotation gateway.witness_rotation gateway.api_key_rotation",
+        "chain gateway",
+        "sqlalchemy",
+    ),
     row("gateway.remote_commands", "chain gateway", "httpx2"),
     row("gateway.import_mapping", "chain gateway.rules"),
     row("gateway.import_state", "gateway.command_failures"),

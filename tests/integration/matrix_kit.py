@@ -56,7 +56,7 @@ def build_matrix(serving: Serving, clients: dict[str, httpx2.Client]) -> Matrix:
         serving.open_chapter(chapter)
     joined = serving.made("/v1/members", {"chapter": SERVING, "kind": "member"})
     merchant = serving.made("/v1/members", {"chapter": SERVING, "kind": "merchant"})
-    sale = {"merchant": merchant["account"], "amount": "1000"}
+    sale = {"merchant": merchant["account"], "amount": "1000", "receipt": "5a" * 32}
     body = {"type": "sale.recorded", "chapter": SERVING, "subjects": [joined["account"]], "public": sale}
     recorded = serving.made("/v1/entries", body)
     for chapter in (SERVING, OTHER):
@@ -73,7 +73,12 @@ def build_matrix(serving: Serving, clients: dict[str, httpx2.Client]) -> Matrix:
             "/v1/keys", {"name": "matrix", "scopes": [scope.value], "chapter": chapter}
         ).json()["secret"]
         clients[f"{scope.value}@{chapter}"] = serving.new_client(secret)
+    # Of a key that no caller is: it reads like none to all but administrators of the first chapter.
+    reader = serving.post("/v1/keys", {"name": "hook", "scopes": ["events:read"], "chapter": SERVING}).json()
+    with serving.new_client(reader["secret"]) as client:
+        hook = serving.post("/v1/webhooks", {"url": "https://receiver.example/"}, client=client).json()
     things = {
+        "webhook_id": str(hook["id"]),
         "account": str(joined["account"]),
         "code": SERVING,
         "entry_id": str(recorded["id"]),

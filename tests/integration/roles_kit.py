@@ -17,7 +17,7 @@ from tests.integration.serving import Serving
 
 TONGYI = str(Path(sys.executable).parent / "tongyi")
 ELECTED_SECONDS = 60.0
-ROLES = ("sequencer", "mirror", "outbox", "anchor")
+ROLES = ("sequencer", "mirror", "outbox", "anchor", "delivery")
 
 
 @dataclass(slots=True)

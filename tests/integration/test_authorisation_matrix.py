@@ -91,7 +91,7 @@ def test_each_scope_alone(matrix: Matrix, name: str, method: str, path: str) -> 
 OWNED = [
     (name, method, path)
     for name, method, path in GUARDED
-    if "{" in path and name not in ("keys_revoke", "proposals_get", "proposals_create", "credits_create")
+    if "{" in path and name not in ("keys_revoke", "keys_rotate", "proposals_get", "proposals_create", "credits_create")
 ]
 
 
@@ -109,6 +109,7 @@ def test_another_chapters_things_read_like_nothing(matrix: Matrix, name: str, me
         code="9999-9999",
         entry_id=NO_ENTRY,
         key=NO_ENTRY,
+        webhook_id="whk_0000000000000000",
     )
     assert foreign.status_code == absent.status_code >= 400, foreign.text
     mine, none = problem(foreign), problem(absent)
@@ -116,7 +117,7 @@ def test_another_chapters_things_read_like_nothing(matrix: Matrix, name: str, me
         found.pop("trace_id", None)
         found.pop("instance", None)
     assert mine == none
-    for thing in ("account", "entry_id"):
+    for thing in ("account", "entry_id", "webhook_id"):
         assert matrix.things[thing] not in json.dumps(mine)
 
 
@@ -292,11 +293,14 @@ def test_a_chapters_list_reads_like_that_of_no_chapter(matrix: Matrix, path: str
 
 def test_a_key_is_its_principals_own(matrix: Matrix) -> None:
     """Two of one chapter use the same idempotency key: each has its own entry, nobody reads the other's."""
-    body = {"type": "purchase.recorded", "chapter": OTHER, "subjects": [matrix.others], "public": {}}
+    body = {"type": "purchase.recorded", "chapter": OTHER, "subjects": [matrix.others]}
     first, again, second = (
-        matrix.serving.post("/v1/entries", body, key="one-key", client=matrix.clients[f"{caller}@{OTHER}"])
-        for caller in (ALL, ALL, "entries:write")
-    )
+        matrix.serving.post(
+            "/v1/entries", {**body, "public": {"receipt": receipt * 32}}, key="one-key",
+            client=matrix.clients[f"{caller}@{OTHER}"],
+        )
+        for caller, receipt in ((ALL, "5a"), (ALL, "5a"), ("entries:write", "5b"))
+    )  # fmt: skip
     assert [answer.status_code for answer in (first, again, second)] == [201, 201, 201]
     assert first.json()["id"] == again.json()["id"] != second.json()["id"]
     assert "idempotency-replayed" not in second.headers

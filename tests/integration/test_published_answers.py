@@ -109,6 +109,7 @@ def use_core(serving: Serving, published: Published, chapter: str) -> None:
     body = {"type": "referral.declared", "chapter": chapter, "subjects": [buyer], "public": referral}
     serving.made("/v1/entries", body)
     order = {"chapter": chapter, "buyer": buyer, "merchant": merchant, "amount": "30000", "rebate": False}
+    order["receipt"] = "5a" * 32
     paid = published.hold("core_pay", serving.post("/v1/core/pay", order))
     reward = {"chapter": chapter, "sale": paid["id"], "margin": "9000"}
     published.hold("core_referral", serving.post("/v1/core/referral", reward))
@@ -167,6 +168,17 @@ def read_everything(serving: Serving, published: Published, chapter: str, member
     made = published.hold("keys_create", serving.post("/v1/keys", {"name": "k", "scopes": ["admin"]}))
     published.hold("cases_due", client.post("/v1/cases/due", json={}))
     published.hold("keys_list", client.get("/v1/keys"))
+    path = f"/v1/keys/{made['id']}/rotate"
+    rotated = published.hold("keys_rotate", serving.post(path, {"overlap_seconds": 60}))
+    assert rotated["replaces"] == made["id"]
+    hook = published.hold("webhooks_create", serving.post("/v1/webhooks", {"url": "https://r.example/"}))
+    published.hold("webhooks_list", client.get("/v1/webhooks"))
+    path = f"/v1/webhooks/{hook['id']}"
+    published.hold("webhooks_get", client.get(path))
+    published.hold("webhooks_secret", serving.post(path + "/secret", {}))
+    published.hold("webhooks_replay", serving.post(path + "/replay", {"from": 1}))
+    published.hold("webhooks_dead_letters", client.get(path + "/dead-letters"))
+    published.hold("webhooks_delete", client.delete(path))
     published.hold("keys_revoke", client.delete(f"/v1/keys/{made['id']}"))
 
 

@@ -81,6 +81,8 @@ def upgrade() -> None:
         sa.Column("chapter", sa.String(length=9), nullable=True),
         sa.Column("created_at", sa.String(length=24), nullable=False),
         sa.Column("revoked_at", sa.String(length=24), nullable=True),
+        sa.Column("ends_at", sa.String(length=24), nullable=True),
+        sa.Column("replaces", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
         sa.UniqueConstraint("request", name=op.f("uq_api_keys_request")),
@@ -743,6 +745,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size", name=op.f("pk_proposed_checkpoints")),
     )
     op.create_table(
+        "purchase_receipts",
+        sa.Column("receipt", sa.LargeBinary(), nullable=False),
+        sa.Column("payee", sa.LargeBinary(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("receipt", "payee", name=op.f("pk_purchase_receipts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "quotas",
         sa.Column("chapter", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("period", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -792,16 +802,100 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("chapter", "name", "period", "part", name=op.f("pk_tallies")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "told_events",
+        sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("chapter", sa.Integer(), nullable=False),
+        sa.Column("chapter_number", sa.BigInteger(), nullable=False),
+        sa.Column("leaf_index", sa.BigInteger(), nullable=False),
+        sa.Column("block_number", sa.BigInteger(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("chapter_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("told_at", sa.String(length=24), nullable=False),
+        sa.PrimaryKeyConstraint("chain_id", "number", name=op.f("pk_told_events")),
+        sa.UniqueConstraint(
+            "chain_id",
+            "chapter",
+            "chapter_number",
+            name=op.f("uq_told_events_chain_id_chapter_chapter_number"),
+        ),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("told_events", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_told_events_chapter_cursor",
+            ["chain_id", "chapter", "block_number", "log_index"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_told_events_cursor", ["chain_id", "block_number", "log_index"], unique=False
+        )
+
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("request", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("key_id", sa.String(length=32), nullable=False),
+        sa.Column("chapter", sa.Integer(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.String(length=24), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=True),
+        sa.Column("next_seq", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.Float(precision=53), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("failure", sa.String(length=32), nullable=True),
+        sa.Column("failure_status", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+        sa.UniqueConstraint("request", name=op.f("uq_webhooks_request")),
+    )
+    op.create_table(
+        "webhook_dead_letters",
+        sa.Column("webhook_id", sa.String(length=32), nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("failure", sa.String(length=32), nullable=False),
+        sa.Column("failure_status", sa.Integer(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("at", sa.String(length=24), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_dead_letters_webhook_id")
+        ),
+        sa.PrimaryKeyConstraint("webhook_id", "seq", name=op.f("pk_webhook_dead_letters")),
+    )
+    op.create_table(
+        "webhook_secrets",
+        sa.Column("webhook_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.String(length=24), nullable=False),
+        sa.Column("expires_at", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_secrets_webhook_id")),
+        sa.PrimaryKeyConstraint("webhook_id", "number", name=op.f("pk_webhook_secrets")),
+    )
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_table("webhook_secrets")
+    op.drop_table("webhook_dead_letters")
+    op.drop_table("webhooks")
+    with op.batch_alter_table("told_events", schema=None) as batch_op:
+        batch_op.drop_index("ix_told_events_cursor")
+        batch_op.drop_index("ix_told_events_chapter_cursor")
+
+    op.drop_table("told_events")
     op.drop_table("tallies")
     op.drop_table("role_reports")
     op.drop_table("role_epochs")
     op.drop_table("receipts")
     op.drop_table("quotas")
+    op.drop_table("purchase_receipts")
     op.drop_table("proposed_checkpoints")
     op.drop_table("outcome_cursors")
     with op.batch_alter_table("operations", schema=None) as batch_op:

@@ -17,7 +17,6 @@ from gateway.api.event_stream import HEARTBEAT, OPENING, EventStream, Reader, fo
 from gateway.api.streams import Streams
 from gateway.auth import Caller, Principal, Scope
 from gateway.errors import Refusal
-from gateway.evidence.feed import Place
 
 READER = Principal("key_1", "reader", frozenset({Scope.EVENTS_READ}), "3101-0007")
 SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}}
@@ -30,13 +29,16 @@ class FakeFeed:
         self.pages = [*pages]
         self.asked: list[int | None] = []
         self.fails = False
+        self.told = (0, 0)
 
-    def news(self, place: Place, limit: int, chapter: int | None) -> tuple[list[dict[str, Any]], Place]:
+    def events(self, after: tuple[int, int], limit: int, chapter: int | None) -> list[dict[str, Any]]:
         self.asked.append(chapter)
         if self.fails:
             raise OperationalError("SELECT", {}, Exception("gone"))
+        assert after == self.told
         page = self.pages.pop(0) if self.pages else []
-        return [{"cursor": f"{n}:0"} for n in page], Place((page[-1], 0)) if page else place
+        self.told = (page[-1], 0) if page else after
+        return [{"cursor": f"{n}:0"} for n in page]
 
 
 class FakeKeyring:
@@ -60,8 +62,8 @@ class World:
         """Collect parts until the stream ends; ``until`` is called after each and may bring that about."""
         async with asyncio.timeout(5):
             reader = Reader(READER, b"Bearer x", "127.0.0.1")
-            services: Any = SimpleNamespace(feed=self.feed, keyring=self.keyring, streams=self.streams)
-            async for part in tell(services, reader, Place((0, 0))):
+            services: Any = SimpleNamespace(events=self.feed, keyring=self.keyring, streams=self.streams)
+            async for part in tell(services, reader, (0, 0)):
                 self.parts.append(part)
                 until(self)
 
