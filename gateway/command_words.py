@@ -51,8 +51,8 @@ COMMAND_WORDS: dict[str, str] = {
     "has two columns of one name": "有两列同名",
     "has an unmatched brace in the mapping": "在映射中有不成对的花括号",
     "must be a text here": "此处必须是文本",
-    "is not NAME, NAME.MEMBER, NAME:coins or NAME:integer": (
-        "不是 NAME、NAME.MEMBER、NAME:coins 或 NAME:integer"
+    "is not NAME or NAME.MEMBER, then :coins, :digest or :integer": (
+        "不是 NAME 或 NAME.MEMBER，后面可加 :coins、:digest 或 :integer"
     ),
     "is not an integer of at most 15 digits": "不是至多 15 位的整数",
     "is not a time such as 2026-11-22T09:30:00": "不是 2026-11-22T09:30:00 这样的时间",

@@ -5,6 +5,7 @@ stands for itself, and an object whose only member starts with ``$`` computes a 
 
 - ``{"$coins": "{total}"}``: a decimal number of coins (or yuan) becomes hundredths by the rounding rule;
 - ``{"$time": ["{when}", "Asia/Shanghai"]}``: a local time becomes RFC 3339 UTC with milliseconds;
+- ``{"$digest": "{shop}:{slip}"}``: SHA-256 of a text, as the receipt that provider and reference name;
 - ``{"$integer": "{points}"}``: a JSON integer; ``{"$list": "{ids}"}``: a list from words separated by spaces;
 - ``{"$optional": X}``: the member is left out where X comes out empty.
 """
@@ -21,11 +22,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chain.canonical import JsonValue
 from chain.errors import FormatError
+from chain.hashing import sha256
 from gateway.rules.amounts import DECIMALS, DUST_DECIMALS, parse_decimal
 
 LIST_MEMBERS = ("subjects", "refs")
 """Members of a line that are lists; in a CSV file their words are separated by spaces."""
-
+SUFFIXES = ("", "coins", "digest", "integer")
+"""What may stand behind a column's name."""
 
 _HUNDREDTH = 10 ** (DUST_DECIMALS - DECIMALS)
 """One hundredth of a coin, in units of dust."""
@@ -100,15 +103,17 @@ def format_dust(dust: int) -> str:
 def mapping_from_header(header: Sequence[str]) -> dict[str, JsonValue]:
     """Return the mapping a CSV header speaks for itself: ``op.amount:coins`` is member ``amount`` of ``op``.
 
-    A suffix ``:coins`` or ``:integer`` says how the cell reads; empty cells are left out. Raises FormatError
-    for a name that is used twice, empty or deeper than two.
+    A suffix ``:coins``, ``:digest`` or ``:integer`` says how the cell reads; empty cells are left out.
+    Raises FormatError for a name that is used twice, empty or deeper than two.
     """
     mapping: dict[str, JsonValue] = {}
     for column in header:
         name, _, kind = column.partition(":")
         outer, _, inner = name.partition(".")
-        if not outer or "." in inner or kind not in ("", "coins", "integer") or set("{}") & set(column):
-            raise FormatError(f"column {column}", "is not NAME, NAME.MEMBER, NAME:coins or NAME:integer")
+        if not outer or "." in inner or kind not in SUFFIXES or set("{}") & set(column):
+            raise FormatError(
+                f"column {column}", "is not NAME or NAME.MEMBER, then :coins, :digest or :integer"
+            )
         cell: JsonValue = "{" + column + "}"
         if kind:
             cell = {f"${kind}": cell}
@@ -191,11 +196,19 @@ def _compute(directive: str, argument: JsonValue, row: _Row, where: str) -> Json
         amount, dust = round_coins(text, row.rule, where)
         row.dust += dust
         return str(amount)
+    if directive == "$digest":
+        return _digest(text, where)
     if directive == "$integer":
         return _integer(text, where)
     if directive == "$list":
         return list(text.split())
-    raise FormatError(where, f"{directive} is not one of $coins, $time, $integer, $list, $optional")
+    raise FormatError(where, f"{directive} is not one of $coins, $digest, $time, $integer, $list, $optional")
+
+
+def _digest(text: str, where: str) -> str:
+    if not text:
+        raise FormatError(where, "is empty")
+    return sha256(text.encode()).hex()
 
 
 def _optional(argument: JsonValue, row: _Row, where: str) -> JsonValue | _Absent:

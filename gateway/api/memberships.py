@@ -121,10 +121,11 @@ async def core_pay(request: Request, body: CorePayIn, principal: EntryWriter) ->
     if coins > amount:
         raise Refusal("sale.paid_up", left=amount)
     chapter = ChapterCode(body.chapter)
-    public: dict[str, JsonValue] = {"merchant": body.merchant, "amount": body.amount}
-    for name, value in (("order_id", body.order_id), ("receipt", body.receipt)):
-        if value is not None:
-            public[name] = value
+    public: dict[str, JsonValue] = {
+        "merchant": body.merchant, "amount": body.amount, "receipt": body.receipt
+    }  # fmt: skip
+    if body.order_id is not None:
+        public["order_id"] = body.order_id
     sale = await submit(
         request, principal, Draft("sale.recorded", chapter, None, (AccountId(body.buyer),), public=public)
     )

@@ -1,4 +1,4 @@
-"""Two sets of cases row for row: equal, or the first row that differs. Works across SQLite and PostgreSQL."""
+"""Two sets of cases and receipts row for row: equal, or the first row that differs; on both databases."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from sqlalchemy import Connection, Table, collate, select
+from sqlalchemy import Connection, Table, Text, collate, select
 
-from gateway.cases.tables import case_entries, cases
+from gateway.cases.tables import case_entries, cases, purchase_receipts
 from gateway.db import Database
 
 _PAGE = 2_000
 _KEY = 2
-"""Columns, of both tables, that name a case."""
+"""Columns that name a case, or a receipt and whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseDifference:
-    """The first row that differs, by table and case.
+    """The first row that differs, by table and case; of a receipt its hash and its payee's address.
 
     ``what`` is ``missing`` where only the rebuilt side has the row, ``extra`` where only the stored one, else
     the columns that differ. Values are not told: a document names accounts.
@@ -35,7 +35,7 @@ def compare_cases(stored: Database, rebuilt: Database) -> tuple[int, CaseDiffere
     """Compare all rows in order of their keys; return how many are equal and the first that is not."""
     count = 0
     with stored.reader() as ours, rebuilt.reader() as theirs:
-        for table in (cases, case_entries):
+        for table in (cases, case_entries, purchase_receipts):
             with closing(_rows(ours, table)) as left, closing(_rows(theirs, table)) as right:
                 for one, other in zip_longest(left, right):
                     if one != other:
@@ -47,13 +47,14 @@ def compare_cases(stored: Database, rebuilt: Database) -> tuple[int, CaseDiffere
 def _rows(connection: Connection, table: Table) -> Generator[tuple[object, ...], None, None]:
     # Both sides by their bytes: a database of its own language would sort texts in another order.
     order = [
-        column if column.name == "log_index" else collate(column, _collation(connection))
+        collate(column, _collation(connection)) if isinstance(column.type, Text) else column
         for column in table.primary_key.columns
     ]
     query = select(table).order_by(*order)
     with connection.execution_options(yield_per=_PAGE).execute(query) as result:
         for row in result:
-            yield tuple(row)
+            # Hashes and addresses as texts, so that a difference can be told.
+            yield tuple(value.hex() if isinstance(value, bytes) else value for value in row)
 
 
 def _collation(connection: Connection) -> str:

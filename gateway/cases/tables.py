@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text
 
 from gateway.db import metadata
 
@@ -35,6 +35,17 @@ case_entries = Table(
     sqlite_with_rowid=False,
 )
 """Which entries changed which case, in order."""
+
+purchase_receipts = Table(
+    "purchase_receipts",
+    metadata,
+    Column("receipt", LargeBinary, primary_key=True),
+    # The address of the merchant that was paid; the number of the chapter, 4 bytes, where none is named.
+    Column("payee", LargeBinary, primary_key=True),
+    Column("log_index", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which entry recorded a payee's receipt, see `gateway.cases.receipts`."""
 
 tallies = Table(
     "tallies",

@@ -21,6 +21,7 @@ from gateway.alliance.standing import require_not_suspended
 from gateway.cases.case import Case, changed
 from gateway.cases.filling import concern, fill, order, read_sum
 from gateway.cases.world import World
+from gateway.commerce.receipts import take_receipt
 from gateway.commerce.returns import REBATE, REBATE_BACK, ask_for
 from gateway.commerce.successors import last_of, load_recoveries
 from gateway.db import fetch_all
@@ -53,9 +54,11 @@ def record_purchase(world: World) -> Draft:
     """Record a purchase; the one thing it may order is its own rebate, from the chapter's pool.
 
     Raises:
-        Refusal: see `_pay`.
+        Refusal: see `take_receipt`, `_pay`.
     """
     draft = world.draft
+    named = draft.public.get("merchant")
+    take_receipt(world, [named] if isinstance(named, str) else draft.subjects)
     # Nearly every purchase orders nothing: nothing more is looked up for it.
     if draft.operation is None:
         return draft

@@ -17,6 +17,7 @@ from gateway.cases.book import DueRule
 from gateway.cases.case import Case, changed, holder_of
 from gateway.cases.filling import concern, fill, only_subject, order, read_sum, read_text, show_legs
 from gateway.cases.world import Standing, World
+from gateway.commerce.receipts import take_receipt
 from gateway.commerce.returns import DEBTS, REBATE, ask_for, return_coins, return_due, return_rebate
 from gateway.commerce.rule_tables import table_in_force
 from gateway.commerce.sale_case import (
@@ -44,12 +45,13 @@ def record_sale(world: World) -> Draft:
     """Split a purchase by the table in force: at the buyer's own shop, or across shops where one referred.
 
     Raises:
-        Refusal: ``sale.own_purchase``; ``entry.bad_field`` for a buyer that is no person.
+        Refusal: ``sale.own_purchase``; ``entry.bad_field`` for a buyer that is no person; see `take_receipt`.
     """
     draft = world.draft
     merchant = own_merchant(world, read_text(draft, "merchant"), "public.merchant")
     buyer = _buyer(world, merchant.account)
     amount = read_sum(draft, "amount", least=1)
+    take_receipt(world, [merchant.account])
     shop = _referring_shop(world, buyer.account)
     is_cross = shop is not None and shop != merchant.account
     table = table_in_force(world, "cross_store_purchase" if is_cross else "own_store_purchase")

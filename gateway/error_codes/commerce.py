@@ -26,6 +26,13 @@ COMMERCE_CODES: dict[str, CodeRule] = {
         "A version takes effect on a day after {day}, within 1,000 days.",
         "新版本须在 {day} 之后、1000 天之内的某日生效。",
     ),
+    "receipt.recorded_already": CodeRule(
+        409,
+        "Receipt recorded already",
+        "凭证已登记",
+        "The entry at index {index} recorded {field} for this merchant.",
+        "索引 {index} 处的条目已为该商家登记 {field}。",
+    ),
     "sale.voucher_given": CodeRule(
         409,
         "Voucher given already",

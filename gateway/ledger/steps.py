@@ -7,7 +7,7 @@ arrive at once are judged one after the other, and nobody can record a figure th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,10 @@ class CaseSession(Protocol):
 
     def complete(self, step: Step) -> Draft:
         """Judge a step and return its completed draft; what it changes waits for `keep`. Raises Refusal."""
+        ...
+
+    def foresee(self, drafts: Sequence[Draft]) -> None:
+        """Look up at once what these steps will be judged by."""
         ...
 
     def explain_frozen(self, account: str, field: str) -> None:

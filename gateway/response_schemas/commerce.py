@@ -106,7 +106,7 @@ class SalesSum(Answer):
 
 
 class RefundSum(Answer):
-    """The month's refunds, the coins and rebates to be returned with them, the coins still owed at its end."""
+    """The month's refunds, coins and rebates to be returned with them, and coins still owed at its end."""
 
     count: Count
     amount: Fen

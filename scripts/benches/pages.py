@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 
 from scripts.benches.batches import record_lines
 from scripts.benches.rows import Reach, Row, make_row, percentile
@@ -19,7 +20,11 @@ def record_entries(ground: Ground, member: str, entries: int) -> None:
             "type": "purchase.recorded",
             "chapter": CHAPTER,
             "subjects": [member],
-            "public": {"amount": str(100 + number), "currency": "CNY"},
+            "public": {
+                "amount": str(100 + number),
+                "currency": "CNY",
+                "receipt": sha256(f"page {number}".encode()).hexdigest(),
+            },
             "idempotency_key": f"page-{number}",
         }
         for number in range(entries)

@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 
 import httpx2
 
@@ -35,7 +36,12 @@ def purchase(ground: Ground, number: int, run: str) -> dict[str, object]:
         "type": "purchase.recorded",
         "chapter": CHAPTER,
         "subjects": [member, other] if member != other else [member],
-        "public": {"amount": str(100 + number), "currency": "CNY", "basket": f"{run}-{number}"},
+        "public": {
+            "amount": str(100 + number),
+            "currency": "CNY",
+            "basket": f"{run}-{number}",
+            "receipt": sha256(f"{run} {number}".encode()).hexdigest(),
+        },
     }
 
 

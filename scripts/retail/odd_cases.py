@@ -23,7 +23,7 @@ OVER_PRECISE = ("10.005", "0.333333", "7.12345678901234567", "99.999999", "3.1",
 """Decimal sums as partners send them: up to 17 decimals."""
 IMPORT_COLUMNS = (
     *("type", "chapter", "subjects", "public.amount:coins", "public.rounded_from", "public.rounding"),
-    *("public.currency", "public.source", "public.order_id"),
+    *("public.currency", "public.source", "public.order_id", "public.receipt:digest"),
 )
 STRANGER = "acct_" + "5a" * 20
 
@@ -206,7 +206,7 @@ def write_over_precise(path: Path, town: Town, member: str, store: int) -> None:
         for number in range(IMPORTED):
             text = OVER_PRECISE[number % len(OVER_PRECISE)]
             who = ("purchase.recorded", town.chapter_of_store[store], f"{member} {merchant}")
-            writer.writerow([*who, text, text, "half-up", "CNY", LABEL, f"partner-{number}"])
+            writer.writerow([*who, text, text, "half-up", "CNY", LABEL, *[f"partner-{number}"] * 2])
 
 
 def run_import(path: Path, gateway: str, key_file: Path, rounding: str) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ figures and awards, on a rehearsal's clock.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -23,6 +24,8 @@ from tests.integration.serving import Serving
 
 CHAPTER, ELSEWHERE = "3101-0007", "3101-0008"
 POOLS = ("subsidy", "platform")
+SLIPS = (f"{number:064x}" for number in itertools.count(1))
+"""Receipts of purchases, each for one."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,9 @@ class Market:
             serving.made("/v1/credits/issue", {"chapter": CHAPTER, "to": self.of[name], "amount": "5000"})
 
     def take(self, type_name: str, /, *subjects: str, **public: Any) -> str:
-        """Take a step and return its entry's id."""
+        """Take a step and return its entry's id; each purchase has a receipt of its own."""
+        if type_name == "sale.recorded":
+            public["receipt"] = next(SLIPS)
         named = [self.of[name] for name in subjects]
         body = {"type": type_name, "chapter": CHAPTER, "public": public, "subjects": named}
         return str(self.serving.made("/v1/entries", body)["id"])
@@ -111,7 +116,7 @@ def test_a_month_of_a_market(serving: Serving, market: Market) -> None:
         held = serving.client.get(f"/v1/accounts/{market.of[name]}/balance").json()
         assert held["balance"] == balance, name
 
-    # The whole refund makes the voucher's return due, open until its last day, and the coins: n has burned some.
+    # The whole refund makes the voucher due, open again until its last day, and the coins n has not burned.
     market.take("sale.refunded", about=second, amount="2000")
     due = market.move_to("2027-01-02T00:00:00.000Z")
     entries = [serving.client.get(f"/v1/entries/{entry}").json()["entry"] for entry in due]

@@ -59,6 +59,7 @@ def test_a_members_life_from_opening_to_closing(serving: Serving) -> None:
     serving.made("/v1/credits/issue", {"chapter": CHAPTER, "to": member, "amount": "5000"})
     order = {
         "chapter": CHAPTER, "buyer": member, "merchant": merchant, "amount": "30000", "coins": "2000",
+        "receipt": "5a" * 32,
     }  # fmt: skip
     key = serving.fresh_key()
     paid = serving.post("/v1/core/pay", order, key=key)
@@ -97,6 +98,7 @@ def test_a_members_life_from_opening_to_closing(serving: Serving) -> None:
 def test_a_payment_goes_on_where_the_first_request_ended(serving: Serving) -> None:
     buyer, merchant = serving.join(CHAPTER), serving.join(CHAPTER, "merchant")
     order = {"chapter": CHAPTER, "buyer": buyer, "merchant": merchant, "amount": "1000", "coins": "500"}
+    order["receipt"] = "5b" * 32
     key = serving.fresh_key()
     assert refused(serving, "/v1/core/pay", order, key=key) == (409, "balance.insufficient")
     sales = serving.client.get(f"/v1/cases?kind=sale&holder={buyer}").json()["cases"]
@@ -107,6 +109,10 @@ def test_a_payment_goes_on_where_the_first_request_ended(serving: Serving) -> No
     assert len(serving.client.get(f"/v1/cases?kind=sale&holder={buyer}").json()["cases"]) == 1
     wrong = {**order, "coins": "1001"}
     assert refused(serving, "/v1/core/pay", wrong) == (409, "sale.paid_up")
+    # Under another key it is another request, for a purchase that is recorded already.
+    assert refused(serving, "/v1/core/pay", order) == (409, "receipt.recorded_already")
+    bare = {name: value for name, value in order.items() if name != "receipt"}
+    assert refused(serving, "/v1/core/pay", bare)[0] == 422
 
 
 def test_parameters_take_effect_on_chain_and_only_by_decision(serving: Serving) -> None:

@@ -36,7 +36,8 @@ def test_a_field_that_is_not_there_is_not_disclosed(serving: Serving, new_chapte
     chapter = new_chapter()
     serving.open_chapter(chapter)
     member = serving.join(chapter, private={"name": "王芳"})
-    body = {"type": "purchase.recorded", "chapter": chapter, "subjects": [member], "public": {"amount": "1"}}
+    body = {"type": "purchase.recorded", "chapter": chapter, "subjects": [member]}
+    body["public"] = {"amount": "1", "receipt": "5a" * 32}
     entry = str(serving.made("/v1/entries", {**body, "private": {"note": "x"}})["id"])
     serving.proof(entry, "?disclose=note")
     # An unknown name, one of another entry, one beside a known one, and what is no name at all.

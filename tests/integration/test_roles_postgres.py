@@ -71,7 +71,7 @@ def test_a_purchase_with_its_rebate_becomes_a_proof(api: Serving, pool: str) -> 
         "/v1/entries",
         {
             "type": "purchase.recorded", "chapter": CHAPTER, "actor": member, "subjects": [member, merchant],
-            "public": {"amount": "40000", "currency": "CNY"}, "private": {"basket": "milk, 面包"},
+            "public": {"amount": "40000", "receipt": "5a" * 32}, "private": {"basket": "milk, 面包"},
         },
     )  # fmt: skip
     rebate = api.made(

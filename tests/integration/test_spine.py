@@ -51,7 +51,7 @@ def town(serving: Serving) -> dict[str, Any]:
             "chapter": CHAPTER,
             "actor": member,
             "subjects": [member, merchant],
-            "public": {"amount": "40000", "currency": "CNY"},
+            "public": {"amount": "40000", "currency": "CNY", "receipt": "5a" * 32},
             "private": {"basket": "milk, 面包"},
         },
     )

@@ -6,6 +6,7 @@ The node outlives the gateway, so that its operator can come back with other dat
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -101,7 +102,8 @@ def ask_witness(witness: Witnessing, history: History, note: bytes, old: int) ->
 
 def _purchase(serving: Serving, member: str, amount: str) -> dict[str, Any]:
     body = {"type": "purchase.recorded", "chapter": CHAPTER, "actor": member, "subjects": [member]}
-    return serving.made("/v1/entries", body | {"public": {"amount": amount, "currency": "CNY"}})
+    said = {"amount": amount, "currency": "CNY", "receipt": secrets.token_hex(32)}
+    return serving.made("/v1/entries", body | {"public": said})
 
 
 def _backdate(crook: Crook, template: str) -> str:

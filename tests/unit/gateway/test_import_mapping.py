@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.canonical import JsonValue
 from chain.errors import FormatError
 from gateway.import_mapping import RoundingRule, format_dust, map_row, mapping_from_header, round_coins
 
@@ -62,6 +64,18 @@ def test_what_is_no_decimal_is_refused(text: str) -> None:
     with pytest.raises(FormatError) as caught:
         round_coins(text, HALF_UP, "op.amount")
     assert caught.value.where == "op.amount"
+
+
+def test_a_digest_hashes_what_names_a_receipt() -> None:
+    mapping: dict[str, JsonValue] = {"receipt": {"$digest": "{shop}:{slip}"}}
+    found = map_row(mapping, {"shop": "s1", "slip": " 17 "}, REFUSE).body["receipt"]
+    assert found == hashlib.sha256(b"s1: 17").hexdigest()
+    assert mapping_from_header(["public.receipt:digest"]) == {
+        "public": {"receipt": {"$optional": {"$digest": "{public.receipt:digest}"}}}
+    }
+    with pytest.raises(FormatError) as caught:
+        map_row({"receipt": {"$digest": "{slip}"}}, {"slip": " "}, REFUSE)
+    assert (caught.value.where, caught.value.reason) == ("receipt", "is empty")
 
 
 def test_a_template_fills_texts_lists_numbers_and_times() -> None:
@@ -120,7 +134,11 @@ def test_a_time_with_an_offset_keeps_it_and_one_without_is_local(text: str, want
         ({"a": "{nobody}"}, "a", "names the column 'nobody', which the file does not have"),
         ({"a": "{x"}, "a", "has an unmatched brace in the mapping"),
         ({"a": ["{x}", {"$integer": "{x}"}]}, "a[1]", "is not an integer of at most 15 digits"),
-        ({"a": {"$what": "{x}"}}, "a", "$what is not one of $coins, $time, $integer, $list, $optional"),
+        (
+            {"a": {"$what": "{x}"}},
+            "a",
+            "$what is not one of $coins, $digest, $time, $integer, $list, $optional",
+        ),
         ({"a": {"$time": ["{x}", "Mars/Base"]}}, "a", "'Mars/Base' is not a time zone"),
         ({"a": {"$time": "{x}"}}, "a", "$time takes a list of a text and a time zone"),
         ({"a": {"$coins": 5}}, "a", "must be a text here"),

@@ -17,7 +17,16 @@ from chain.types import Address
 from gateway.db import fetch_in
 from gateway.ledger.drafts import Accepted, AccountKind, Draft, RecoverAccount
 from gateway.rules.calendar import format_timestamp
-from tests.unit.gateway.ledger.worlds import NOON, World, address, joined, opened, operated, recorded
+from tests.unit.gateway.ledger.worlds import (
+    NOON,
+    World,
+    address,
+    fresh_receipt,
+    joined,
+    opened,
+    operated,
+    recorded,
+)
 
 K = OperationKind
 WHO = ("a", "b", "c", "m")
@@ -223,7 +232,9 @@ class Life(RuleBasedStateMachine):
         then=BOOL,
     )
     def buy(self, buyer: str, amount: int, offset: int, then: bool) -> None:
-        public: dict[str, JsonValue] = {"merchant": account_id(self._at("m")), "amount": str(amount)}
+        public: dict[str, JsonValue] = {
+            "merchant": account_id(self._at("m")), "amount": str(amount), "receipt": fresh_receipt()
+        }  # fmt: skip
         draft = replace(
             recorded(chapter=self.chapter), type="sale.recorded", public=public,
             subjects=(account_id(self._at(buyer)),),

@@ -17,7 +17,7 @@ from gateway.db import Database
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Accepted, AccountKind, Draft
 from tests.unit.gateway.commerce.kit import POOL, market, named, step
-from tests.unit.gateway.ledger.worlds import World, address, joined
+from tests.unit.gateway.ledger.worlds import World, address, fresh_receipt, joined
 
 
 @pytest.fixture
@@ -59,7 +59,10 @@ def test_a_step_sees_in_a_list_what_an_earlier_step_of_its_transaction_changed(w
 @pytest.mark.parametrize("count", [5, 40])
 def test_a_batch_of_rebates_asks_thrice_for_each(world: World, count: int) -> None:
     """The purchase, its rebate and the entry pointed at; seats and pools once for all."""
-    bought = record(world, [step("purchase.recorded", None, "b", "m", amount="1010") for _ in range(count)])
+    slips = [fresh_receipt() for _ in range(count)]
+    bought = record(
+        world, [step("purchase.recorded", None, "b", "m", amount="1010", receipt=slip) for slip in slips]
+    )
     asked = Counter[str]()
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:

@@ -30,6 +30,7 @@ from tests.unit.gateway.ledger.worlds import (
     CHAPTER,
     World,
     address,
+    fresh_receipt,
     joined,
     opened,
     operated,
@@ -211,7 +212,9 @@ def test_rule_14_of_many_corrections_each_stands_alone(world: World) -> None:
 
 
 def sale(world: World) -> Draft:
-    public: dict[str, JsonValue] = {"merchant": account_id(address("m")), "amount": "5000"}
+    public: dict[str, JsonValue] = {
+        "merchant": account_id(address("m")), "amount": "5000", "receipt": fresh_receipt()
+    }  # fmt: skip
     return replace(
         recorded(), type="sale.recorded", subjects=(account_id(address("a")),), public=public,
     )  # fmt: skip

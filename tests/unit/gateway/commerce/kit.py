@@ -16,7 +16,16 @@ from gateway.cases.reading import CaseReader
 from gateway.db import Database, fetch_all
 from gateway.ledger.drafts import Accepted, AccountKind, Draft
 from gateway.rules.calendar import day_start
-from tests.unit.gateway.ledger.worlds import World, address, joined, opened, operated, recorded, running
+from tests.unit.gateway.ledger.worlds import (
+    World,
+    address,
+    fresh_receipt,
+    joined,
+    opened,
+    operated,
+    recorded,
+    running,
+)
 
 POOL = "pool-31010007"
 BUYERS, MERCHANTS, POOLS = ("a", "b", "c"), ("m", "n", "o"), ("subsidy", "platform", "reserve")
@@ -52,7 +61,8 @@ def step(type_name: str, about: str | None = None, *who: str, **public: JsonValu
 
 def sale(amount: int = 10_001, buyer: str = "a", merchant: str = "m", **public: JsonValue) -> Draft:
     """Return the draft of a purchase, in fen."""
-    return step("sale.recorded", None, buyer, merchant=named(merchant), amount=str(amount), **public)
+    said = {"merchant": named(merchant), "amount": str(amount), "receipt": fresh_receipt(), **public}
+    return step("sale.recorded", None, buyer, **said)
 
 
 def given(sender: str, receiver: str, amount: int) -> Draft:

@@ -32,7 +32,7 @@ from gateway.rules.pools import (
     walk_paths,
 )
 from gateway.rules.refusals import RuleRefusal
-from tests.unit.gateway.commerce.kit import BUYERS, MERCHANTS, POOL, balance, market, named, step
+from tests.unit.gateway.commerce.kit import BUYERS, MERCHANTS, POOL, balance, market, named, sale, step
 from tests.unit.gateway.ledger.worlds import World, address
 
 _P = Place
@@ -154,7 +154,7 @@ def world(database: Database, tmp_path: Path) -> Iterator[World]:
     """A market whose pools hold coins and whose fund holds money."""
     with market(database, tmp_path) as world:
         world.accept(step("referral.declared", None, "b", referrer=named("n")))
-        world.accept(step("sale.recorded", None, "b", merchant=named("m"), amount="100000"))
+        world.accept(sale(100_000, "b"))
         given = step("grant.booked", None, kind="grant", amount="120000", receipt="11" * 32)
         world.accept(given)
         yield world

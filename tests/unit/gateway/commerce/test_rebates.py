@@ -17,7 +17,7 @@ from gateway.cases.replay import rebuild_cases
 from gateway.db import Database, migrate, sqlite_url
 from gateway.ledger.drafts import AccountKind, Draft
 from tests.unit.gateway.commerce.kit import POOL, balance, carry_out_due, market, named, public, state, step
-from tests.unit.gateway.ledger.worlds import World, address, joined, opened
+from tests.unit.gateway.ledger.worlds import World, address, fresh_receipt, joined, opened
 
 K = OperationKind
 
@@ -33,7 +33,8 @@ def moving(draft: Draft, amount: int, receiver: str = "b", sender: str = POOL, k
 
 
 def purchase(amount: int, *who: str, **more: JsonValue) -> Draft:
-    return step("purchase.recorded", None, *(who or ("b", "m")), amount=str(amount), **more)
+    said = {"amount": str(amount), "receipt": fresh_receipt(), **more}
+    return step("purchase.recorded", None, *(who or ("b", "m")), **said)
 
 
 def rebate(of: str, amount: int, receiver: str = "b", **more: JsonValue) -> Draft:
@@ -85,7 +86,7 @@ def test_a_rebate_needs_a_purchase_of_the_chapter(world: World) -> None:
     assert world.refuse(rebate("01ARZ3NDEKTSV4RRFFQ69G5FAV", 100)).code == "rebate.no_order"
     gift = world.accept(moving(step("gift.sent", None), 100, sender="a")).entry_id
     assert world.refuse(rebate(gift, 5)).code == "rebate.no_order"
-    bare = world.accept(step("purchase.recorded", None, "b", "m")).entry_id
+    bare = world.accept(step("purchase.recorded", None, "b", "m", receipt=fresh_receipt())).entry_id
     assert world.refuse(rebate(bare, 5)).code == "rebate.no_order"
 
 
@@ -132,7 +133,7 @@ def test_refunds_of_a_purchase_never_exceed_it(world: World) -> None:
     assert (refusal.code, refusal.fields) == ("entry.not_as_computed", {"field": "public.currency"})
     reversal = moving(refund(bought, 40_000), 2_000, POOL, "b", K.REVERSE)
     assert world.refuse(reversal).fields == {"field": "op"}
-    bare = world.accept(step("purchase.recorded", None, "b", "m")).entry_id
+    bare = world.accept(step("purchase.recorded", None, "b", "m", receipt=fresh_receipt())).entry_id
     assert world.refuse(refund(bare, 1)).fields == {"left": 0}
     said = public(world, world.accept(refund(bought, 39_999)))
     assert (said["amount"], said["currency"], said["purchase"]) == ("39999", "CNY", bought)

@@ -16,7 +16,7 @@ from gateway.ledger.drafts import AccountKind, Draft
 from gateway.rules.payment_codes import digest_token
 from tests.unit.gateway.alliance import kit as alliance_kit
 from tests.unit.gateway.commerce.kit import balance, named, sale, step
-from tests.unit.gateway.ledger.worlds import CHAPTER, World, address, joined, operated
+from tests.unit.gateway.ledger.worlds import CHAPTER, World, address, fresh_receipt, joined, operated
 
 TOPPED_UP = {"merchant": "m", "amount": "10000", "receipt": alliance_kit.RECEIPT}
 
@@ -91,7 +91,9 @@ def test_nobody_gives_a_suspended_merchant_coins_in_another_way(world: World) ->
         operated(OperationKind.TRANSFER, address(pool), address("b"), 5), type="purchase.recorded"
     )
     bought = replace(
-        bought, subjects=(AccountId(named("b")), AccountId(named("m"))), public={"amount": "100"}
+        bought,
+        subjects=(AccountId(named("b")), AccountId(named("m"))),
+        public={"amount": "100", "receipt": fresh_receipt()},
     )
     for draft in (gift, granted, bought):
         assert world.refuse(draft).code == "merchant.suspended"

@@ -56,6 +56,14 @@ class ManualClock:
         return self.milliseconds
 
 
+_SLIPS = itertools.count(1)
+
+
+def fresh_receipt() -> str:
+    """Return the hash of a receipt that no purchase was recorded with yet."""
+    return hashlib.sha256(f"slip {next(_SLIPS)}".encode()).hexdigest()
+
+
 def address(name: str) -> Address:
     """Return the address of a named test account."""
     return Address(hashlib.sha256(name.encode()).digest()[:20])

@@ -18,7 +18,16 @@ from gateway.cases.reading import CaseReader
 from gateway.db import Database, fetch_all
 from gateway.ledger.drafts import Accepted, AccountKind, Custody, Draft, RecoverAccount, SetRights
 from gateway.rules.calendar import day_start
-from tests.unit.gateway.ledger.worlds import World, address, joined, opened, operated, recorded, running
+from tests.unit.gateway.ledger.worlds import (
+    World,
+    address,
+    fresh_receipt,
+    joined,
+    opened,
+    operated,
+    recorded,
+    running,
+)
 
 POOL = "pool-31010007"
 RECEIPT = "a1" * 32
@@ -62,7 +71,7 @@ def opening(who: str, kind: str = "ordinary", **public: JsonValue) -> Draft:
 
 def sale(who: str, amount: int = 100_000, merchant: str = "m") -> Draft:
     """Return a purchase."""
-    return step("sale.recorded", who, merchant=acct(merchant), amount=str(amount))
+    return step("sale.recorded", who, merchant=acct(merchant), amount=str(amount), receipt=fresh_receipt())
 
 
 def referred(who: str, by: str) -> Draft:
