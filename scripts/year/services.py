@@ -122,7 +122,8 @@ class Services:
             town.coins[booking.member] += 0 if booking.entry else SERVICES[booking.offer.service][2]
         asked = [booking for booking in wanted if booking.entry]
         self.tomorrow = answer_requests(stage, asked)
-        town.stale |= {booking.member for booking in asked if booking not in self.tomorrow}
+        # Nothing is held of those who do not go on; the regular pays for what is no longer free.
+        town.stale |= {booking.member for booking in asked if booking not in self.tomorrow} | {self.regular}
 
     def change_offer(self, stage: Stage) -> None:
         """Somebody withdraws an offer that nobody has booked for tomorrow, and offers the same again."""

@@ -66,4 +66,6 @@ class Surges:
         stage.record([about("service.subsidised", served)])
         stage.record([about("service.booked", served, side="member")])
         self.services.tomorrow.append(served)
+        # What is held for it cannot be spent before it is served.
+        town.stale.add(served.member)
         stage.count("surges")
