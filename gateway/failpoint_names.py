@@ -44,6 +44,7 @@ STEPS: Mapping[str, Action] = {
     # --- a record's way into the log ---------------------------------------------------------------------
     "ledger.keys": Action("ledger", Effect.VAULT, "commit keys of persons to the vault"),
     "ledger.commit": Action("ledger", Effect.SQL, "commit a group of entries with all that follows"),
+    "ledger.outcomes": Action("ledger", Effect.SQL, "commit what an idle round took back"),
     "ledger.receipts": Action("ledger", Effect.FILE, "sign receipts of what is committed"),
     "log.tiles": Action("ledger", Effect.FILE, "put tiles and entry bundles into their places"),
     "log.rename": Action("ledger", Effect.FILE, "rename files that are flushed"),

