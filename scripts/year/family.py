@@ -107,10 +107,10 @@ class Family:
         for number, (ward, guardian) in enumerate(sorted(self.guardians.items())):
             if stage.available(ward) < 2 * ONCE:
                 stage.record([gift(guardian, ward, 2 * ONCE + stage.rng.randint(0, ONCE))], may_fail=True)
-            if stage.available(ward) < 2 * ONCE:
-                continue
             if number % 10 == 0:
                 stage.record([gift(ward, guardian, ONCE + 50)], may_fail=True)
+            if stage.available(ward) < 2 * ONCE:
+                continue
             alone, together = (stage.rng.randint(1, ONCE) for _ in range(2))
             stage.record([gift(ward, guardian, alone)], may_fail=True)
             stage.record([{**gift(ward, guardian, together), "actor": guardian}], may_fail=True)

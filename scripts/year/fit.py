@@ -53,11 +53,11 @@ def _share(part: int, whole: int) -> int:
 
 
 def _spread(real: int, samples: int) -> int:
-    """How far chance alone takes a share of so many samples: four standard deviations, and half a point."""
+    """How far chance may take a share of so many samples: three standard deviations, and half a point."""
     if not samples:
         return WHOLE
     share = real / WHOLE
-    return _limit(50 + round(4 * WHOLE * sqrt(share * (1 - share) / samples)))
+    return _limit(50 + round(3 * WHOLE * sqrt(share * (1 - share) / samples)))
 
 
 def _limit(tolerance: int) -> int:
