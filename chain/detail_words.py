@@ -201,5 +201,5 @@ def _lookup(text: str) -> str | None:
 def _sides(got: str | None, want: str | None) -> str:
     """Return what was there and what should have been, as far as the error names them."""
     sides = (("得到", got), ("应为", want))
-    named = [f"{word} {DETAILS.get(value, value)}" for word, value in sides if value not in (None, "None")]  # type: ignore[arg-type]
+    named = [f"{word} {DETAILS.get(value, value)}" for word, value in sides if value not in (None, "None")]
     return f"（{'，'.join(named)}）" if named else ""

@@ -6,6 +6,7 @@ it may quote an address with its password, or a person's row.
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -21,6 +22,37 @@ EXIT_MISMATCH = 1
 EXIT_USAGE = 2
 EXIT_PENDING = 3
 EXIT_CANNOT = 4
+
+_DETAILS = "；细节见英文部分"
+"""Said where only the English half names values: words of nodes, blocks and hashes."""
+
+_DATABASE_WORDS = {
+    "sqlite version": "SQLite 版本",
+    "postgresql version": "PostgreSQL 版本",
+    "database url": "数据库 URL ",
+    "an in-memory database": "内存数据库",
+    "a file": "文件",
+    "sqlite or postgresql": "sqlite 或 postgresql",
+}
+
+_SYSTEM_WORDS = {
+    errno.ENOENT: "没有这个文件或目录",
+    errno.EACCES: "没有读写权限",
+    errno.EPERM: "不允许这样做",
+    errno.EISDIR: "是目录，不是文件",
+    errno.ENOTDIR: "不是目录",
+    errno.EEXIST: "已经存在",
+    errno.ENOSPC: "磁盘已满",
+    errno.EROFS: "是只读的",
+    errno.EMFILE: "打开的文件过多",
+    errno.ENAMETOOLONG: "名称过长",
+    errno.EADDRINUSE: "地址已被占用",
+    errno.EADDRNOTAVAIL: "不是本机的地址",
+    errno.ECONNREFUSED: "连接被拒绝",
+    errno.ETIMEDOUT: "超时",
+    errno.EIO: "读写出错",
+}
+"""What the system said, by its number; any other is given by the number."""
 
 
 class CommandFailure(NotaryError):
@@ -79,9 +111,9 @@ def _of_ours(error: NotaryError) -> Failure:
     if isinstance(error, FormatError):
         return Failure(f"{error.where}：{command_reason_zh(error.reason)}", str(error))
     if isinstance(error, TransientChainError):
-        return Failure(f"链节点目前没有给出所需的应答（{error}）", str(error))
+        return Failure(f"链节点目前没有给出所需的应答{_DETAILS}", str(error))
     if isinstance(error, ChainError):
-        return Failure(f"链与所记录的不符，或无法使用（{error}）", str(error))
+        return Failure(f"链与所记录的不符，或无法使用{_DETAILS}", str(error))
     # Rooms that need a database or a settings library are asked by name, so that verify loads neither.
     if _is(error, "gateway.settings", "SettingRefused"):
         name, reason = str(getattr(error, "name", "")), str(getattr(error, "reason", ""))
@@ -89,12 +121,18 @@ def _of_ours(error: NotaryError) -> Failure:
     if _is(error, "gateway.db", "DatabaseError"):
         setting, got, want = (getattr(error, part, "") for part in ("setting", "got", "want"))
         code = EXIT_USAGE if setting == "database url" else EXIT_CANNOT
-        return Failure(f"数据库不可用：{setting} 为 {got}，应为 {want}", str(error), code)
+        said = f"{_in_chinese(setting)}为 {_in_chinese(got)}，应为 {_in_chinese(want)}"
+        return Failure(f"数据库不可用：{said}", str(error), code)
     if _is(error, "gateway.ledger.faults", "LedgerFault"):
-        return Failure(f"账本与所记录的不符：{error}", str(error))
+        return Failure(f"账本与所记录的不符{_DETAILS}", str(error))
     if _is(error, "gateway.mirror.rebuild", "NotEmpty"):
-        return Failure(f"此数据库已镜像这条链：{error}", str(error))
-    return Failure(f"无法完成（{type(error).__name__}）：{error}", str(error))
+        return Failure(f"此数据库已镜像这条链{_DETAILS}", str(error))
+    return Failure(f"无法完成（{type(error).__name__}）{_DETAILS}", str(error))
+
+
+def _in_chinese(text: object) -> str:
+    """Return what a database is or should be; names of settings and products stay."""
+    return _DATABASE_WORDS.get(str(text)) or str(text).replace(" or later", " 或更新版本")
 
 
 def _of_a_library(error: BaseException) -> Failure | None:
@@ -122,7 +160,8 @@ def _is(error: BaseException, module: str, name: str) -> bool:
 
 def _of_the_system(error: OSError) -> Failure:
     reason = error.strerror or type(error).__name__
+    chinese = _SYSTEM_WORDS.get(error.errno or 0) or f"系统错误 {error.errno or type(error).__name__}"
     if error.filename is None:
-        return Failure(f"系统拒绝（{reason}）", f"the system refuses: {reason}")
+        return Failure(f"系统拒绝：{chinese}", f"the system refuses: {reason}")
     place = str(error.filename).encode("utf-8", "backslashreplace").decode()
-    return Failure(f"{place}：无法读写（{reason}）", f"{place}: {reason}")
+    return Failure(f"{place}：{chinese}", f"{place}: {reason}")

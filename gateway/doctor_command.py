@@ -20,6 +20,8 @@ from typing import Annotated
 
 import typer
 
+from gateway.doctor_words import doctor_zh
+
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "contracts" / "node_modules"
 LEAST_PYTHON = (3, 11)
@@ -195,13 +197,23 @@ def list_probes() -> list[Probe]:
 
 
 def format_findings(findings: Sequence[Finding]) -> str:
-    """One line a part; a missing one is followed by what to do."""
+    """One line a part; a missing one is followed by what to do, in Chinese and in English."""
     lines = []
     for finding in findings:
-        lines.append(f"{'✓' if finding.ok else '✗'} {finding.name:<11} {finding.found}")
-        if not finding.ok:
-            lines.append(f"    用途 / needed for: {finding.needed_for}\n    办法 / fix: {finding.fix}")
+        if finding.ok:
+            lines.append(f"✓ {finding.name:<11} {doctor_zh(finding.found)}")
+            continue
+        lines.append(f"✗ {finding.name:<11} {_in_both(finding.found)}")
+        lines += [
+            f"    用途 / needed for: {_in_both(finding.needed_for)}",
+            f"    办法 / fix: {_in_both(finding.fix)}",
+        ]
     return "\n".join(lines)
+
+
+def _in_both(text: str) -> str:
+    chinese = doctor_zh(text)
+    return text if chinese == text else f"{chinese} / {text}"
 
 
 def doctor(

@@ -180,6 +180,7 @@ TABLE = (
     ),
     row("gateway.chain_commands gateway.verify_command gateway.import_source", "chain gateway"),
     row("gateway.mirror_commands gateway.import_judging gateway.command_failures", "chain gateway"),
+    row("gateway.doctor_words", "", pure=True),
     row("gateway.command_words", "gateway.reason_words", pure=True),
     row("gateway.data_present gateway.stopped", "gateway"),
     row("gateway.verdict_json", "chain.canonical chain.verdict_text chain.verify", pure=True),

@@ -216,17 +216,17 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
         "in.empty: holds no API key",
     ),
     "no key": (
-        ("keys", "list", "--key-file", "typo"), 4, "typo：无法读写（No such file or directory）",
+        ("keys", "list", "--key-file", "typo"), 4, "typo：没有这个文件或目录",
         "typo: No such file or directory",
     ),
     "import with a binary key": (
         "import in.csv --key-file binary", 4, "不是 API 密钥文件", "binary: holds no API key",
     ),
     "import with a folder as key": (
-        "import in.csv --key-file empty", 4, "empty：无法读写（Is a directory）", "empty: Is a directory",
+        "import in.csv --key-file empty", 4, "empty：是目录，不是文件", "empty: Is a directory",
     ),
     "import with a folder as mapping": (
-        "import in.csv --mapping empty --key-file key", 4, "empty：无法读写（Is a directory）",
+        "import in.csv --mapping empty --key-file key", 4, "empty：是目录，不是文件",
         "empty: Is a directory",
     ),
     "import with a binary mapping": (
@@ -245,12 +245,12 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
         "this version does not rebuild a database from the log",
     ),
     "proof file that is not there": (
-        "verify nope.json", 4, "✗ nope.json：无法读写（No such file or directory）",
+        "verify nope.json", 4, "✗ nope.json：没有这个文件或目录",
         "nope.json: No such file or directory",
     ),
     "trust root that is not there": (
         "verify in.csv --trust-root nope.json", 4,
-        "✗ 读不到信任根：nope.json：无法读写（No such file or directory）",
+        "✗ 读不到信任根：nope.json：没有这个文件或目录",
         "cannot read the trust root: nope.json: No such file or directory",
     ),
     "language": ("verify in.csv --lang fr", 2, "--lang 为 zh、en 或 both", "--lang is zh, en or both"),

@@ -17,8 +17,9 @@ import pytest
 from chain.checkpoint import open_checkpoint, parse_vkey
 from chain.cose_receipt import key_thumbprint, parse_cose_receipt
 from chain.entry import parse_entry
-from chain.errors import FormatError, NotaryError
+from chain.errors import FormatError, NotaryError, VerificationError
 from chain.evidence.bundle import parse_bundle
+from chain.receipt import Receipt, parse_receipt, sign_receipt, verify_receipt_by_any
 from chain.trust_root import parse_trust_root, trust_root_id
 from chain.verify import verify_bundle, verify_cose_file
 from gateway import log_rotation
@@ -47,6 +48,7 @@ class Rotated:
     said: list[dict[str, object]]
     early: list[Answered]
     late: list[Answered]
+    receipts: list[Receipt]
 
 
 @dataclass
@@ -65,6 +67,11 @@ def ask_receipt(serving: Serving, bundle: bytes) -> Answered:
     return Answered(answer.status_code, answer.content, answer.json()["code"] if is_refused else None)
 
 
+def shown_receipt(serving: Serving, bundle: bytes) -> Receipt:
+    entry = json.loads(parse_bundle(bundle).entry)["id"]
+    return parse_receipt(serving.client.get(f"/v1/entries/{entry}").json()["receipt"])
+
+
 def purchase(serving: Serving, member: str) -> bytes:
     body = {"type": "purchase.recorded", "chapter": CHAPTER, "actor": member, "subjects": [member]}
     made = serving.made("/v1/entries", body | {"public": {"amount": "40000", "currency": "CNY"}})
@@ -74,7 +81,7 @@ def purchase(serving: Serving, member: str) -> bytes:
 @pytest.fixture(scope="module")
 def rotated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotated]:
     folder = tmp_path_factory.mktemp("rotation")
-    data, found = folder / "data", Rotated(folder / "data", folder / "before", [], [], [], [], [])
+    data, found = folder / "data", Rotated(folder / "data", folder / "before", [], [], [], [], [], [])
     serving = Serving(data).start()
     try:
         serving.made("/v1/chapters", {"code": CHAPTER})
@@ -83,6 +90,7 @@ def rotated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotated]:
             found.early.extend(ask_receipt(serving, bundle) for bundle in found.bundles[-1:])
             found.bundles.append(purchase(serving, member))
             found.late = [ask_receipt(serving, bundle) for bundle in found.bundles]
+            found.receipts.extend(shown_receipt(serving, bundle) for bundle in found.bundles)
             found.roots.append((data / "trust_root.json").read_bytes())
             assert serving.stop() == 0
             if not found.said:
@@ -134,6 +142,31 @@ def test_receipts_of_every_age_are_signed_by_the_one_key_of_their_size(rotated: 
         assert receipt.size >= rotated.said[-1]["from_size"]  # type: ignore[operator]
         assert receipt.key_id == key_thumbprint(parse_vkey(new).public_key)
         assert verify_cose_file(answer.content, json.dumps(root).encode()).outcome == "pass"
+
+
+def test_receipts_shown_before_and_after_each_rotation_hold_under_the_last_root(rotated: Rotated) -> None:
+    """One key shows one, then two, then three receipts; the first key's of the first entry holds for ever."""
+    root = parse_trust_root(rotated.roots[-1])
+    vkeys = [key.vkey for key in root.logs]
+    indices = [parse_bundle(bundle).log.index for bundle in rotated.bundles]
+    assert [receipt.index for receipt in rotated.receipts] == [*indices[:1], *indices[:2], *indices]
+    gave = [verify_receipt_by_any(one, root.receipt_keys(one.origin, one.index)) for one in rotated.receipts]
+    assert gave == [vkeys[0], *[vkeys[1]] * 2, *[vkeys[2]] * 3]
+    # An older root takes what its key gave, and nothing of a later one.
+    first = parse_trust_root(rotated.roots[0])
+    for receipt, vkey in zip(rotated.receipts, gave, strict=True):
+        keys = first.receipt_keys(receipt.origin, receipt.index)
+        if vkey == vkeys[0]:
+            assert verify_receipt_by_any(receipt, keys) == vkey
+        else:
+            with pytest.raises(VerificationError):
+                verify_receipt_by_any(receipt, keys)
+    # The thief of a key that ended promises nothing for what came after it.
+    old = KeyFolder(rotated.before / "keys").log_identity(None)
+    last = rotated.receipts[-1]
+    forged = sign_receipt(last.origin, last.index, last.leaf_hash, last.at, old.key)
+    with pytest.raises(VerificationError):
+        verify_receipt_by_any(forged, root.receipt_keys(last.origin, last.index))
 
 
 def test_a_checkpoint_of_the_new_range_under_the_old_key_is_refused(rotated: Rotated) -> None:

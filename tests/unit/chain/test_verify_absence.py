@@ -164,7 +164,7 @@ def test_no_file(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> N
     assert run_verify([tmp_path / "bundle.json"], tmp_path / "root.json", json=True) == 4
     told = capfdbinary.readouterr()
     place = tmp_path / "bundle.json"
-    said = f"✗ {place}：无法读写（No such file or directory） / {place}: No such file or directory\n"
+    said = f"✗ {place}：没有这个文件或目录 / {place}: No such file or directory\n"
     assert (told.out, told.err.decode()) == (b"", said)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 
 import httpx2
@@ -24,6 +26,8 @@ ERRORS: list[tuple[Exception, int]] = [
     (CommandFailure("不行", "no", 3), 3),
     (SettingRefused("TONGYI_PORT", "more than 65535"), EXIT_USAGE),
     (DatabaseError("database url", got="mysql", want="sqlite or postgresql"), EXIT_USAGE),
+    (DatabaseError("database url", got="an in-memory database", want="a file"), EXIT_USAGE),
+    (DatabaseError("sqlite version", got="3.40.1", want="3.51.3 or later"), EXIT_CANNOT),
     (DatabaseError("fsync", got="off", want="on"), EXIT_CANNOT),
     (GatewayRefused(409, "proof.pending", "not yet", "尚未就绪"), 3),
     (GatewayRefused(404, "not_found", "nothing", "没有"), EXIT_CANNOT),
@@ -61,6 +65,23 @@ def test_every_error_has_two_sentences_and_its_exit_code(
     assert (shown.out, shown.err.splitlines()[0][:2]) == ("", "✗ ")
     assert len(shown.err.splitlines()) == 1 and SECRET not in shown.err
     assert CHINESE.search(failure.zh) and not CHINESE.search(failure.en)
+
+
+WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}")
+"""English inside a line: names of files, settings, codes and kinds of errors stand alone."""
+
+
+@pytest.mark.parametrize("error", [error for error, _ in ERRORS if not isinstance(error, KeyError)])
+def test_the_chinese_half_has_no_english_sentence(error: Exception) -> None:
+    assert not WORDS.search(describe_failure(error).zh.replace("tongyi --debug", ""))
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EISDIR, errno.EADDRINUSE, 9_999])
+def test_what_the_system_refuses_is_said_in_chinese(number: int) -> None:
+    failure = describe_failure(OSError(number, os.strerror(number), "a.json"))
+    assert failure.zh.startswith("a.json：") and os.strerror(number) not in failure.zh
+    assert failure.en == f"a.json: {os.strerror(number)}"
+    assert describe_failure(OSError(number, "no")).zh.startswith("系统拒绝：")
 
 
 def test_an_unforeseen_error_names_its_kind_and_place() -> None:

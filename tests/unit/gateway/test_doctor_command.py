@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from typer.testing import CliRunner
 
 from gateway import doctor_command as command
 from gateway.doctor_command import Finding, Probe, judge, parse_version
+from gateway.doctor_words import doctor_zh
+
+CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +80,7 @@ def test_the_issue_list_is_covered() -> None:
 
 def run_doctor(monkeypatch: pytest.MonkeyPatch, ok: bool, *argv: str) -> tuple[int, str]:
     probe = Probe(
-        "anvil", "the embedded chain", "run npm ci", lambda: (ok, "1.7.1 at here" if ok else "not found")
+        "anvil", "the embedded chain", "npm ci", lambda: (ok, "1.7.1 at here" if ok else "not found")
     )
     monkeypatch.setattr(command, "list_probes", lambda: [probe])
     app = typer.Typer()
@@ -88,12 +92,28 @@ def run_doctor(monkeypatch: pytest.MonkeyPatch, ok: bool, *argv: str) -> tuple[i
 def test_doctor_prints_the_fix_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_doctor(monkeypatch, False) == (
         1,
-        "✗ anvil       not found\n    用途 / needed for: the embedded chain\n    办法 / fix: run npm ci\n",
+        "✗ anvil       未找到 / not found\n    用途 / needed for: 内置链 / the embedded chain\n"
+        "    办法 / fix: npm ci\n",
     )
 
 
+def test_everything_doctor_says_has_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names, versions, places and commands to type are the same in both."""
+    monkeypatch.setattr(command, "MODULES", tmp_path)
+    source = Path(command.__file__).read_text()
+    said = {
+        text for probe in command.list_probes() for text in (probe.needed_for, probe.fix, probe.run().found)
+    }
+    said |= set(re.findall(r'return False, "([^"]+)"', source)) | {judge((), (1,), "here")[1]}
+    said |= {judge((1, 2), (1, 3), "here")[1], "1.2 at here, not 1.3", "KeyError while looking"}
+    said |= set(re.findall(r'found = "([^"]+)"', source))
+    assert len(said) > 15
+    without = {text for text in said if not CHINESE.search(doctor_zh(text))}
+    assert without == {command.DEMO_LOCK, command.DEV_LOCK}
+
+
 def test_doctor_exits_0_when_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run_doctor(monkeypatch, True) == (0, "✓ anvil       1.7.1 at here\n")
+    assert run_doctor(monkeypatch, True) == (0, "✓ anvil       1.7.1（here）\n")
     exit_code, out = run_doctor(monkeypatch, True, "--json")
     assert (exit_code, json.loads(out)["ok"], json.loads(out)["parts"][0]["found"]) == (
         0,
