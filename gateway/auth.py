@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import re
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from pathlib import Path
 
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, select
 
 from gateway.auth_tables import api_keys
 from gateway.db import Database
@@ -111,11 +109,35 @@ class Caller:
         return self.principal.require(scope)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """What is kept of one key: its secret's SHA-256, scopes joined by spaces."""
+
+    id: str
+    digest: bytes
+    name: str
+    scopes: str
+    chapter: str | None
+
+
+def _system_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class Keyring:
     """The keys of one database, with a short cache, and the rates of those who call."""
 
-    def __init__(self, database: Database, *, rate_per_second: int, public_rate_per_second: int) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        *,
+        rate_per_second: int,
+        public_rate_per_second: int,
+        clock: Callable[[], int] = _system_clock,
+    ) -> None:
+        """``clock`` gives Unix milliseconds, as the entries' that end keys."""
+        self.database = database
+        self._clock = clock
         self._cache: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
         self._rate = Rate(rate_per_second, time.monotonic)
         self._public_rate = Rate(public_rate_per_second, time.monotonic)
@@ -123,7 +145,8 @@ class Keyring:
     async def identify(self, header: bytes | None, address: str) -> Caller:
         """Return who sent ``header`` (the raw Authorization value) from ``address``.
 
-        A revoked key is known no longer than five seconds after its revocation, at once in this process.
+        A key that ended is known no longer than five seconds, in this process not at all; nothing is recorded
+        for it in any (`gateway.ledger.api_keys`).
         """
         if header is None:
             return Caller(address, None, sent_key=False)
@@ -138,10 +161,10 @@ class Keyring:
         guesses = f"guesses {address}"
         if cached is None and not self._public_rate.has_room(guesses):
             raise Refusal("rate.limited", limit=self._public_rate.limit, retry_after_s=1)
-        principal = await asyncio.to_thread(self._load, digest)
+        principal, lasts = await asyncio.to_thread(self._load, digest)
         if principal is None:
             self._public_rate.hit(guesses)
-        self._cache[digest] = (time.monotonic() + _CACHE_SECONDS, principal)
+        self._cache[digest] = (time.monotonic() + lasts, principal)
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
         return Caller(address, principal, sent_key=True)
@@ -157,110 +180,54 @@ class Keyring:
         if not rate.hit(key):
             raise Refusal("rate.limited", limit=rate.limit, retry_after_s=1)
 
-    def create(
-        self,
-        name: str,
-        scopes: frozenset[Scope],
-        chapter: str | None = None,
-        *,
-        request: bytes | None = None,
-    ) -> tuple[str, str]:
-        """Store a new key and return its id and the secret, which cannot be read again.
+    def find(self, principal: Principal, name: str) -> StoredKey:
+        """Return what is kept of a key that ``principal`` may manage. Raises Refusal ``not_found``."""
+        found = self._stored(api_keys.c.id == name)
+        if found is None or not principal.may_see(found.chapter):
+            raise Refusal("not_found")
+        return found
 
-        ``request`` (:func:`request_digest`) makes one key at most. Raises Refusal ``key.made_already`` on a
-        repeat, ``idempotency.key_reused`` where it asked for another key then.
-        """
-        secret = new_secret()
-        try:
-            return self.store(secret, name, scopes, chapter, request), secret
-        except IntegrityError:
-            # Not asked before: of two repeats at once, only the database knows which came first.
-            self._refuse_repeat(request, (name, _joined(scopes), chapter))
-            raise
+    def made_under(self, request: bytes) -> StoredKey | None:
+        """Return the key that this request (:func:`request_digest`) made."""
+        return self._stored(api_keys.c.request == request)
 
-    def store(
-        self,
-        secret: str,
-        name: str,
-        scopes: frozenset[Scope],
-        chapter: str | None,
-        request: bytes | None = None,
-    ) -> str:
-        """Store a given secret's digest and return the new key's id. Raises IntegrityError on a repeat."""
-        key_id = "key_" + secrets.token_hex(8)
-        row = {
-            "id": key_id,
-            "digest": sha256(secret.encode()).digest(),
-            "request": request,
-            "name": name,
-            "scopes": _joined(scopes),
-            "chapter": chapter,
-            "created_at": _now(),
-        }
-        with self._database.writer() as connection:
-            connection.execute(insert(api_keys), row)
+    def _stored(self, which: ColumnElement[bool]) -> StoredKey | None:
+        columns = (api_keys.c.id, api_keys.c.digest, api_keys.c.name, api_keys.c.scopes, api_keys.c.chapter)
+        with self.database.reader() as connection:
+            row = connection.execute(select(*columns).where(which)).one_or_none()
+        return None if row is None else StoredKey(*row)
+
+    def forget(self) -> None:
+        """Ask the database again for every key: one was changed."""
         self._cache.clear()
-        return key_id
-
-    def _refuse_repeat(self, request: bytes | None, asked: tuple[str, str, str | None]) -> None:
-        columns = (api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.chapter)
-        with self._database.reader() as connection:
-            row = connection.execute(select(*columns).where(api_keys.c.request == request)).one_or_none()
-        if row is not None:
-            if asked != (row.name, row.scopes, row.chapter):
-                raise Refusal("idempotency.key_reused")
-            raise Refusal("key.made_already", key=row.id)
-
-    def revoke(self, key_id: str, chapter: str | None = None) -> bool:
-        """End a key, one of ``chapter`` where given; return whether there was one to end."""
-        change = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
-        if chapter is not None:
-            change = change.where(api_keys.c.chapter == chapter)
-        with self._database.writer() as connection:
-            ended = connection.execute(change.values(revoked_at=_now())).rowcount
-        self._cache.clear()
-        return bool(ended)
 
     def list_keys(self) -> list[dict[str, str | None]]:
         """Return what is kept of every key; no secret is among it."""
         columns = [c for c in api_keys.c if c.name not in ("digest", "request")]
-        with self._database.reader() as connection:
+        with self.database.reader() as connection:
             rows = connection.execute(select(*columns).order_by(api_keys.c.created_at, api_keys.c.id))
             return [dict(row._mapping) for row in rows]
 
-    def ensure_platform_key(self, path: Path) -> str | None:
-        """Return the platform's first key from its file, making both on first start.
-
-        None when the file was taken away after keys exist: keys are never made behind the operator's back.
-        """
-        with self._database.reader() as connection:
-            keys = connection.execute(select(func.count()).select_from(api_keys)).scalar_one()
-        if path.exists():
-            secret = path.read_text("ascii").strip()
-        elif keys:
-            return None
-        else:
-            secret = new_secret()
-            _write_secret(path, secret)
-        # If we crash here, the file holds a key no row knows; the next start stores that same key.
-        if not keys:
-            self.store(secret, "platform", frozenset({Scope.ADMIN}), None)
-        return secret
-
-    def _load(self, digest: bytes) -> Principal | None:
-        wanted = select(api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.chapter).where(
-            api_keys.c.digest == digest, api_keys.c.revoked_at.is_(None)
-        )
-        with self._database.reader() as connection:
+    def _load(self, digest: bytes) -> tuple[Principal | None, float]:
+        """Return who has the key of this digest, and for how many seconds that may be taken for granted."""
+        columns = (api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.chapter, api_keys.c.ends_at)
+        wanted = select(*columns).where(api_keys.c.digest == digest, api_keys.c.revoked_at.is_(None))
+        with self.database.reader() as connection:
             row = connection.execute(wanted).one_or_none()
         if row is None:
-            return None
-        return Principal(row.id, row.name, frozenset(map(Scope, row.scopes.split())), row.chapter)
+            return None, _CACHE_SECONDS
+        left = _CACHE_SECONDS
+        if row.ends_at is not None:
+            left = (datetime.fromisoformat(row.ends_at).timestamp() * 1000 - self._clock()) / 1000
+            if left <= 0:
+                return None, _CACHE_SECONDS
+        found = Principal(row.id, row.name, frozenset(map(Scope, row.scopes.split())), row.chapter)
+        return found, min(left, _CACHE_SECONDS)
 
 
-def new_secret() -> str:
+def new_secret(entropy: Callable[[int], bytes] = secrets.token_bytes) -> str:
     """Return a fresh API key."""
-    return KEY_PREFIX + base64.b32encode(secrets.token_bytes(20)).decode().lower()
+    return KEY_PREFIX + base64.b32encode(entropy(20)).decode().lower()
 
 
 def request_digest(principal: Principal, idempotency_key: str) -> bytes:
@@ -268,17 +235,6 @@ def request_digest(principal: Principal, idempotency_key: str) -> bytes:
     return sha256(f"{principal.id}\n{idempotency_key}".encode()).digest()
 
 
-def _joined(scopes: frozenset[Scope]) -> str:
-    return " ".join(sorted(scopes))
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def joined_scopes(scopes: Iterable[Scope]) -> str:
+    """Return scopes as they are kept."""
+    return " ".join(sorted(set(scopes)))

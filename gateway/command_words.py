@@ -82,6 +82,10 @@ _PATTERNS = (
     (r"(\w+): what follows # is no address", r"\1：# 之后不是地址"),
     (r"(\w+): a remote place ends with #0x and the key's address", r"\1：远程位置须以 #0x 和密钥地址结尾"),
     (
+        r"(\w+): env: names a variable, and this could be a key itself",
+        r"\1：env: 之后应为变量名，而此处的内容可能就是密钥本身",
+    ),
+    (
         r"(\w+): is neither env:NAME nor remote:URL#0xaddress",
         r"\1：既不是 env:NAME，也不是 remote:URL#0xaddress",
     ),

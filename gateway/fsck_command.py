@@ -1,11 +1,11 @@
 """``tongyi fsck``: a stopped gateway's data, checked from its bytes up. Changes nothing, makes nothing.
 
 1. The database's own integrity check. 2. Entries are dense from 0 and each leaf commits to its entry and
-salt. 3. Every stored checkpoint is signed by this log and has the root its entries give. 4. The
-published checkpoint is the newest stored one. 5. Every tile and entry bundle of that size is there with
-exactly the bytes the entries give. On demand: 6. All cases are built once more from the entries, in a
-database of their own, and compared row by row (`gateway.cases.replay`). 7. Running sums are what all entries
-add up to (`gateway.cases.tallies`).
+salt. 3. Every stored checkpoint is signed by this log and has the root its entries give. 4. The published
+checkpoint is the newest stored one, and the API keys are those the entries name. 5. Every tile and entry
+bundle of that size is there with exactly the bytes the entries give. On demand: 6. All cases are built once
+more from the entries, in a database of their own, and compared row by row (`gateway.cases.replay`). 7.
+Running sums are what all entries add up to (`gateway.cases.tallies`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from gateway.cases.tallies import find_difference
 from gateway.data_folder import DataFolder
 from gateway.db import Database, migrate, sqlite_url
 from gateway.keys import KeyFolder
+from gateway.ledger.api_keys import find_key_difference
 from gateway.ledger.log_keys import load_log_keys, vkeys_at
 from gateway.ledger.tables import checkpoints, entries
 from gateway.ledger.tile_files import TileFiles
@@ -105,6 +106,9 @@ def _check(database: Database, folder: DataFolder) -> Findings:
             bundles.append(leaf)
             tree.append([hash_leaf(leaf)])
         newest = _check_checkpoints(connection, tree, own, found)
+        key = find_key_difference(connection)
+        if key is not None:
+            found.fault(f"api key {key}: is not what the entries say")
     files = TileFiles(folder.log)
     if files.checkpoint() != newest[1]:
         found.fault("published checkpoint: is not the newest stored one")

@@ -11,6 +11,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import structlog
 
@@ -21,14 +22,17 @@ from chain.evm.local import LocalChain
 from chain.trust_root import TrustRoot
 from chain.types import Address
 from chain.witness_policy import WitnessPolicy
+from gateway.auth import Scope, new_secret
 from gateway.bootstrap import DEVELOPMENT, check_powers, ensure_deployment, ensure_trust_root
-from gateway.data_folder import DataFolder
+from gateway.data_folder import DataFolder, write_durably
 from gateway.db import Database, migrate, sqlite_url, supported_url
 from gateway.failpoints import arm
 from gateway.keys import ROLES, KeyFolder
+from gateway.ledger.api_keys import key_id
+from gateway.ledger.drafts import IssueKey
 from gateway.ledger.genesis import open_log
 from gateway.ledger.identity import LogIdentity
-from gateway.ledger.vault import Vault
+from gateway.ledger.vault import Entropy, Vault
 from gateway.log_rotation import finish_rotation
 from gateway.settings import Settings
 from gateway.signer_places import OutsideSigners, parse_places
@@ -153,6 +157,16 @@ def _check_powers(ground: Ground) -> None:
         _log.warning("the node does not answer: whether the signers have their roles is not known")
 
 
+def _first_key(folder: DataFolder, entropy: Entropy) -> IssueKey:
+    """Return the platform's key, whose secret is kept in its file."""
+    path = folder.platform_key
+    if not path.exists():
+        # If we crash here, the file holds a key no entry names; the next start records that same key.
+        write_durably(path, new_secret(entropy).encode() + b"\n", mode=0o600)
+    digest = sha256(path.read_text("ascii").strip().encode()).digest()
+    return IssueKey(key_id(digest), digest, "platform", Scope.ADMIN.value, None)
+
+
 def _surroundings(settings: Settings) -> Surroundings:
     if settings.simulation_seed is None:
         return real_surroundings()
@@ -194,6 +208,7 @@ def _first_start(
             clock=surroundings.clock,
             entropy=surroundings.entropy("genesis"),
             chain_id=chain_id,
+            first_key=lambda: _first_key(folder, surroundings.entropy("platform key")),
         )
         try:
             deployment = ensure_deployment(folder, client, keys, identity, genesis_root)

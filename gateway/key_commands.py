@@ -50,6 +50,8 @@ def list_(key_file: KeyFile, gateway: Url = LOCAL, as_json: AsJson = False) -> N
         return
     for key in found:
         ended = "  已撤销 / ended" if key["revoked_at"] else ""
+        if key["ends_at"] and not ended:
+            ended = f"  {key['ends_at']} 失效 / ends then"
         chapters = key["chapter"] or "全部分会 / all chapters"
         typer.echo(f"{key['id']}  {key['name']}  {chapters}  {key['scopes']}{ended}")
 
@@ -58,13 +60,20 @@ def list_(key_file: KeyFile, gateway: Url = LOCAL, as_json: AsJson = False) -> N
 def revoke(
     key_id: Annotated[str, typer.Argument(help="Id of the key. 密钥编号。")],
     key_file: KeyFile,
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            help="scheduled, compromised, custody or retired. 定期、疑似泄露、换保管人或弃用。",
+        ),
+    ] = "retired",
     gateway: Url = LOCAL,
     as_json: AsJson = False,
 ) -> None:
-    """End a key at once. 立即撤销密钥。"""
+    """End a key at once; a ledger entry says so. 立即撤销密钥，并记入账本。"""
     from gateway.remote_commands import Remote
 
-    Remote(gateway, key_file).revoke_key(key_id)
+    Remote(gateway, key_file).revoke_key(key_id, reason)
     typer.echo(json.dumps({"id": key_id, "revoked": True}) if as_json else f"{key_id}  已撤销 / ended")
 
 

@@ -23,12 +23,13 @@ from sqlalchemy import Connection, inspect
 from chain.errors import FormatError
 from chain.hashing import hash_leaf
 from chain.merkle.tree import Tree
-from chain.operation import chapter_code
+from chain.operation import chapter_code, chapter_number
 from chain.trust_root import format_trust_root, parse_trust_root
 from chain.types import TreeSize
 from gateway.data_folder import DataFolder, write_durably
 from gateway.db import Database, execute, fetch_all, migrate
 from gateway.keys import KeyFolder
+from gateway.ledger.api_keys import KeyUse
 from gateway.ledger.append import Batch, RandomPool
 from gateway.ledger.drafts import Draft
 from gateway.ledger.faults import LedgerFault
@@ -125,19 +126,31 @@ def finish_rotation(folder: DataFolder, database: Database, keys: KeyFolder) -> 
 def append_rotation(
     connection: Connection, identity: LogIdentity, public: Mapping[str, str | int], now: int, pool: RandomPool
 ) -> tuple[str, int]:
-    """Add a ``key.rotated`` and the checkpoint just behind it, signed by ``identity``, of a log that nobody
-    else is writing; return the entry's id and index.
+    """Add a ``key.rotated`` as `append_entry` does; return the entry's id and index."""
+    draft = Draft("key.rotated", chapter_code(0), None, (), public=public)
+    entry_id, index, _ = append_entry(connection, identity, draft, now, pool)
+    return entry_id, index
 
-    Raises LedgerFault where entries and the last checkpoint contradict each other.
+
+def append_entry(
+    connection: Connection, identity: LogIdentity, draft: Draft, now: int, pool: RandomPool
+) -> tuple[str, int, str]:
+    """Add an entry about a key and the checkpoint just behind it, signed by ``identity``, of a log that
+    nobody else is writing; return the entry's id, index and time.
+
+    Changes the keys' rows that the draft is about. Raises Refusal where these are not such that it may, and
+    LedgerFault where entries and the last checkpoint contradict each other.
     """
     head = take_epoch(connection, identity.origin)
     tree = _sound_tree(connection, identity.origin, head.next_index)
     index, size = head.next_index, TreeSize(head.next_index + 1)
-    draft = Draft("key.rotated", chapter_code(0), None, (), public=public)
-    batch = Batch(index, max(head.milliseconds, now), pool, None)
+    batch, chapter = Batch(index, max(head.milliseconds, now), pool, None), chapter_number(draft.chapter)
+    keys = KeyUse(connection, batch.at)
+    keys.check(draft, chapter)
     entry_id = batch.draw_id()
-    batch.add(batch.build(draft, entry_id, (), None), draft, 0, ())
+    batch.add(batch.build(draft, entry_id, (), None), draft, chapter, ())
     batch.insert(connection)
+    keys.apply(draft)
     origin = identity.origin
     execute(
         connection, "UPDATE log_heads SET next_index = ?, at = ? WHERE origin = ?", size, batch.at, origin
@@ -147,7 +160,7 @@ def append_rotation(
     root = tree.root()
     execute(connection, "UPDATE log_trees SET size = ?, root = ? WHERE origin = ?", size, root, origin)
     propose(connection, SignedNote(size, root, identity.sign_checkpoint(size, root)), batch.at)
-    return entry_id, index
+    return entry_id, index, batch.at
 
 
 def _record(

@@ -92,16 +92,25 @@ class Remote:
     def list_keys(self) -> list[dict[str, str | None]]:
         """Return what is kept of every key."""
         found = _object(self._ask("GET", "/v1/keys")).get("keys")
-        wanted = {"id", "name", "chapter", "scopes", "revoked_at"}
+        wanted = {"id", "name", "chapter", "scopes", "revoked_at", "ends_at"}
         if not isinstance(found, list) or not all(
             isinstance(key, dict) and wanted <= key.keys() for key in found
         ):
             raise _not_an_answer()
         return cast("list[dict[str, str | None]]", found)
 
-    def revoke_key(self, key_id: str) -> None:
+    def rotate_key(self, key_id: str, reason: str, overlap_seconds: int) -> dict[str, str | None]:
+        """Make a key in the place of another; the answer holds its secret, which is shown this once."""
+        body = {"reason": reason, "overlap_seconds": overlap_seconds}
+        path = f"/v1/keys/{quote(key_id, safe='')}/rotate"
+        made = _object(self._ask("POST", path, body, secrets.token_hex(16)))
+        if not {"id", "entry", "secret", "replaces", "ends_at"} <= made.keys():
+            raise _not_an_answer()
+        return {name: None if value is None else str(value) for name, value in made.items()}
+
+    def revoke_key(self, key_id: str, reason: str = "retired") -> None:
         """End a key."""
-        self._ask("DELETE", f"/v1/keys/{quote(key_id, safe='')}")
+        self._ask("DELETE", f"/v1/keys/{quote(key_id, safe='')}?reason={quote(reason, safe='')}")
 
     def export(
         self, entry_id: str, into: Path, disclose: str | None, patience: float, form: str = "bundle"

@@ -1,4 +1,4 @@
-"""``tongyi keys rotate``: a key of a stopped gateway gives way to a new one, and the log says so."""
+"""``tongyi keys rotate``: a key gives way to a new one, and the log says so."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from gateway.command_options import AsJson, Data, DatabaseUrl
+from gateway.command_options import LOCAL, AsJson, Data, DatabaseUrl, Url
 
 rotate_app = typer.Typer(
     no_args_is_help=True,
-    help="Replace a key of a stopped gateway; a ledger entry says which and why. "
-    "更换已停止网关的密钥；更换的对象与原因记入账本。",
+    help="Replace a key of a stopped gateway, an API key also of a running one; a ledger entry says which "
+    "and why. 更换已停止网关的密钥（API 密钥也可在运行中更换）；更换的对象与原因记入账本。",
 )
 
 
@@ -48,6 +48,51 @@ def log(
         f"第 {done.from_size} 条起由新密钥签署 / the new key signs from size {done.from_size} on\n"
         f"{done.old_vkey}\n→ {done.new_vkey}"
     )
+
+
+@rotate_app.command("api")
+def api(
+    key_id: Annotated[str, typer.Option("--id", help="Id of the key. 密钥编号。")],
+    reason: Reason = "scheduled",
+    overlap: Annotated[
+        int,
+        typer.Option(
+            "--overlap",
+            min=0,
+            max=2_592_000,
+            help="Seconds that the old key counts beside the new one. 旧密钥与新密钥并行有效的秒数。",
+        ),
+    ] = 0,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file",
+            help="File with an administrator's API key: ask the running gateway. "
+            "存放管理员 API 密钥的文件：向运行中的网关申请。",
+        ),
+    ] = None,
+    gateway: Url = LOCAL,
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give an API key's holder a new one, of the same scopes and chapter; its secret is printed this once.
+    With --key-file the running gateway is asked; else the data of a stopped one is changed.
+    为 API 密钥的持有人换上权限与分会相同的新密钥，其内容仅显示这一次。
+    给出 --key-file 时向运行中的网关申请；否则直接处理已停止网关的数据。
+    """
+    from gateway.api_key_rotation import run_rotate_api
+    from gateway.remote_commands import Remote
+
+    if key_file is None:
+        done = asdict(run_rotate_api(data, database_url, key_id, reason, overlap))
+    else:
+        done = dict(Remote(gateway, key_file).rotate_key(key_id, reason, overlap))
+    if as_json:
+        typer.echo(json.dumps(done))
+        return
+    end = done["ends_at"] or "立即 / at once"
+    typer.echo(f"{done['replaces']}  失效 / ends: {end}\n→ {done['id']}  {done['secret']}")
 
 
 @rotate_app.command("witness")

@@ -22,6 +22,7 @@ KEYSTORE = "keystore"
 """Kind of a key in the folder, as ``tongyi keys signers`` says it."""
 _SETTING = "TONGYI_SIGNERS"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_RAW_KEY = re.compile(r"[0-9a-fA-F]{32,}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -57,6 +58,11 @@ def _parse_place(role: str, text: str) -> SignerPlace:
     if marked and not _ADDRESS.fullmatch(tail):
         raise FormatError(_SETTING, f"{role}: what follows # is no address")
     address = Address(bytes.fromhex(tail[2:])) if marked else None
+    if scheme == "env" and _RAW_KEY.fullmatch(name):
+        # It would be shown as a name that is not set, and in every list of places.
+        raise FormatError(
+            _SETTING, f"{role}: env: names a variable, and this could be a key itself"
+        )
     if scheme == "env" and _VARIABLE.fullmatch(name):
         return SignerPlace("environment", name, address)
     if scheme == "remote" and name.startswith(("http://", "https://")):

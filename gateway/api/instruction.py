@@ -60,7 +60,8 @@ CURRENCIES = frozenset({"CNY", "HKD", "USD"})
 RESERVED_TYPES = frozenset(
     {
         *("log.genesis", "chapter.opened", "member.joined", "member.frozen", "member.unfrozen"),
-        *("account.recovered", "quota.set", "cap.set", "key.rotated", "period.close"),
+        *("account.recovered", "quota.set", "cap.set", "period.close"),
+        *("key.issued", "key.rotated", "key.revoked"),
     }
 )
 """Types that only their own route writes, because each also acts on the chain or the gateway."""

@@ -96,6 +96,14 @@ REQUEST_CODES: dict[str, CodeRule] = {
         "此 Idempotency-Key 已生成密钥 {key}，其内容仅在当时显示，无法再次显示。"
         "如未保存，请撤销该密钥，并使用另一个 Idempotency-Key 重新申请。",
     ),
+    "key.ending": CodeRule(
+        409,
+        "Key rotated already",
+        "密钥已经更换",
+        "The key {key} was rotated before and ends by itself. "
+        "Rotate the key that follows it, or revoke this one.",
+        "密钥 {key} 先前已更换，到时自行失效。请更换接替它的密钥，或撤销此密钥。",
+    ),
     # --- who is asking -----------------------------------------------------------------------------------
     "auth.missing": CodeRule(
         401,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from chain.canonical import JsonValue
+from chain.hashing import sha256
 from chain.operation import Operation, OperationKind
 from chain.types import AccountId, Address, ChapterCode, EntryId, LeafHash, LeafIndex
 from gateway.errors import Refusal
@@ -151,6 +152,34 @@ class ApproveOperation:
     approvers: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class IssueKey:
+    """An API key counts from its entry on: the SHA-256 of its secret, never the secret.
+
+    ``scopes`` are sorted and joined by spaces, ``chapter`` None is every chapter. ``request`` is the digest
+    of who asked under which idempotency key, ``replaces`` the id of the key it follows.
+    """
+
+    id: str
+    digest: bytes
+    name: str
+    scopes: str
+    chapter: str | None
+    request: bytes | None = None
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndKey:
+    """An API key ends: with its entry, or at ``ends_at`` (RFC 3339), which may lie ahead."""
+
+    id: str
+    ends_at: str | None = None
+
+
+KeyEffect = IssueKey | EndKey
+"""A change of who may call; the chain knows nothing of it."""
+
 SeatEffect = GrantSeat | RenewSeat | ReleaseSeat
 """What the chain is told of seats; the registers know nothing of them."""
 
@@ -163,8 +192,9 @@ Effect = (
     | SetCaps
     | SeatEffect
     | PublishTable
+    | KeyEffect
 )
-"""A change of the registers that commits with its entry and is told to the chain by the outbox."""
+"""A change that commits with its entry; the outbox tells the chain of those that the chain knows."""
 
 ToldEffect = Effect | ApproveOperation
 """What the outbox tells the chain for an entry."""
@@ -220,6 +250,13 @@ class Submission:
     idempotency_key: str
     fingerprint: bytes
     draft: Draft
+
+
+def key_digest(submission: Submission) -> bytes:
+    """Return SHA-256 over principal and idempotency key, empty for a submission without a key."""
+    if not submission.idempotency_key:
+        return b""
+    return sha256(f"{submission.principal}\x00{submission.idempotency_key}".encode())
 
 
 @dataclass(frozen=True, slots=True)

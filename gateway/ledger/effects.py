@@ -13,6 +13,7 @@ from gateway.errors import Refusal
 from gateway.ledger.drafts import (
     Draft,
     Effect,
+    KeyEffect,
     OpenChapter,
     RecoverAccount,
     RegisterAccount,
@@ -34,6 +35,11 @@ def accounts_named(effects: Sequence[Effect]) -> list[bytes]:
     return named
 
 
+def needs_chapter(draft: Draft) -> bool:
+    """Say whether the draft's chapter must be open: not where it opens it, nor for an entry about a key."""
+    return not any(isinstance(effect, OpenChapter | KeyEffect) for effect in draft.effects)
+
+
 def check_effects(
     connection: Connection, registers: Registers, draft: Draft, chapter: int
 ) -> dict[bytes, Account]:
@@ -43,7 +49,7 @@ def check_effects(
         raise Refusal("chapter.exists")
     new: dict[bytes, Account] = {}
     for effect in draft.effects:
-        if isinstance(effect, OpenChapter):
+        if isinstance(effect, OpenChapter | KeyEffect):
             continue
         if isinstance(effect, RegisterAccount):
             _check_new(registers, new, effect.account)

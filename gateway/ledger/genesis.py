@@ -13,8 +13,9 @@ from chain.operation import chapter_code
 from chain.types import NodeHash
 from gateway.db import Database, execute, fetch_all, insert_rows
 from gateway.failpoints import step
+from gateway.ledger.api_keys import KeyUse, issue_draft
 from gateway.ledger.append import Batch, RandomPool
-from gateway.ledger.drafts import Draft
+from gateway.ledger.drafts import Draft, IssueKey
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.vault import Entropy
@@ -34,10 +35,17 @@ class Head:
 
 
 def open_log(
-    database: Database, identity: LogIdentity, *, clock: Clock, entropy: Entropy, chain_id: int | None = None
+    database: Database,
+    identity: LogIdentity,
+    *,
+    clock: Clock,
+    entropy: Entropy,
+    chain_id: int | None = None,
+    first_key: Callable[[], IssueKey] | None = None,
 ) -> NodeHash:
     """Create the log with its `log.genesis` entry if there is none; return the genesis root (size 1).
 
+    With it goes the `key.issued` of ``first_key``, which is asked for it then alone.
     Raises LedgerFault when the database holds another log.
     """
     with database.writer(step("start.log")) as connection:
@@ -45,7 +53,7 @@ def open_log(
         if rows and rows != [(identity.origin,)]:
             raise LedgerFault("the database holds another log", got=rows[0][0], want=identity.origin)
         if not rows:
-            _create(connection, identity, clock(), entropy, chain_id)
+            _create(connection, identity, clock(), entropy, chain_id, first_key)
         first = fetch_all(connection, "SELECT leaf_data FROM entries WHERE log_index = ?", 0)
     if not first:
         raise LedgerFault("the genesis entry is missing", got=0, want=1)
@@ -53,16 +61,26 @@ def open_log(
 
 
 def _create(
-    connection: Connection, identity: LogIdentity, now: int, entropy: Entropy, chain_id: int | None
+    connection: Connection,
+    identity: LogIdentity,
+    now: int,
+    entropy: Entropy,
+    chain_id: int | None,
+    first_key: Callable[[], IssueKey] | None,
 ) -> None:
     public: dict[str, str | int] = {"origin": identity.origin, "vkey": identity.vkey}
     if chain_id is not None:
         public["chain_id"] = chain_id
-    draft = Draft("log.genesis", chapter_code(0), None, (), public=public)
+    drafts = [Draft("log.genesis", chapter_code(0), None, (), public=public)]
     batch = Batch(0, now, RandomPool(entropy), None)
-    batch.add(batch.build(draft, batch.draw_id(), (), None), draft, 0, ())
+    if first_key is not None:
+        drafts.append(issue_draft(first_key()))
+        KeyUse(connection, batch.at).apply(drafts[-1])
+    for draft in drafts:
+        batch.add(batch.build(draft, batch.draw_id(), (), None), draft, 0, ())
     batch.insert(connection)
-    insert_rows(connection, "log_heads", "origin,epoch,next_index,at", [(identity.origin, 0, 1, batch.at)])
+    head = (identity.origin, 0, batch.next_index, batch.at)
+    insert_rows(connection, "log_heads", "origin,epoch,next_index,at", [head])
     insert_rows(connection, "outcome_cursors", "origin,next_index", [(identity.origin, 0)])
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from chain.entry import MAX_ENTRY_SIZE
 from chain.entry_types import check_draft
 from chain.errors import FormatError
-from chain.hashing import HASH_SIZE, hash_leaf, sha256
+from chain.hashing import HASH_SIZE, hash_leaf
 from chain.operation import (
     ZERO_ADDRESS,
     ZERO_REF,
@@ -30,10 +30,11 @@ from chain.typed_data import Place
 from gateway.db import fetch_all, fetch_in, insert_rows
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import Acceptance, Moment, Movement
+from gateway.ledger.api_keys import KeyUse
 from gateway.ledger.append import Batch
 from gateway.ledger.authorization import verify_authorization
-from gateway.ledger.drafts import AccountKind, ApproveOperation, Draft, OpenChapter, Submission, ToldEffect
-from gateway.ledger.effects import accounts_named, apply_effects, check_effects
+from gateway.ledger.drafts import AccountKind, ApproveOperation, Draft, Submission, ToldEffect, key_digest
+from gateway.ledger.effects import accounts_named, apply_effects, check_effects, needs_chapter
 from gateway.ledger.movements import apply_movement
 from gateway.ledger.proposals import ApprovalSource, ProposalUse
 from gateway.ledger.registers import Account, Registers
@@ -102,6 +103,7 @@ class Group:
         self._planner = planner
         self._acceptance = Acceptance(connection, registers, moment)
         self._proposals = ProposalUse(connection, approvals, batch.at)
+        self._callers = KeyUse(connection, batch.at)
         self._known: dict[bytes, tuple[bytes, Recorded]] = {}
         self._keys: list[tuple[object, ...]] = []
         self._refs: set[str] = set()
@@ -111,9 +113,10 @@ class Group:
 
     def run(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
         """Judge and apply all submissions in order; return what each came to."""
-        keys = [_key_digest(submission) for submission in submissions]
+        keys = [key_digest(submission) for submission in submissions]
         self._read_keys([key for key in keys if key])
         self._prefetch([submission.draft for submission in submissions])
+        self._callers.load(submission.principal for submission in submissions)
         answers: list[Recorded | Refusal] = []
         for key, submission in zip(keys, submissions, strict=True):
             try:
@@ -160,6 +163,8 @@ class Group:
                 wanted.update(accounts_named(draft.effects))
             refs.update(draft.refs)
         self._registers.load(self._connection, wanted)
+        if self._cases is not None:
+            self._cases.foresee(drafts)
         known = fetch_in(self._connection, "SELECT entry_id FROM entries WHERE entry_id IN (@)", sorted(refs))
         self._refs |= {cast("str", row[0]) for row in known}
         if sealed:
@@ -170,6 +175,7 @@ class Group:
     # --- one submission --------------------------------------------------------------------------------
 
     def _one(self, key: bytes, submission: Submission) -> Recorded:
+        self._callers.admit(submission.principal)
         known = self._known.get(key) if key else None
         if known is not None:
             if known[0] != submission.fingerprint:
@@ -177,13 +183,14 @@ class Group:
             return replace(known[1], replayed=True)
         draft = submission.draft
         number = chapter_number(draft.chapter)
-        if not any(isinstance(effect, OpenChapter) for effect in draft.effects):
+        if needs_chapter(draft):
             self._acceptance.check_chapter(number)
         if draft.proposal is not None:
             self._proposals.check(draft, number)
         entry_id = self._batch.draw_id()
         if draft.type in self._judged:
             draft = self._complete(entry_id, draft)
+        self._callers.check(draft, number)
         new = check_effects(self._connection, self._registers, draft, number) if draft.effects else {}
         subjects = self._subjects(draft, new)
         for ref in draft.refs:
@@ -319,6 +326,7 @@ class Group:
         index = batch.add(built, draft, chapter, subjects)
         if draft.effects:
             apply_effects(self._connection, self._registers, draft.effects, new, index)
+            self._callers.apply(draft)
             self._effects += [(built.entry_id, effect) for effect in draft.effects]
         self._calls += [(built.entry_id, call) for call in draft.calls]
         if operation is not None and movement is not None:
@@ -338,10 +346,3 @@ class Group:
                 self._nonces.add((operation.sender, draft.authorization.nonce))
         self._refs.add(built.entry_id)
         return Recorded(built.entry_id, index, built.leaf_hash, batch.at, False)
-
-
-def _key_digest(submission: Submission) -> bytes:
-    """Return SHA-256 over principal and key, empty for a submission without a key."""
-    if not submission.idempotency_key:
-        return b""
-    return sha256(f"{submission.principal}\x00{submission.idempotency_key}".encode())

@@ -24,6 +24,7 @@ from chain.rule_kinds import RuleLine, encode_code, sorted_lines
 from gateway.ledger.drafts import (
     ApproveOperation,
     GrantSeat,
+    KeyEffect,
     OpenChapter,
     PublishTable,
     RecoverAccount,
@@ -74,7 +75,7 @@ class RegisterPlanner:
                 if len(waiting) == REGISTRATIONS:
                     calls.append(self._register(waiting))
                     waiting = []
-            elif not isinstance(effect, OpenChapter):
+            elif not isinstance(effect, OpenChapter | KeyEffect):
                 if waiting and isinstance(effect, SetRights | RecoverAccount | GrantSeat):
                     calls.append(self._register(waiting))
                     waiting = []

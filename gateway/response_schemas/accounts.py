@@ -117,14 +117,26 @@ class Statement(Answer):
 
 
 class KeyMade(Answer):
-    """A new API key; its secret is shown this once."""
+    """A new API key, by the entry that says so; its secret is shown this once."""
 
     id: KeyName
+    entry: EntryName
     secret: Annotated[str, StringConstraints(pattern=r"^ty_live_[a-z2-7]{32}$")]
 
 
+class KeyRotated(KeyMade):
+    """The key that follows another; the old one ends at ``ends_at``, at once where that is null."""
+
+    replaces: KeyName
+    ends_at: Time | None
+
+
 class Key(Answer):
-    """What is kept of a key: ``scopes`` joined by spaces, ``chapter`` null for every chapter."""
+    """What is kept of a key: ``scopes`` joined by spaces, ``chapter`` null for every chapter.
+
+    ``revoked_at`` says when it was ended, ``ends_at`` when it ends after a rotation, ``replaces`` what it
+    follows.
+    """
 
     id: KeyName
     name: Code
@@ -132,6 +144,8 @@ class Key(Answer):
     chapter: ChapterName | None
     created_at: Time
     revoked_at: Time | None
+    ends_at: Time | None
+    replaces: KeyName | None
 
 
 class KeyList(Answer):

@@ -36,7 +36,7 @@ RECORDS = (
         "member.unfrozen",
         "account.recovered",
     ),
-    *("quota.set", "cap.set", "key.rotated", "period.close"),
+    *("quota.set", "cap.set", "key.issued", "key.rotated", "key.revoked", "period.close"),
 )
 FREE_TEXT = ("two words", "李雷", "line\nbreak", "<b>", "a@b.example", "", "x" * 2000)
 

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chain.errors import FatalChainError, FormatError
 from chain.evm.signers.base import LocalKey
+from gateway.command_failures import describe_failure
 from gateway.keys import ROLES, KeyFolder
 from gateway.signer_places import OutsideSigners, SignerPlace, parse_places
 
@@ -100,6 +101,21 @@ def test_place_of_another_form_is_refused_without_showing_it(text: str, reason: 
     with pytest.raises(FormatError) as refused:
         parse_places(text, ROLES)
     assert (refused.value.where, refused.value.reason) == ("TONGYI_SIGNERS", reason)
+
+
+CANARY = "c0ffee" * 10 + "beef"
+"""64 hex digits that begin like a variable's name, as a private key may."""
+
+
+@pytest.mark.parametrize("spelled", [CANARY, CANARY.upper(), "0x" + CANARY, "1" + CANARY[1:], CANARY[:40]])
+@pytest.mark.parametrize("tail", ["", "#0x" + "11" * 20, " issuer=env:A"])
+def test_a_key_in_place_of_its_variables_name_is_never_shown(spelled: str, tail: str) -> None:
+    with pytest.raises(FormatError) as refused:
+        OutsideSigners(parse_places(f"hq=env:{spelled}{tail}", ROLES), {}).open("hq")
+    failure = describe_failure(refused.value)
+    said = f"{refused.value!r} {refused.value} {failure}".lower()
+    assert CANARY[1:12] not in said
+    assert refused.value.where == "TONGYI_SIGNERS" and "hq：" in failure.zh and "hq: " in failure.en
 
 
 def test_environment_keys_are_taken_at_once_and_never_written(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from gateway.db import Database, sqlite_url
 from gateway.errors import Refusal
 from gateway.guard import BodyRule, Guard
 from gateway.telemetry import Telemetry
+from tests.unit.gateway.api_key_rows import end_key, store_key
 
 JSON = (b"content-type", b"application/json")
 
@@ -165,27 +166,16 @@ def test_without_a_key_an_address_is_slowed_with_a_wait(keyring: Keyring) -> Non
 
 
 def test_a_known_key_names_its_principal_and_has_its_own_rate(keyring: Keyring) -> None:
-    key_id, secret = keyring.create("shop", frozenset({KeyScope.ENTRIES_READ}), "3101-0007")
+    key_id, secret = store_key(keyring.database, {KeyScope.ENTRIES_READ}, "3101-0007")
     bearer = (b"authorization", f"Bearer {secret}".encode())
     assert [ask(keyring, headers=(JSON, bearer))[2]["name"] for _ in range(12)] == ["shop"] * 12
-    assert keyring.revoke(key_id) is True
+    end_key(keyring.database, key_id)
+    keyring.forget()
     assert ask(keyring, headers=(JSON, bearer))[2]["name"] is None
 
 
 def test_secrets_are_not_stored(keyring: Keyring, tmp_path: Path) -> None:
-    _, secret = keyring.create("shop", frozenset({KeyScope.ADMIN}))
+    _, secret = store_key(keyring.database, {KeyScope.ADMIN})
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert secret.encode() not in stored
     assert [key["scopes"] for key in keyring.list_keys()] == ["admin"]
-
-
-def test_the_platform_key_is_made_once_and_survives_a_crash_before_its_row(
-    keyring: Keyring, tmp_path: Path
-) -> None:
-    path = tmp_path / "platform_key"
-    path.write_text("ty_live_" + "a" * 32 + "\n")
-    assert keyring.ensure_platform_key(path) == "ty_live_" + "a" * 32
-    assert keyring.ensure_platform_key(path) == "ty_live_" + "a" * 32
-    path.unlink()
-    assert keyring.ensure_platform_key(path) is None
-    assert len(keyring.list_keys()) == 1
