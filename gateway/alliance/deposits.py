@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from chain.canonical import JsonValue
-from chain.types import AccountId
 from gateway.alliance.applications import has_open_application
 from gateway.alliance.bonds import load_bond, show_bond, store_bond, terms_on
+from gateway.alliance.forfeits import charge_listing
 from gateway.alliance.forms import complete, officer, own_merchant
 from gateway.alliance.lists import final_entry
 from gateway.alliance.standing import DEPOSIT, seat_held
 from gateway.cases.book import Rule
-from gateway.cases.case import Case
 from gateway.cases.filling import read_sum, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
@@ -29,9 +27,6 @@ from gateway.rules.deposits import (
     refund_deposit,
     top_up,
 )
-
-FORFEITURE = "forfeiture"
-"""Kind of case that keeps a breach from costing a merchant twice; keyed by the entry of the list."""
 
 
 def lodge(world: World) -> Draft:
@@ -74,25 +69,19 @@ def top_up_deposit(world: World) -> Draft:
 def forfeit_deposit(world: World) -> Draft:
     """Forfeit the terms' part of the bond for a breach the merchant stands on the black list for, once.
 
-    The list is where the merchant appeals: the entry must stand, its window over and no appeal undecided. The
-    end of a seat settles by itself what is forfeited.
+    The list is where the merchant appeals: the entry must stand, its window over and no appeal undecided.
 
     Raises:
-        Refusal: ``deposit.own_decision``; ``deposit.seat_ended``; ``listing.unknown_reason``;
-            ``deposit.breach_not_final``; ``case.exists`` for what was forfeited for already.
+        Refusal: ``deposit.own_decision``; ``listing.unknown_reason``; ``deposit.breach_not_final``; see
+            `charge_listing`.
     """
     merchant = own_merchant(world).account
     if officer(world) == merchant:
         raise Refusal("deposit.own_decision")
-    known = world.find(DEPOSIT, merchant)
-    if known is not None and known.document.get("left_on") is not None:
-        raise Refusal("deposit.seat_ended")
     breach = final_entry(world, merchant, read_text(world.draft, "reason"))
     if breach is None:
         raise Refusal("deposit.breach_not_final")
-    document: dict[str, JsonValue] = {"listing": breach.id, "reason": breach.reason}
-    case = Case(FORFEITURE, "", world.chapter, "recorded", AccountId(merchant), None, document)
-    world.open(FORFEITURE, breach.id, case)
+    charge_listing(world, merchant, breach)
     after, record = forfeit(load_bond(world, merchant), world.entry_id)
     store_bond(world, merchant, after)
     return complete(world, [merchant], amount=str(record.amount), **show_bond(after))

@@ -6,6 +6,10 @@ black list is granted no seat.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
 from chain.canonical import JsonValue
 from chain.types import AccountId
 from gateway.alliance.appeals import DISMISSED, LAPSED, UPHELD, close_appeal, is_upheld, open_appeal
@@ -19,7 +23,7 @@ from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.rules.alliance_terms import LISTINGS
-from gateway.rules.calendar import day_start
+from gateway.rules.calendar import business_date, day_start, parse_timestamp
 from gateway.rules.listings import (
     Colour,
     Listing,
@@ -32,6 +36,8 @@ from gateway.rules.listings import (
 )
 
 LISTING = "listing"
+EVIDENCE, BREACH_ON = "evidence", "breach_on"
+"""Members of a listing's document that say which breach it is for: a hash, and a business date."""
 STANDING = (ListingState.LISTED, ListingState.APPEALED)
 _NOTICE_STATES = {ListingState.LIFTED: WITHDRAWN, ListingState.EXPIRED: ENDED}
 
@@ -45,7 +51,10 @@ def enter_list(world: World) -> Draft:
     )
     if any(other.reason == reason for other in standing_entries(world, merchant, entry.colour)):
         raise Refusal("list.already", list=entry.colour.value, reason=reason)
-    world.open(LISTING, world.entry_id, _case(world.chapter, entry))
+    breach: dict[str, JsonValue] = {
+        EVIDENCE: read_text(world.draft, "evidence"), BREACH_ON: _breach_on(world).isoformat()
+    }  # fmt: skip
+    world.open(LISTING, world.entry_id, _case(world.chapter, entry, breach))
     publish(world, f"{entry.colour.value}_list", merchant, until=entry.expires_on.isoformat())
     return complete(
         world,
@@ -54,6 +63,14 @@ def enter_list(world: World) -> Draft:
         until=entry.expires_on.isoformat(),
         appeal_until=entry.appeal_by.isoformat(),
     )
+
+
+def _breach_on(world: World) -> date:
+    """Return the business date of what a merchant is listed for: today, or an earlier one it names."""
+    told = world.draft.public.get("occurred_at")
+    if not isinstance(told, str):
+        return world.today
+    return min(world.today, business_date(parse_timestamp(told) // 1000))
 
 
 def standing_entries(world: World, merchant: str, colour: Colour) -> list[Listing]:
@@ -109,16 +126,15 @@ def expire_listing(world: World) -> Draft:
 def _advance(world: World, case: Case, step: ListingStep, actor: ListingActor, person: str) -> None:
     after = advance_listing(unpack(Listing, case), ListingEvent(step, actor, person, world.today))
     appeal: JsonValue = world.entry_id if step is ListingStep.APPEAL else case.document.get("appeal")
-    world.put(_case(world.chapter, after, case, appeal))
+    world.put(replace(_case(world.chapter, after, case.document, appeal), opened_index=case.opened_index))
     if after.state in _NOTICE_STATES:
         close_notice(world, case.key, _NOTICE_STATES[after.state])
 
 
-def _case(chapter: int, entry: Listing, before: Case | None = None, appeal: JsonValue = None) -> Case:
+def _case(chapter: int, entry: Listing, known: Mapping[str, JsonValue], appeal: JsonValue = None) -> Case:
     due = day_start(entry.expires_on) if entry.state in STANDING else None
-    opened = before.opened_index if before is not None else 0
-    document = {**pack(entry), "appeal": appeal}
-    return Case(LISTING, entry.id, chapter, entry.state, AccountId(entry.subject), due, document, opened)
+    document = {**known, **pack(entry), "appeal": appeal}
+    return Case(LISTING, entry.id, chapter, entry.state, AccountId(entry.subject), due, document)
 
 
 def _expire(case: Case) -> Draft:

@@ -16,6 +16,7 @@ from chain.rule_kinds import encode_code
 from chain.types import AccountId
 from gateway.alliance.appeals import DISMISSED, UPHELD, close_appeal, is_upheld, open_appeal
 from gateway.alliance.bonds import leave_bond
+from gateway.alliance.forfeits import charge_release
 from gateway.alliance.forms import acting, choice, complete, due_draft, in_force, officer
 from gateway.alliance.notices import publish
 from gateway.alliance.records import pack, unpack
@@ -36,6 +37,9 @@ from gateway.rules.seat_life import (
     advance_seat,
 )
 from gateway.rules.seats import SEAT_TERMS, Application, SeatActor
+
+BREACH = "breach"
+"""Member of a seat's document that says what its release was proposed for: the hash of the evidence."""
 
 
 def check_industry(industry: str) -> None:
@@ -143,7 +147,7 @@ def propose(world: World) -> Draft:
 def propose_release(world: World, case: Case, reason: ReleaseReason, person: str) -> Seat:
     """Propose to release one seat and return it as it stands then."""
     after = advance(world, case, SeatStep.PROPOSE_RELEASE, SeatActor.CHAPTER, person, reason)
-    _keep(world, case, after)
+    _keep(world, case, after, **{BREACH: world.draft.public.get("evidence", world.entry_id)})
     return after
 
 
@@ -181,10 +185,12 @@ def release(world: World) -> Draft:
 
 
 def _end(world: World, case: Case, after: Seat) -> Draft:
-    """End a released seat: in public, and with a part of the deposit lost where a breach was the reason."""
+    """End a released seat: in public, and with a part of the deposit lost for a breach not charged yet."""
     _keep(world, case, after)
     reason = ReleaseReason.BOTTOM_SCORE if after.reason is None else after.reason
-    left = leave_bond(world, after.merchant, is_forfeited=reason is not ReleaseReason.BOTTOM_SCORE)
+    is_breach = reason is not ReleaseReason.BOTTOM_SCORE
+    is_forfeited = is_breach and charge_release(world, after, str(case.document.get(BREACH, case.key)))
+    left = leave_bond(world, after.merchant, is_forfeited=is_forfeited)
     publish(world, "seat_released", after.merchant, industry=after.industry, why=reason.value)
     shown: dict[str, JsonValue] = {"merchant": after.merchant, "cause": reason.value, **left}
     draft = complete(world, [after.merchant], **shown)
@@ -224,6 +230,8 @@ def advance(
 
 
 def _keep(world: World, case: Case, after: Seat, **members: JsonValue) -> None:
+    if BREACH in case.document:
+        members = {BREACH: case.document[BREACH], **members}
     _put(world, case.key, after, case.text("certificate"), case.opened_index, **members)
 
 

@@ -181,8 +181,8 @@ ALLIANCE_CODES: dict[str, CodeRule] = {
         409,
         "Seat ended",
         "席位已终止",
-        "The end of the seat has settled what of the deposit is forfeited.",
-        "保证金应没收的部分已随席位终止结清。",
+        "The breach is from after the seat, or the release of the seat has settled what is forfeited for it.",
+        "违规发生在席位终止之后，或应没收的保证金已随席位解除结清。",
     ),
     "deposit.breach_not_final": CodeRule(
         409,
