@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -74,7 +75,8 @@ def shown_receipt(serving: Serving, bundle: bytes) -> Receipt:
 
 def purchase(serving: Serving, member: str) -> bytes:
     body = {"type": "purchase.recorded", "chapter": CHAPTER, "actor": member, "subjects": [member]}
-    made = serving.made("/v1/entries", body | {"public": {"amount": "40000", "currency": "CNY"}})
+    said = {"amount": "40000", "currency": "CNY", "receipt": secrets.token_hex(32)}
+    made = serving.made("/v1/entries", body | {"public": said})
     return serving.proof(made["id"])
 
 
