@@ -1,8 +1,13 @@
-"""The ledger's one fatal error: what is stored contradicts what was promised."""
+"""The ledger's one fatal error, a contradiction with what was promised; and what a failed write means to callers."""
 
 from __future__ import annotations
 
+import errno
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
 from chain.errors import NotaryError
+from gateway.errors import Refusal
 
 
 class LedgerFault(NotaryError):
@@ -16,3 +21,13 @@ class LedgerFault(NotaryError):
         self.check = check
         self.got = got
         self.want = want
+
+
+def refusal_of(error: DBAPIError | OSError) -> Refusal:
+    """Return what a database that cannot write means to the caller."""
+    text = str(getattr(error, "orig", error))
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "full" in text or "No space" in text:
+        return Refusal("storage.full")
+    if isinstance(error, OperationalError) or getattr(error, "errno", None) == errno.EAGAIN:
+        return Refusal("ledger.busy")
+    return Refusal("internal")

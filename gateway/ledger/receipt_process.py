@@ -14,6 +14,7 @@ from typing import BinaryIO
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _PREFIX = b"tongyi receipt v1\n"
+_SEED_SIZE = 32
 _COUNT = struct.Struct(">I")
 _LENGTH = struct.Struct(">H")
 
@@ -23,7 +24,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
     A text that is not a receipt's ends the process: this key must sign nothing else here.
     """
-    key = Ed25519PrivateKey.from_private_bytes(requests.read(32))
+    seed = requests.read(_SEED_SIZE)
+    if len(seed) < _SEED_SIZE:
+        # Whoever started this was killed before it said by which key.
+        return
+    key = Ed25519PrivateKey.from_private_bytes(seed)
     while header := requests.read(_COUNT.size):
         signatures: list[bytes] = []
         for _ in range(_COUNT.unpack(header)[0]):

@@ -9,7 +9,6 @@ found and answered as such.
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from chain.typed_data import Place
 from chain.types import EntryId, LeafHash, LeafIndex
@@ -30,7 +29,7 @@ from gateway.failpoints import step
 from gateway.ledger.acceptance import moment_of
 from gateway.ledger.append import Batch, Leaf, RandomPool
 from gateway.ledger.drafts import Accepted, Answer, Submission
-from gateway.ledger.faults import LedgerFault
+from gateway.ledger.faults import LedgerFault, refusal_of
 from gateway.ledger.genesis import Clock, Head, read_head, take_epoch
 from gateway.ledger.group import ChainPlanner, Group, Recorded
 from gateway.ledger.identity import LogIdentity
@@ -216,7 +215,15 @@ class Sequencer:
     def _answer_all(self) -> None:
         """Sign for what is committed and answer, while the sequencer records the next group."""
         while (committed := self._unsigned.get()) is not None:
-            answers = self._signed(committed.outcomes)
+            try:
+                answers = self._signed(committed.outcomes)
+            except Exception as error:
+                # The entries stand, and nobody has a receipt: the same keys will find both.
+                _log.error("receipts not signed", error=type(error).__name__, place=fault_place(error))
+                answers = [
+                    one if isinstance(one, Refusal) else Refusal("ledger.unconfirmed")
+                    for one in committed.outcomes
+                ]
             start = 0
             for waiting in committed.waiting:
                 end = start + len(waiting.submissions)
@@ -251,7 +258,7 @@ class Sequencer:
             return [Refusal("ledger.read_only", reason=fault.check)] * len(submissions)
         except (DBAPIError, OSError) as error:
             _log.warning("group not stored", error=type(error).__name__, place=fault_place(error))
-            return [_refusal_of(error)] * len(submissions)
+            return [refusal_of(error)] * len(submissions)
         except Exception as error:
             _log.error("sequencer stopped", error=type(error).__name__, place=fault_place(error))
             # A defect: the state is unknown, so nothing more is written until a restart has read it again.
@@ -341,13 +348,3 @@ class Sequencer:
         )  # fmt: skip
         if moved != 1:
             raise LedgerFault("replaced by another sequencer", got="another head", want=head.next_index)
-
-
-def _refusal_of(error: DBAPIError | OSError) -> Refusal:
-    """Return what a database that cannot write means to the caller."""
-    text = str(getattr(error, "orig", error))
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "full" in text or "No space" in text:
-        return Refusal("storage.full")
-    if isinstance(error, OperationalError):
-        return Refusal("ledger.busy")
-    return Refusal("internal")

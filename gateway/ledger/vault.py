@@ -7,6 +7,7 @@ Nothing here knows entries; the ledger hands in plain bytes and stores what come
 
 from __future__ import annotations
 
+import errno
 import hmac
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -60,6 +61,8 @@ class Vault:
 
         Must be done before the entry that uses a key commits: a key nobody uses is harmless, an entry sealed
         with a key that was lost is not.
+
+        Raises OSError when the file does not take them; some may be there all the same.
         """
         with self._lock:
             missing = sorted({account for account in accounts if account not in self._keys})
@@ -73,13 +76,22 @@ class Vault:
                 )
                 with step("ledger.keys"):
                     self._connection.execute("COMMIT")
+            except sqlite_driver.Error as error:
+                self._roll_back()
+                number = errno.ENOSPC if "full" in str(error) else errno.EAGAIN
+                raise OSError(number, "the key store does not commit") from error
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
             if len(self._keys) > _CACHE_LIMIT:
                 self._keys.clear()
             for account in missing:
                 self._read(account)
+
+    def _roll_back(self) -> None:
+        """Take back what is open; a commit whose outcome is unknown may have left nothing open."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def _read(self, account: bytes) -> bytes | None:
         key = self._keys.get(account)

@@ -18,11 +18,11 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scripts.faults import onchain
+from scripts.faults.journals import read_journals
 from scripts.faults.onchain import Chain, Outcome
 from scripts.faults.stored import Stored
 from scripts.faults.tree import (
@@ -65,18 +65,6 @@ class Failure:
         return f"{self.oracle}: {self.what}"
 
 
-@dataclass(slots=True)
-class Told:
-    """What the clients wrote down."""
-
-    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
-    accepted: dict[str, dict[str, Any]] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    seen: list[str] = field(default_factory=list)
-    final: list[dict[str, Any]] = field(default_factory=list)
-    twice: list[str] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A stored leaf with what its body says."""
@@ -87,31 +75,6 @@ class Entry:
     mark: str | None
     has_operation: bool
     whole: bool
-
-
-def read_journals(folder: Path) -> Told:
-    """Return what all files of a folder say; a line that a crash of the client cut off says nothing."""
-    told = Told()
-    for path in sorted(folder.glob("*.ndjson")):
-        for line in path.read_bytes().splitlines():
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue
-            if "ask" in said:
-                told.asked[said["ask"]] = said
-            elif "ok" in said:
-                before = told.accepted.get(said["ok"])
-                if before is not None and before["id"] != said["answer"]["id"]:
-                    told.twice.append(said["ok"])
-                told.accepted[said["ok"]] = said["answer"]
-            elif "refused" in said:
-                told.refused[said["refused"]] = said["code"]
-            elif "seen" in said:
-                told.seen.append(said["seen"])
-            elif "told" in said:
-                told.final.append(said["entry"])
-    return told
 
 
 def read_entries(stored: Stored) -> list[Entry]:

@@ -61,8 +61,8 @@ USE_CASES = "gateway.members gateway.timebank gateway.alliance gateway.commerce 
 EDGE = "gateway.auth gateway.services gateway.schemas"
 STORE = "sqlalchemy structlog"
 WITNESSES_OF_FAULTS = (
-    "scripts.faults.checker scripts.faults.client scripts.faults.onchain scripts.faults.stored"
-    " scripts.faults.tree"
+    "scripts.faults.checker scripts.faults.client scripts.faults.journals scripts.faults.onchain"
+    " scripts.faults.stored scripts.faults.tree"
 )
 
 TABLE = (

@@ -16,8 +16,9 @@ from chain.merkle.tree import Tree
 from chain.receipt import format_receipt, sign_receipt
 from gateway.ledger.identity import LogIdentity
 from scripts.faults import onchain
-from scripts.faults.checker import read_journals, read_tiles, sum_movements
+from scripts.faults.checker import read_tiles, sum_movements
 from scripts.faults.client import Accounts, Journal, draw_request, order_of
+from scripts.faults.journals import read_journals
 from scripts.faults.onchain import Outcome
 from scripts.faults.tree import NoCheckpoint, leaf_hash, open_checkpoint, receipt_holds, roots_at
 
