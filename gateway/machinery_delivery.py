@@ -53,7 +53,9 @@ def build_courier(ground: Ground, vault: Vault) -> Courier:
     settings = ground.settings
     rules = parse_rules(settings.webhook_ports, settings.webhook_egress)
 
+    resolver = SystemResolver()
+
     def open_way() -> Egress:
-        return Egress(rules, SystemResolver(), timeout=settings.webhook_timeout)
+        return Egress(rules, resolver, timeout=settings.webhook_timeout)
 
     return Courier(build_delivery_queue(ground, vault), open_way, time.time)

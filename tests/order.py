@@ -23,6 +23,7 @@ LONG_FILES = (
     "tests/integration/test_start_check.py",
     "tests/integration/test_stock_witness.py",
     "tests/integration/test_roles_witnessed.py",
+    "tests/integration/test_webhooks.py",
     "tests/integration/test_import.py",
     "tests/integration/test_contract_migration.py",
     "tests/integration/test_api.py",

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from pathlib import Path
@@ -18,28 +15,17 @@ from typing import Any
 import pytest
 
 from gateway.db import Database, execute, sqlite_url
+from tests.integration.command_kit import tongyi
 from tests.integration.serving import Serving
 
-TONGYI = str(Path(sys.executable).parent / "tongyi")
 COMMANDS = (
     *("serve", "verify", "deploy", "reconcile", "fsck", "import", "doctor", "recover", "witness"),
+    *("backup", "restore"),
     *("chain up", "mirror rebuild", "keys add", "keys list", "keys revoke", "keys signers"),
-    *("export evidence", "api", "sequencer", "mirror", "outbox", "anchor"),
+    *("keys rotate api", "keys rotate log", "keys rotate witness", "keys rotate witness-entry"),
+    *("export evidence", "api", "sequencer", "mirror", "outbox", "anchor", "delivery"),
 )
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-
-
-def tongyi(
-    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [TONGYI, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-    )
 
 
 def test_the_version_is_the_packages() -> None:
@@ -108,6 +94,11 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
     "signers of another form": (
         "TONGYI_SIGNERS=hq=http://u:hunter2@kms serve --data none", 2,
         "TONGYI_SIGNERS：hq：既不是 env:NAME", "TONGYI_SIGNERS: hq: is neither env:NAME",
+    ),
+    "a key for the name of its variable": (
+        f"TONGYI_SIGNERS=hq=env:{'beef' * 16} serve --data none", 2,
+        "TONGYI_SIGNERS：hq：env: 之后应为变量名，而此处的内容可能就是密钥本身",
+        "TONGYI_SIGNERS: hq: env: names a variable, and this could be a key itself",
     ),
     "validators": (
         "TONGYI_VALIDATORS=poa:0x11 serve --data none", 2,
@@ -292,7 +283,7 @@ def test_a_refused_command_says_why_in_both_languages(name: str, tmp_path: Path)
     done = tongyi(*arguments, cwd=tmp_path, env=env)
     assert done.returncode == code, done.stderr
     assert chinese in done.stderr and english in done.stderr, done.stderr
-    assert "Traceback" not in done.stderr and "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr and "hunter2" not in done.stderr and "beefbeef" not in done.stderr
     if "made" not in arguments or name == "host":
         assert files_below(tmp_path) == before
 
@@ -366,7 +357,16 @@ def test_keys_are_made_listed_and_ended(serving: Serving) -> None:
         assert client.get("/v1/entries").status_code == 200
         listed = tongyi("keys", "list", *reach)
         assert made["id"] in listed.stdout and made["secret"] not in listed.stdout
-        ended = tongyi("keys", "revoke", made["id"], *reach, "--json")
+        rotation = ("keys", "rotate", "api", "--id", made["id"], "--overlap", "600", *reach)
+        rotated = json.loads(tongyi(*rotation, "--json").stdout)
+        assert (rotated["replaces"], rotated["id"] == made["id"]) == (made["id"], False)
+        again = tongyi(*rotation)
+        assert (again.returncode, again.stderr.split("：")[0]) == (4, "✗ key.ending")
+        assert f"{made['id']}  till" in tongyi("keys", "list", *reach).stdout
+        for secret in (made["secret"], rotated["secret"]):
+            with serving.new_client(secret) as beside:
+                assert beside.get("/v1/entries").status_code == 200
+        ended = tongyi("keys", "revoke", made["id"], "--reason", "compromised", *reach, "--json")
         assert (ended.returncode, json.loads(ended.stdout)) == (0, {"id": made["id"], "revoked": True})
         assert client.get("/v1/entries").status_code == 401
     refused = tongyi("keys", "revoke", made["id"], *reach)

@@ -189,6 +189,20 @@ def test_an_attempt_that_was_under_way_leaves_no_trace_on_what_was_changed(offic
     assert sequences(office) == [1, 2, 3, 4, 1, 2, 3, 4]
 
 
+def test_a_failure_of_an_attempt_from_before_a_change_counts_for_nothing(office: PostOffice) -> None:
+    webhook, _ = office.subscribe()
+    office.mirrored.tell(1, 1)
+
+    def change(one: Request) -> int:
+        office.subscriptions.replay(OWNER, webhook, 1)
+        return 410
+
+    office.way.answer = change
+    office.deliver()
+    shown = office.subscriptions.get(OWNER, webhook)
+    assert (shown["state"], shown["attempts"], shown["failure"]) == ("active", 0, None)
+
+
 def test_gone_disables_and_sending_again_begins_anew(office: PostOffice) -> None:
     webhook, _ = office.subscribe()
     office.mirrored.tell(1, 1)

@@ -95,19 +95,34 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext
     return server, ssl.create_default_context(cafile=str(file))
 
 
+def two_on_one_port() -> tuple[Receiver, Receiver]:
+    """Return receivers on 127.0.0.2 and 127.0.0.1; a port that somebody has on one of them is not taken."""
+    for _ in range(20):
+        first = Receiver("127.0.0.2")
+        try:
+            return first, Receiver("127.0.0.1", port=first.port)
+        except OSError:
+            first.close()
+    raise AssertionError("no port is free on both addresses")
+
+
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver("127.0.0.2")
+def both() -> Iterator[tuple[Receiver, Receiver]]:
+    made = two_on_one_port()
     yield made
-    made.close()
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
-def forbidden(receiver: Receiver) -> Iterator[Receiver]:
+def receiver(both: tuple[Receiver, Receiver]) -> Receiver:
+    return both[0]
+
+
+@pytest.fixture
+def forbidden(both: tuple[Receiver, Receiver]) -> Receiver:
     """What must not be reached, on the same port of 127.0.0.1."""
-    made = Receiver("127.0.0.1", port=receiver.port)
-    yield made
-    made.close()
+    return both[1]
 
 
 class Names:
