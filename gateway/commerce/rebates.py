@@ -118,6 +118,11 @@ def _name(draft: Draft) -> str:
     return draft.refs[0] if len(draft.refs) == 1 else ""
 
 
+def name_rebate(draft: Draft) -> tuple[str, str]:
+    """Return the case that keeps whether the rebate which a draft grants was paid."""
+    return REBATE, _name(draft)
+
+
 def _named(world: World) -> Order:
     name = _name(world.draft)
 

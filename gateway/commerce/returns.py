@@ -17,7 +17,7 @@ from gateway.cases.filling import concern, fill, order, read_text
 from gateway.cases.world import World
 from gateway.commerce.sale_case import PARTLY, REFUNDED, SALE
 from gateway.errors import Refusal
-from gateway.ledger.drafts import Draft
+from gateway.ledger.drafts import Custody, Draft
 
 REBATE = "rebate"
 """Kind of the case that keeps what became of a recorded purchase's rebate, keyed by the purchase's entry."""
@@ -96,9 +96,14 @@ def _give_back(world: World, case: Case, debt: Debt, payer: str, receiver: str) 
 
 
 def _reachable(world: World, payer: str, receiver: str) -> int:
-    """Return what can go from one account to the other now, in hundredths."""
+    """Return what can go from one account to the other now, in hundredths.
+
+    Out of self-custody nothing goes without its holder's signature, which the clock does not have.
+    """
     giving, taking = world.standing(payer), world.standing(receiver)
     if giving is None or taking is None or not (giving.may_send and taking.may_receive):
+        return 0
+    if giving.custody == Custody.SELF and world.draft.authorization is None:
         return 0
     return max(0, giving.available)
 

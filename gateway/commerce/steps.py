@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.cases.book import DueRule, Rule
+from gateway.cases.book import CaseNamer, DueRule, Rule
 from gateway.commerce.awards import AWARD_DECISIONS, AWARD_RULES
 from gateway.commerce.committee import COMMITTEE_DECISIONS, COMMITTEE_RULES
 from gateway.commerce.exits import EXIT_RULES
 from gateway.commerce.grants import GRANT_DECISIONS, GRANT_RULES
-from gateway.commerce.rebates import REBATE_RULES
+from gateway.commerce.rebates import REBATE_RULES, name_rebate
 from gateway.commerce.rule_tables import TABLE_DECISIONS, TABLE_RULES
 from gateway.commerce.sales import SALE_DUE, SALE_RULES
 from gateway.commerce.tallied import TALLY_RULES
@@ -29,6 +29,9 @@ DECISIONS: frozenset[str] = GRANT_DECISIONS | AWARD_DECISIONS | TABLE_DECISIONS 
 
 DUE: dict[str, DueRule] = {**SALE_DUE, **VOUCHER_DUE}
 """What follows when a case's time has come, by kind of case."""
+
+AHEAD: dict[str, CaseNamer] = {"rebate.granted": name_rebate}
+"""The case that a step of a type will ask for."""
 
 TALLIES = TALLY_RULES
 """What entries add to the running sums that figures are read from."""

@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import coincurve
 import pytest
 
 from chain.canonical import JsonValue
-from chain.operation import account_id
+from chain.hashing import keccak256
+from chain.operation import ZERO_REF, Operation, OperationKind, account_id
+from chain.typed_data import authorization_digest
+from chain.types import Address
 from gateway.case_rules import CASE_BOOK
 from gateway.cases.compare import compare_cases
 from gateway.cases.reading import CaseReader
 from gateway.cases.replay import rebuild_cases
 from gateway.db import Database, migrate, sqlite_url
-from gateway.ledger.drafts import Draft, SetRights
+from gateway.ledger.drafts import AccountKind, Authorization, Custody, Draft, SetRights
 from tests.unit.gateway.commerce.kit import (
     POOL,
     balance,
@@ -27,10 +31,13 @@ from tests.unit.gateway.commerce.kit import (
     sale,
     step,
 )
-from tests.unit.gateway.ledger.worlds import World, address, recorded
+from tests.unit.gateway.ledger.worlds import PLACE, World, address, joined, recorded
 
 DAY = 86_400_000
 ORDER = "0d" * 32
+KEY = coincurve.PrivateKey(b"\x0c" * 32)
+OWN = Address(keccak256(KEY.public_key.format(compressed=False)[1:])[12:])
+"""A merchant's own key and its account."""
 
 
 @pytest.fixture
@@ -208,7 +215,46 @@ def test_what_the_clock_asked_for_is_built_again(world: World, tmp_path: Path) -
         world.clock.milliseconds += 30 * DAY
         carry_out_due(world)
         carry_out_due(world)
-    place = Database(sqlite_url(tmp_path / "again.sqlite3"))
+    check_rebuilt(world, tmp_path)
+
+
+def test_out_of_self_custody_coins_come_back_by_the_holders_signature_alone(
+    world: World, tmp_path: Path
+) -> None:
+    """The clock says each time what is owed; it is never refused for a signature it does not have."""
+    world.accept(joined("own", kind=AccountKind.MERCHANT, custody=Custody.SELF, at=OWN))
+    draft = sale(10_000)
+    draft = replace(draft, public={**draft.public, "merchant": account_id(OWN)})
+    bought = world.accept(draft).entry_id
+    world.accept(step("sale.paid", bought, amount="3000"))
+    world.accept(step("sale.refunded", bought, amount="10000"))
+    for _ in range(2):
+        assert (carry_out_due(world), owes(world, bought)) == (["sale.coins_returned"], (3_000, 0))
+        world.clock.milliseconds += 30 * DAY
+    back = step("sale.coins_returned", bought)
+    assert world.refuse(signed(world, back, 2_999)).code == "entry.not_as_computed"
+    world.accept(signed(world, back, 3_000))
+    assert (owes(world, bought), balance(world, "a")) == ((0, 0), 10_000)
+    assert carry_out_due(world) == []
+    check_rebuilt(world, tmp_path)
+
+
+def signed(world: World, draft: Draft, amount: int) -> Draft:
+    """Return the draft with a transfer to a that the self-custody merchant has signed, good for an hour."""
+    nonce, until = b"\x0a" * 32, world.clock.milliseconds // 1000 + 3_600
+    digest = authorization_digest(
+        PLACE, kind=OperationKind.TRANSFER, sender=OWN, receiver=address("a"), amount=amount,
+        nonce=nonce, valid_before=until,
+    )  # fmt: skip
+    raw = KEY.sign_recoverable(digest, hasher=None)
+    operation = Operation(OperationKind.TRANSFER, OWN, address("a"), amount, until, ZERO_REF)
+    authorization = Authorization(nonce, raw[:64] + bytes((raw[64] + 27,)))
+    return replace(draft, operation=operation, authorization=authorization)
+
+
+def check_rebuilt(world: World, folder: Path) -> None:
+    """Build all cases again from their entries, and compare."""
+    place = Database(sqlite_url(folder / "again.sqlite3"))
     migrate(place)
     assert rebuild_cases(world.database, place, CASE_BOOK).stuck is None
     assert compare_cases(world.database, place)[1] is None
