@@ -17,6 +17,7 @@ from typing import Annotated, Literal, cast
 
 import typer
 
+from gateway.backup_commands import backup, restore
 from gateway.check_commands import add_check_commands
 from gateway.command_failures import EXIT_USAGE, CommandFailure
 from gateway.command_line import DEBUG, EXIT_CODES, run_app, run_nested
@@ -45,6 +46,8 @@ app.add_typer(export_app, name="export")
 add_role_commands(app, mirror_app)
 add_check_commands(app, mirror_app)
 app.command("witness")(witness)
+app.command("backup")(backup)
+app.command("restore")(restore)
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 

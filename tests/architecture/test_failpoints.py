@@ -18,6 +18,7 @@ TREES = {
     for path in (ROOT / "gateway").rglob("*.py")
 }
 UNNAMED_WRITERS = {
+    "gateway/backup/database_copy.py": "into an empty database: asked for again",
     "gateway/cases/replay.py": "a database in memory, thrown away",
     "gateway/api_key_rotation.py": "a command on a stopped gateway",
     "gateway/delivery/queue.py": "attempts at receivers: sent again, rehearsed beside the courier",

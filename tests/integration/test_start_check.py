@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import socket
 import threading
 import time
@@ -21,6 +21,7 @@ from chain.merkle.tree import Tree
 from gateway.ledger.faults import LedgerFault
 from gateway.outbox.credit_views import AnchoredTree, load_anchored
 from gateway.start_check import compare_with_anchor
+from tests.integration.command_kit import tongyi
 from tests.integration.serving import Serving
 
 CHAPTER = "3101-0007"
@@ -32,21 +33,6 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     yield gateway
     if gateway.process is not None and gateway.process.poll() is None:
         gateway.stop()
-
-
-def copy_ledger(data: Path, into: Path) -> None:
-    """SQL and tiles, as a backup has them: no chain, no keys."""
-    into.mkdir(exist_ok=True)
-    for path in data.glob("gateway.sqlite3*"):
-        shutil.copy2(path, into)
-    shutil.copytree(data / "log", into / "log")
-
-
-def put_back(backup: Path, data: Path) -> None:
-    for path in data.glob("gateway.sqlite3*"):
-        path.unlink()
-    shutil.rmtree(data / "log")
-    copy_ledger(backup, data)
 
 
 def gift(serving: Serving, member: str, pool: str) -> dict[str, object]:
@@ -73,7 +59,8 @@ def test_an_old_backup_against_a_newer_chain_is_read_only(serving: Serving, tmp_
     first = gift(serving, member, pool)
     serving.wait_state(str(first["id"]), "final")
     assert serving.stop() == 0
-    copy_ledger(serving.data, tmp_path / "backup")
+    copied = tongyi("backup", "--data", str(serving.data), "--to", str(tmp_path / "backup"))
+    assert copied.returncode == 0, copied.stderr
     serving.start()
     for _ in range(3):
         later = gift(serving, member, pool)
@@ -82,7 +69,12 @@ def test_an_old_backup_against_a_newer_chain_is_read_only(serving: Serving, tmp_
     anchored = int(str(later["index"])) + 1
     assert serving.stop() == 0
 
-    put_back(tmp_path / "backup", serving.data)
+    aside = tongyi(
+        *("restore", "--from", str(tmp_path / "backup"), "--data", str(serving.data), "--replace", "--json"),
+        *("--part", "database", "--part", "log"),
+    )
+    assert aside.returncode == 0, aside.stderr
+    assert {path.name for path in Path(json.loads(aside.stdout)["replaced"]).iterdir()} >= {"log"}
     serving.start()
     here = int(str(first["index"])) + 1
     reason = f"log.behind_anchor(here={here}, anchored={anchored})"
