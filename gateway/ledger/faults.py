@@ -1,4 +1,4 @@
-"""The ledger's one fatal error, a contradiction with what was promised; and what a failed write means to callers."""
+"""The one fatal error, a contradiction with what was promised; and what a failed write means to callers."""
 
 from __future__ import annotations
 
