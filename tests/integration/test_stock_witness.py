@@ -23,9 +23,8 @@ from gateway.data_folder import DataFolder
 from gateway.keys import KeyFolder
 from tests.foreign.go_tool import run_go
 from tests.integration.serving import Serving
-from tests.integration.test_start_check import copy_ledger, put_back
 from tests.integration.test_witnessed_log import eventually
-from tests.integration.witnesses_kit import free_port
+from tests.integration.witnesses_kit import copy_ledger, free_port, put_back
 
 CHAPTER = "3101-0007"
 NAME = "witness.example/stock"

@@ -23,8 +23,7 @@ from gateway.keys import KeyFolder
 from gateway.ledger.identity import LogIdentity
 from gateway.witness.requests import format_request
 from tests.integration.serving import Serving
-from tests.integration.test_start_check import copy_ledger, put_back
-from tests.integration.witnesses_kit import Witnessing
+from tests.integration.witnesses_kit import Witnessing, copy_ledger, put_back
 
 CHAPTER = "3101-0007"
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,22 @@ def free_port() -> int:
         with socket.socket() as found, contextlib.suppress(OSError):
             found.bind(("127.0.0.1", port))
             return port
+
+
+def copy_ledger(data: Path, into: Path) -> None:
+    """Copy SQL and tiles of a stopped gateway, as an old backup has them: no chain, no keys."""
+    into.mkdir(exist_ok=True)
+    for path in data.glob("gateway.sqlite3*"):
+        shutil.copy2(path, into)
+    shutil.copytree(data / "log", into / "log")
+
+
+def put_back(backup: Path, data: Path) -> None:
+    """Put such a copy in the place of what is there."""
+    for path in data.glob("gateway.sqlite3*"):
+        path.unlink()
+    shutil.rmtree(data / "log")
+    copy_ledger(backup, data)
 
 
 @dataclass(slots=True)
