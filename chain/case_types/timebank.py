@@ -29,7 +29,7 @@ from chain.operation import OperationKind
 _K = OperationKind
 _SIDE: dict[str, FieldRule] = {"side": CODE}
 _UNTIL: dict[str, FieldRule] = {"until": TIMESTAMP}
-_PAID: dict[str, FieldRule] = {"coins": SUM, "legs": LEGS, "outcome": CODE}
+_PAID: dict[str, FieldRule] = {"coins": SUM, "legs": LEGS, "outcome": CODE, "parked": SUM}
 _CODE: dict[str, FieldRule] = {"payee": ACCOUNT, "amount": AMOUNT, "purpose": CODE}
 
 _OFFER_TYPES = (
@@ -107,7 +107,10 @@ _SERVICE_TYPES = (
     entry_row("service.cancelled", {**_SIDE, **_PAID}, needs=("about", "side"), may=(_K.TRANSFER,)),
     entry_row("service.no_show", {**_SIDE, **_PAID}, needs=("about", "side"), may=(_K.TRANSFER,)),
     entry_row(
-        "service.settled", {"legs": LEGS, "left": COUNT}, needs=("about",), may=(_K.TRANSFER, _K.ISSUE)
+        "service.settled",
+        {"legs": LEGS, "left": COUNT, "parked": SUM},
+        needs=("about",),
+        may=(_K.TRANSFER, _K.ISSUE),
     ),
 )
 

@@ -155,13 +155,19 @@ def judge_gift(world: World) -> Draft:
         return world.draft
     sender, receiver = (account_id(Address(party)) for party in (operation.sender, operation.receiver))
     require_not_suspended(world, receiver)
-    parties = (world.standing(sender), world.standing(receiver))
-    if all(party is not None and party.kind == AccountKind.MEMBER for party in parties):
-        terms = kin_terms(world)
-        if terms.relations is not None:
-            check_relation(relation_of(world, sender, receiver), terms)
+    check_kin(world, sender, receiver)
     check_ward(world, sender, operation.amount)
     return world.draft
+
+
+def check_kin(world: World, sender: str, receiver: str) -> None:
+    """Hold what passes between two members to the chapter's kin rule. Raises RuleRefusal."""
+    parties = (world.standing(sender), world.standing(receiver))
+    terms = kin_terms(world)
+    if terms.relations is not None and all(
+        party is not None and party.kind == AccountKind.MEMBER for party in parties
+    ):
+        check_relation(relation_of(world, sender, receiver), terms)
 
 
 def send_gift(world: World) -> Draft:

@@ -25,12 +25,14 @@ from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft, SetRights
 from gateway.members.family import relation_of
 from gateway.members.parameters import closing_terms, kin_terms
+from gateway.members.parking import DECISION
 from gateway.members.register import (
     ACTIVE,
     CLOSED,
     LAPSED,
     MEMBERSHIP,
     MOVED,
+    REFUNDED,
     SUSPENDED,
     find_membership,
     require_membership,
@@ -46,11 +48,12 @@ from gateway.rules.closing import (
     Holding,
     advance_account,
 )
+from gateway.timebank.offers import withdraw_offers
 from gateway.timebank.suspension import stop_services
 
 EMPTYING = "emptying"
-FREEZE, DECISION = "freeze", "decision"
-"""Who suspended a membership."""
+FREEZE = "freeze"
+"""What suspended a membership, where no decision did."""
 _PRIVATE_MATTERS = frozenset(
     {
         *(MEMBERSHIP, "referral", "tier", "kin", "guardian", STEWARD, CLOSING),
@@ -75,22 +78,29 @@ def suspend_membership(world: World) -> Draft:
         kin_terms(world),
     )
     amount = 0 if move is None else move.amount
-    place = find_pool(world, HOLDING) or world.chapter_pool()
+    kept = case.number("parked")
+    place = (text_or_none(case, "parked_at") if kept else find_pool(world, HOLDING)) or world.chapter_pool()
     stop_services(world, case.key)
-    after = changed(case, parked=amount, parked_at=place, suspended_by=DECISION)
+    after = changed(case, parked=kept + amount, parked_at=place, suspended_by=DECISION)
     world.put(replace(after, state=SUSPENDED))
     draft = fill(world.draft, amount=str(amount))
     return order(draft, OperationKind.TRANSFER, case.key, place, amount)
 
 
 def restore_membership(world: World) -> Draft:
-    """Give a member back what was parked, once the account may receive again."""
-    case = require_membership(world, only_subject(world.draft), SUSPENDED)
+    """Give a member back what was parked, once the account may receive again.
+
+    What was kept of a membership that was refunded meanwhile comes back, too.
+    """
+    case = require_membership(world, only_subject(world.draft), SUSPENDED, ACTIVE, LAPSED, REFUNDED)
+    if case.state != SUSPENDED and not case.number("parked"):
+        raise Refusal("case.wrong_state", field="subjects", state=case.state, wanted=SUSPENDED)
     standing = world.own(case.key, "subjects")
     if not standing.may_receive:
         raise Refusal("member.frozen", field="subjects")
     amount, place = case.number("parked"), text_or_none(case, "parked_at")
-    world.put(replace(changed(case, parked=0, suspended_by=None), state=_resumed(world, case)))
+    state = _resumed(world, case) if case.state == SUSPENDED else case.state
+    world.put(replace(changed(case, parked=0, suspended_by=None), state=state))
     draft = fill(world.draft, amount=str(amount))
     return order(draft, OperationKind.TRANSFER, place, case.key, amount)
 
@@ -228,6 +238,7 @@ def close_account(world: World) -> Draft:
     world.put(replace(case, state=ACCOUNT_CLOSED, due_at=None))
     if membership is not None:
         world.put(replace(membership, state=CLOSED, due_at=None))
+    withdraw_offers(world, account)
     for office in world.list(STEWARD, state=APPOINTED, holder=account):
         world.put(replace(office, state=ENDED))
     decided = case.text("order")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import cast
 
 from chain.canonical import JsonValue
 from chain.errors import FormatError
@@ -64,8 +65,10 @@ def open_membership(world: World) -> Draft:
         "fee_entry": world.entry_id, "fees": [world.entry_id],
         "since": since.isoformat(), "until": until.isoformat(), "year": 1, "elder": elder,
         "household": draft.public.get("household"), "compound": draft.public.get("compound"),
-        "building": draft.public.get("building"), "parked": 0, "joined": since.isoformat(),
+        "building": draft.public.get("building"), "joined": since.isoformat(),
         YEARS: write_years(add_year((), since, until, terms.free_services, since)),
+        "parked": 0 if earlier is None else earlier.number("parked"),
+        "parked_at": None if earlier is None else text_or_none(earlier, "parked_at"),
     }  # fmt: skip
     case = Case(MEMBERSHIP, account.account, world.chapter, ACTIVE, account.account, _end(until), document)
     world.put(case)
@@ -95,13 +98,14 @@ def renew_membership(world: World) -> Draft:
     until = year_end(since)
     terms = _terms(world, account, case.text("kind"))
     waived = world.draft.public.get("waived") is True
-    referrals = _check_waiver(world, case) if waived else None
+    referrals = _check_waiver(world, case) if waived else []
     fee = 0 if waived else terms.amount
     after = changed(
         case, version=terms.version, fee=fee, fee_entry=world.entry_id,
         fees=[] if waived else [world.entry_id], since=since.isoformat(),
         until=until.isoformat(), year=case.number("year") + 1,
         receipt=None if waived else read_text(world.draft, "receipt"),
+        waived_by=cast("list[JsonValue]", [*_waived_by(case), *referrals]),
         **{YEARS: write_years(add_year(read_years(case.document), since, until, terms.free_services, day))},
     )  # fmt: skip
     after = replace(after, state=ACTIVE, due_at=_end(until))
@@ -117,7 +121,7 @@ def renew_membership(world: World) -> Draft:
         since=since.isoformat(),
         until=until.isoformat(),
         waived=waived,
-        referrals=referrals,
+        referrals=len(referrals) if waived else None,
         free_services=terms.free_services,
     )
 
@@ -187,11 +191,12 @@ def refund_membership(world: World) -> Draft:
 
 
 def lapse_membership(world: World) -> Draft:
-    """End a membership whose last day is over."""
+    """End a membership whose last day is over; of a suspended one only the year ends."""
     case = require_membership(world, only_subject(world.draft), ACTIVE, SUSPENDED)
     if case.due_at is None or world.now < case.due_at:
         raise Refusal("membership.not_ended", until=case.text("until"))
-    world.put(replace(case, state=LAPSED, due_at=None))
+    # A suspension outlasts the year: it is lifted by who imposed it, and what is parked comes back then.
+    world.put(replace(case, state=LAPSED if case.state == ACTIVE else SUSPENDED, due_at=None))
     return fill(world.draft, until=case.text("until"))
 
 
@@ -238,23 +243,31 @@ def _judge_elder(draft: Draft, day: date, terms: AgeTerms) -> bool:
     return said
 
 
-def _check_waiver(world: World, case: Case) -> int:
-    """Return the year's referrals that waive the fee. Raises Refusal ``membership.waiver_*``."""
+def _waived_by(case: Case) -> list[str]:
+    """Return whose referrals have waived a year already."""
+    return cast("list[str]", case.document.get("waived_by", []))
+
+
+def _check_waiver(world: World, case: Case) -> list[str]:
+    """Return whose referrals of the year waive the fee, each once. Raises Refusal ``membership.waiver_*``."""
     if not pick_fee_use(case.text("kind"), world.today).waivable:
         raise Refusal("membership.waiver_other_kind", kind=case.text("kind"))
     gates = switches.read_switches(world)
     terms = pick_table(WAIVER_TERMS, "referral_waiver", world.today)
-    since = case.text("since")
-    have = sum(
-        1
+    since, used = case.text("since"), _waived_by(case)
+    found = [
+        relation.key
         for relation in world.list("referral", holder=case.key)
-        if (text_or_none(relation, "day") or "") >= since and is_active(world, relation.key)
-    )
+        if (text_or_none(relation, "day") or "") >= since
+        and relation.key not in used
+        and is_active(world, relation.key)
+    ]
+    have = len(found)
     if not gates.waiver:
         raise Refusal("membership.waiver_off")
     if not waives_year(have, terms, gates):
         raise Refusal("membership.waiver_short", have=have, want=terms.referrals)
-    return have
+    return found
 
 
 def _end(until: date) -> int:

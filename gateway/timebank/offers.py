@@ -134,6 +134,13 @@ def withdraw_offer(world: World) -> Draft:
     return concerning(draft, [case.holder])
 
 
+def withdraw_offers(world: World, account: str) -> None:
+    """End all offers of an account that is closed: nobody counts on them any more."""
+    for case in world.list(OFFER, state=OPEN, holder=account):
+        change_supply(world, case.text("skill"), -case.number("capacity"))
+        world.put(replace(case, state=WITHDRAWN))
+
+
 OFFER_RULES = {
     "service.listed": list_service,
     "service.offered": offer_service,

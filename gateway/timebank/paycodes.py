@@ -20,7 +20,7 @@ from gateway.cases.filling import concern, fill, order, read_sum, read_text
 from gateway.cases.world import World
 from gateway.errors import Refusal
 from gateway.ledger.drafts import AccountKind, Draft
-from gateway.members.family import check_ward
+from gateway.members.family import check_kin, check_ward
 from gateway.rules.calendar import business_date, format_timestamp
 from gateway.rules.parameters import value_on
 from gateway.rules.payment_codes import (
@@ -97,6 +97,7 @@ def use(world: World) -> Draft:
     Raises:
         Refusal: ``payment_code.*`` in the order of `use_code`; ``member.unknown``; ``guardian.*`` for more
             than a ward may pay alone; ``merchant.suspended``.
+        RuleRefusal: ``member.kin_not_allowed`` to whom the chapter lets no member give coins.
     """
     draft = world.draft
     payer = world.own(read_text(draft, "payer"), "public.payer")
@@ -115,6 +116,7 @@ def use(world: World) -> Draft:
         world.now // 1000,
     )
     code = use_code(read_code(case), scan)
+    check_kin(world, payer.account, code.payee)
     check_ward(world, payer.account, code.amount)
     world.put(replace(case, state=code.state.value, due_at=None, document=_document(code)))
     payee = world.standing(code.payee)

@@ -18,6 +18,7 @@ from gateway.cases.pools import HOLDING, pool_account
 from gateway.cases.world import World
 from gateway.ledger.drafts import Draft
 from gateway.members.free_services import give_back
+from gateway.members.parking import park
 from gateway.rules.booking import Booking, Outcome
 from gateway.timebank.earnings import share_excess
 from gateway.timebank.parts import MEMBER, PROVIDER, Part, read_parts, tell_parts, write_parts
@@ -106,9 +107,15 @@ def settle_next(world: World) -> Draft:
 
 
 def _leg(world: World, draft: Draft, leg: Part, *, issued: bool) -> Draft:
+    """Return the draft that pays a leg; a suspended member's is kept for him where his balance is."""
+    place = park(world, leg.account, leg.amount)
+    draft = fill(draft, parked=None if place is None else str(leg.amount))
+    receiver = leg.account if place is None else place
     if issued:
-        return order(draft, OperationKind.ISSUE, None, leg.account, leg.amount)
-    return order(draft, OperationKind.TRANSFER, pool_account(world, HOLDING), leg.account, leg.amount)
+        return order(draft, OperationKind.ISSUE, None, receiver, leg.amount)
+    holding = pool_account(world, HOLDING)
+    moved = 0 if receiver == holding else leg.amount
+    return order(draft, OperationKind.TRANSFER, holding, receiver, moved)
 
 
 def _keep(world: World, case: Case, booking: Booking, legs: Sequence[Part]) -> None:

@@ -19,6 +19,7 @@ from tests.unit.gateway.members.chapter import (
     case,
     entry,
     gift,
+    go_to,
     issued,
     opening,
     operation,
@@ -263,3 +264,32 @@ def test_rule_27_recovery_moves_membership_referrals_kin_and_open_matters_in_one
     old = case(world, "membership", acct("a"))
     assert old is not None and old["document"]["moved_to"] == new
     assert run_due(world) == [("membership.fee_split", None)] * 3
+
+
+def test_a_suspension_outlasts_the_year_and_what_is_parked_comes_back(world: World) -> None:
+    world.accept(opening("a"))
+    world.accept(issued("a", 700))
+    world.accept(suspended("a"))
+    go_to(world, "2027-12-01")
+    assert ("membership.lapsed", None) in run_due(world)
+    assert state(world, "membership", "a") == "suspended"
+    renewed = step("membership.renewed", "a", receipt=EVIDENCE)
+    assert world.refuse(renewed).code == "case.wrong_state"
+    world.accept(step("membership.restored", "a", order=ORDER))
+    assert (balance(world, "a"), state(world, "membership", "a")) == (700, "lapsed")
+    world.accept(renewed)
+
+
+def test_what_is_parked_of_a_refunded_membership_comes_back(world: World) -> None:
+    world.accept(opening("a"))
+    world.accept(issued("a", 700))
+    world.accept(suspended("a"))
+    world.accept(step("membership.refunded", "a", receipt=EVIDENCE))
+    world.accept(opening("a"))
+    world.accept(issued("a", 30))
+    world.accept(suspended("a"))
+    assert balance(world, "a") == 0
+    world.accept(step("membership.restored", "a", order=ORDER))
+    assert balance(world, "a") == 730
+    refusal = world.refuse(step("membership.restored", "a", order=ORDER))
+    assert (refusal.code, refusal.fields["state"]) == ("case.wrong_state", "active")

@@ -332,3 +332,20 @@ def test_three_referrals_waive_a_year_where_it_is_switched_on(
     assert (said["fee"], said["referrals"], said["until"]) == ("0", 3, "2028-11-17")
     assert case(world, "fee", accepted.entry_id) is None
     monkeypatch.setattr(switches, "read_switches", lambda _: SHIPPED)
+
+
+def test_a_referral_waives_one_year_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of the very day on which a lapsed year begins anew."""
+    monkeypatch.setattr(switches, "read_switches", lambda _: Switches(waiver=True))
+    world.accept(opening("a"))
+    go_to(world, "2027-12-01")
+    assert run_due(world)
+    for name in "bcd":
+        world.accept(opening(name))
+        world.accept(referred(name, "a"))
+    draft = step("membership.renewed", "a", waived=True)
+    said = entry(world, world.accept(draft))["public"]
+    assert (said["since"], said["referrals"]) == ("2027-12-01", 3)
+    go_to(world, "2028-11-01")
+    refusal = world.refuse(draft)
+    assert (refusal.code, refusal.fields) == ("membership.waiver_short", {"have": 0, "want": 3})

@@ -128,11 +128,14 @@ def test_a_service_that_was_going_on_is_paid_until_the_suspension(town: Bank, wa
     ended = town.take("service.confirmed", about=booking, side="member")
     said = town.public(ended)
     assert (said["minutes"], said["coins"], said["outcome"]) == (45, "750", "partly_completed")
-    assert town.moved(ended) == ("transfer", "holding", "p", 750)
+    assert town.moved(ended) == (None if way == "decision" else ("transfer", "holding", "p", 750))
+    assert said.get("parked") == ("750" if way == "decision" else None)
     assert town.case("booking", booking)["state"] == "settling"
     town.take("service.settled", about=booking)
-    assert balances(town) == (9_250, 750, 0)
     assert town.case("booking", booking)["state"] == "partly_completed"
+    assert balances(town) == ((9_250, 0, 750) if way == "decision" else (9_250, 750, 0))
+    restore(town, way)
+    assert balances(town) == (9_250, 750, 0)
 
 
 def test_a_restored_provider_is_not_paid_for_what_came_after(town: Bank) -> None:
@@ -148,7 +151,7 @@ def test_a_restored_provider_is_not_paid_for_what_came_after(town: Bank) -> None
     checked(town, booking, "out", "member", "provider")
     town.take("service.part_done", about=booking, side="provider", minutes=45)
     town.take("service.settled", about=booking)
-    assert balances(town) == (9_250, 750, 0)
+    assert balances(town) == (9_250, 0, 750)
 
 
 def test_a_dispute_is_decided_over_no_later_minutes(town: Bank) -> None:
@@ -159,7 +162,9 @@ def test_a_dispute_is_decided_over_no_later_minutes(town: Bank) -> None:
     over = town.refused("service.decided", about=booking, minutes=46)
     assert over == ("booking.bad_minutes", {"limit": 45})
     ended = town.take("service.decided", about=booking, minutes=45)
-    assert town.moved(ended) == ("issue", "", "p", 750)
+    assert town.moved(ended) == ("issue", "", "holding", 750)
+    restore(town)
+    assert balances(town) == (10_000, 750, 0)
 
 
 def test_a_service_stopped_in_its_first_minute_costs_nothing(town: Bank) -> None:
@@ -183,6 +188,8 @@ def test_what_was_served_before_is_paid_whole(town: Bank) -> None:
     town.at(START + 120 * MINUTE)
     checked(town, booking, "out", "member", "provider")
     suspend(town)
+    # He may receive nothing any more, and keeps nobody else waiting.
+    town.world.accept(rights("p", False, False))
     assert town.case("booking", booking)["document"]["stopped"] is None
     confirm = value_on(BOOKING_TERMS, date(2026, 11, 20)).confirm_seconds or 0
     town.at(START + 120 * MINUTE + confirm)
@@ -190,4 +197,20 @@ def test_what_was_served_before_is_paid_whole(town: Bank) -> None:
         found = CASE_BOOK.due_steps(connection, town.world.clock.milliseconds, 10)
     (confirmed,) = [draft for _, draft in found if draft.type == "service.confirmed"]
     town.world.accept(confirmed)
+    assert balances(town) == (8_000, 0, 2_000)
+    town.world.accept(rights("p", True, True))
+    assert town.moved(town.take("membership.restored", ("p",), order=ORDER)) == (
+        "transfer", "holding", "p", 2_000,
+    )  # fmt: skip
     assert balances(town) == (8_000, 2_000, 0)
+
+
+def test_a_suspended_member_s_refund_is_parked_too(town: Bank) -> None:
+    booking = booked(town)
+    town.take("membership.suspended", ("m",), order=ORDER, reason="conduct")
+    town.world.accept(rights("m", False, False))
+    town.take("service.cancelled", about=booking, side="chapter")
+    assert balances(town) == (0, 0, 10_000)
+    town.world.accept(rights("m", True, True))
+    town.take("membership.restored", ("m",), order=ORDER)
+    assert balances(town) == (10_000, 0, 0)
