@@ -79,7 +79,7 @@ def write_file(path: Path, member: str, records: int) -> None:
     """Sums of which every fifth is finer than a hundredth, and one record of an unknown type."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["type", "chapter", "subjects", "public.amount:coins", "public.basket"])
+        writer.writerow(["type", "chapter", "subjects", "public.amount:coins", "public.receipt:digest"])
         for number in range(1, records + 1):
             name = "lottery.won" if number == 100 else "purchase.recorded"
             total = f"{number}.123" if number % 5 == 0 else f"{number}.12"
