@@ -34,6 +34,7 @@ CASE_BOOK = CaseBook(
     | alliance.DECISIONS
     | commerce.DECISIONS,
     tallies=commerce.TALLIES,
+    ahead=commerce.AHEAD,
     due={**members.DUE, **timebank.DUE, **alliance.DUE, **commerce.DUE},
     # What they burn follows from movements of back then, and no case follows from it.
     caseless={EXPIRED, SURPLUS_BURNED},

@@ -15,7 +15,7 @@ from gateway.cases.history import Past
 from gateway.cases.layers import Kept, Key, Seen
 from gateway.cases.receipts import Receipts, Taken, receipts_of
 from gateway.cases.tallies import Moved, Party, Tallies, TallyRules
-from gateway.cases.world import SELECT_CASES, DuePlace, World, iter_due, read_case, write_case
+from gateway.cases.world import SELECT_CASES, DuePlace, World, iter_due, read_ahead, read_case, write_case
 from gateway.db import execute_many, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger.acceptance import Movement
@@ -29,6 +29,9 @@ Rule = Callable[[World], Draft]
 
 DueRule = Callable[[Case], Draft | None]
 """Returns the draft of the step that follows when a case's time has come, None where somebody is late."""
+
+CaseNamer = Callable[[Draft], Key]
+"""Returns kind and key of the case that a step will ask for, whether or not there is one."""
 
 NOTHING_COUNTED = TallyRules({}, lambda moved: ())
 """Rules of a book that keeps no running sums."""
@@ -95,10 +98,12 @@ class CaseBook:
         caseless: Collection[str] = frozenset(),
         past: Mapping[object, PastReader] = MappingProxyType({}),
         tallies: TallyRules = NOTHING_COUNTED,
+        ahead: Mapping[str, CaseNamer] = MappingProxyType({}),
     ) -> None:
         """``decisions`` are types that need the scope to decide, ``due`` what follows by kind of case.
 
-        ``tallies`` say what is counted in running sums.
+        ``tallies`` say what is counted in running sums, ``ahead`` which case a step of a type will ask for:
+        those of a batch are read together.
 
         For those who judge recorded entries again: ``caseless`` are types whose steps change no case,
         ``past`` says how to read what a rule asks for (`World.ask`) for the moment of a recorded entry.
@@ -109,6 +114,7 @@ class CaseBook:
         self.caseless = frozenset(caseless)
         self.past = dict(past)
         self.tallies = tallies
+        self._ahead = dict(ahead)
 
     def rule(self, type_name: str) -> Rule:
         """Return the rule of a judged type. Raises KeyError for another one."""
@@ -154,7 +160,7 @@ class CaseBook:
 
     def open(self, connection: Connection, registers: Registers) -> Session:
         """Begin in a transaction."""
-        return Session(self._rules, connection, registers, self.tallies)
+        return Session(self._rules, connection, registers, self.tallies, self._ahead)
 
 
 def placed(case: Case, before: Case | None, index: int) -> Case:
@@ -181,8 +187,10 @@ class Session:
         connection: Connection,
         registers: Registers,
         tallies: TallyRules = NOTHING_COUNTED,
+        ahead: Mapping[str, CaseNamer] = MappingProxyType({}),
     ) -> None:
         self._rules = rules
+        self._ahead = ahead
         self._tallies = Tallies(tallies, connection)
         self._receipts = Receipts(connection)
         self._parties: dict[bytes, Party] = {}
@@ -198,6 +206,8 @@ class Session:
     def foresee(self, drafts: Sequence[Draft]) -> None:
         """Look up at once what steps will be judged by."""
         self._receipts.load(receipts_of(drafts))
+        places = (self._ahead[draft.type](draft) for draft in drafts if draft.type in self._ahead)
+        read_ahead(self._connection, self._seen, places)
 
     def explain_frozen(self, account: str, field: str) -> None:
         """Say of an account without the right to an operation that it is closed, where it is.

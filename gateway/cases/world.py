@@ -7,7 +7,7 @@ dropped when the entry is refused later on.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar, cast
@@ -19,7 +19,7 @@ from chain.types import AccountId, Address
 from gateway.cases.case import Case
 from gateway.cases.layers import Choice, Kept, Key, Seen
 from gateway.cases.receipts import Receipts, Taken
-from gateway.db import fetch_all
+from gateway.db import fetch_all, fetch_in
 from gateway.errors import Refusal
 from gateway.ledger.drafts import Draft
 from gateway.ledger.registers import Registers
@@ -277,6 +277,20 @@ class World:
     def chapter_text(self) -> str:
         """The step's chapter as NNNN-NNNN."""
         return chapter_code(self.chapter)
+
+
+def read_ahead(connection: Connection, seen: Seen, places: Iterable[Key]) -> None:
+    """Read many cases at once that steps will ask for; what was read before stays as it is."""
+    wanted: dict[str, list[str]] = {}
+    for kind, key in dict.fromkeys(places):
+        if (kind, key) not in seen:
+            wanted.setdefault(kind, []).append(key)
+            seen[kind, key] = None
+    for kind, keys in wanted.items():
+        # A kind is a name of the source, never of a caller.
+        sql = f"{SELECT_CASES} WHERE kind = '{kind}' AND key IN (@)"
+        for case in map(read_case, fetch_in(connection, sql, keys)):
+            seen[kind, case.key] = case
 
 
 def read_case(row: tuple[object, ...]) -> Case:

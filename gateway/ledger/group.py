@@ -165,6 +165,7 @@ class Group:
         self._registers.load(self._connection, wanted)
         if self._cases is not None:
             self._cases.foresee(drafts)
+        refs -= self._refs
         known = fetch_in(self._connection, "SELECT entry_id FROM entries WHERE entry_id IN (@)", sorted(refs))
         self._refs |= {cast("str", row[0]) for row in known}
         if sealed:
