@@ -7,12 +7,16 @@ its answer, everything accepted must reach the chain and come back, and the chec
 
 from __future__ import annotations
 
+import secrets
 import signal
 import time
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
+from chain.evm.local import CHAIN_ID
+from chain.evm.signers.base import LocalKey
+from chain.evm.transactions import TransactionFields
 from gateway.failpoints import FIRED, Mode
 from scripts.faults.checker import check
 from scripts.faults.client import Client, Connection, Target, draw_request
@@ -92,6 +96,18 @@ class Point:
 def list_points() -> list[Point]:
     """Return every case, by database, so that each is warmed once."""
     return [Point(name, mode, kind) for kind in DATABASES for name in CASES for mode in Mode]
+
+
+def replace_blocks(rpc: str, depth: int) -> None:
+    """Have the chain replace its last blocks; what was in them waits to be mined again, or is gone.
+
+    A stranger's empty transaction is in the first new one: an empty block would come out with the same hash.
+    """
+    chain, stranger = Chain(rpc), LocalKey(secrets.token_bytes(32))
+    raw = stranger.sign_transaction(
+        TransactionFields(chain_id=CHAIN_ID, nonce=0, gas=21_000, to=stranger.address, data=b"")
+    )
+    chain.call("anvil_reorg", depth, [["0x" + raw.hex(), 0]])
 
 
 class Run:
@@ -175,7 +191,7 @@ class Run:
                 raise AssertionError("the step was not reached")
             if CASES[self._point.name] is Drive.REORG and now >= again_at:
                 # A mirror that had not seen these blocks yet has nothing to take back.
-                Chain(self._case.rpc).call("anvil_reorg", REORG_DEPTH, [])
+                replace_blocks(self._case.rpc, REORG_DEPTH)
                 again_at = now + 1.0
             time.sleep(0.005)
         self._get_over()
