@@ -60,9 +60,7 @@ def _parse_place(role: str, text: str) -> SignerPlace:
     address = Address(bytes.fromhex(tail[2:])) if marked else None
     if scheme == "env" and _RAW_KEY.fullmatch(name):
         # It would be shown as a name that is not set, and in every list of places.
-        raise FormatError(
-            _SETTING, f"{role}: env: names a variable, and this could be a key itself"
-        )
+        raise FormatError(_SETTING, f"{role}: env: names a variable, and this could be a key itself")
     if scheme == "env" and _VARIABLE.fullmatch(name):
         return SignerPlace("environment", name, address)
     if scheme == "remote" and name.startswith(("http://", "https://")):

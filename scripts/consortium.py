@@ -1,7 +1,7 @@
 """A consortium of go-ethereum Clique validators here; ``scripts/consortium`` installs what it needs.
 
-Starts five validators, or as many as are asked for, and one member node that holds no key and serves HTTP, prints where everything
-is and waits for Ctrl-C or SIGTERM; with ``--selftest`` it plays what a consortium must stand instead (see
+Starts five validators, or as many as are asked for, and one member node that holds no key and serves HTTP,
+prints where everything is and waits for Ctrl-C or SIGTERM; with ``--selftest`` it plays what a consortium must stand instead (see
 ``scripts/clique/selftest.py``). Only processes started here are ended. Progress goes to stderr, results to
 stdout.
 

@@ -24,6 +24,7 @@ NEVER_ANSWERED = (
     # Commands and first starts: their reader is at a terminal.
     *(
         "gateway/import_",
+        "gateway/failpoints.py",
         "gateway/keys.py",
         "gateway/log_key.py",
         "gateway/setting_forms.py",

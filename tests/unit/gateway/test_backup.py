@@ -23,7 +23,6 @@ from gateway.schema import full_metadata
 from gateway.schema_state import code_head
 from tests.databases import fresh_postgres
 
-
 STATES = {("chain_transactions", "state"): "queued"}
 """Columns that take certain words alone."""
 
