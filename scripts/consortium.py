@@ -1,9 +1,9 @@
 """A consortium of go-ethereum Clique validators here; ``scripts/consortium`` installs what it needs.
 
 Starts five validators, or as many as are asked for, and one member node that holds no key and serves HTTP,
-prints where everything is and waits for Ctrl-C or SIGTERM; with ``--selftest`` it plays what a consortium must stand instead (see
-``scripts/clique/selftest.py``). Only processes started here are ended. Progress goes to stderr, results to
-stdout.
+prints where everything is and waits for Ctrl-C or SIGTERM. With ``--selftest`` it plays what a consortium
+must stand instead (see ``scripts/clique/selftest.py``). Only processes started here are ended. Progress goes
+to stderr, results to stdout.
 
 Exit codes: 0 everything did what it must; 1 it did not; 2 wrong options.
 """
