@@ -1,8 +1,9 @@
 """The integrator: committed leaves become tiles, tiles become a signed checkpoint.
 
-Order of one step: tree in memory, second computation from SQL, tiles on disk, compare-and-set of (size,
-root) together with the signed note in one transaction, checkpoint file, readers. A signature leaves this
-module only after the two computations agreed and the note is durable. Under a witness policy it leaves to
+Order of one step: tree in memory, second computation from SQL, tiles on disk, what was signed before compared
+once more (`gateway.ledger.scrub`), compare-and-set of (size, root) together with the signed note in one
+transaction, checkpoint file, readers. A signature leaves this module only after the two computations agreed
+and the note is durable. Under a witness policy it leaves to
 the witnesses first; file and readers follow when the quorum cosigned (`release`), and nothing else waits.
 """
 
@@ -12,24 +13,27 @@ import errno
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from chain.hashing import EMPTY_ROOT
 from chain.merkle.prove import consistency_proof, window_proof
 from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
 from chain.types import NodeHash, TreeSize
-from gateway.db import Database, execute, insert_rows
+from gateway.db import Database, execute, fetch_all, insert_rows
 from gateway.failpoints import step
 from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.log_view import CheckpointRow, LogView
-from gateway.ledger.proposed import newest_published, propose, publish_proposed
+from gateway.ledger.proposed import newest_published, propose, publish_proposed, stored_note
 from gateway.ledger.recompute import recompute_leaf_hashes, recompute_root
 from gateway.ledger.recovery import read_committed, recover_tree, stored_leaves
+from gateway.ledger.scrub import Scrub
 from gateway.ledger.tile_files import TileFiles
 from gateway.rules.calendar import format_timestamp
 from gateway.telemetry import fault_place
@@ -70,12 +74,17 @@ class Integrator:
         # What was signed last; under a policy readers may be shown an older one.
         self._size = 0
         self._root = EMPTY_ROOT
+        # What was signed in a commit that may or may not have happened, None where all is known.
+        self._unsure: SignedNote | None = None
         # Leaf data of the bundle that is not full yet.
         self._tail: list[bytes] = []
         self._waiting: deque[Leaf] = deque()
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
+        self.scrub = Scrub(
+            database, identity, files, self.view.tree, signed=lambda: self._size, on_fault=on_fault
+        )
 
     def recover(self) -> None:
         """Rebuild the tree from SQL and compare it with everything ever signed here; signs nothing.
@@ -117,12 +126,14 @@ class Integrator:
         """
         if self._collector is not None:
             self._collector.start(self._consistency, self.release, self._on_fault)
-        if self.view.tree.size > self._size:
+        while self.view.tree.size > self._size:
             self._publish()
         self._thread.start()
+        self.scrub.start()
 
     def stop(self) -> None:
         """Publish what waits, then end the thread."""
+        self.scrub.stop()
         with self._wake:
             self._stopping = True
             self._wake.notify()
@@ -192,7 +203,7 @@ class Integrator:
         tree = self.view.tree
         # After a failed try some are in the tree already.
         self._extend([leaf for leaf in leaves if leaf.index >= tree.size])
-        if tree.size > self._size:
+        while tree.size > self._size:
             self._publish()
         with self._wake:
             for _ in leaves:
@@ -208,6 +219,7 @@ class Integrator:
         self._tail += [leaf.leaf_data for leaf in leaves]
 
     def _publish(self) -> None:
+        """Sign for the whole tree; or only show what was signed in a commit whose outcome was unknown."""
         tree = self.view.tree
         start, end = self._size, tree.size
         root = tree.root()
@@ -217,19 +229,26 @@ class Integrator:
         second = recompute_root(start, hashes, list(left), self._root)
         if second != root:
             raise LedgerFault("two computations of the root differ", got=second.hex(), want=root.hex())
-        files, kept = self._changed_files(start, end)
-        self._files.write(files)
+        self._files.write(self._changed_files(start, end))
         # If we crash here, tiles speak of leaves that no checkpoint covers yet: the next start writes the
         # same bytes.
-        note = self._sign(end, root)
+        signed = None
+        while signed is None:
+            signed = self._sign(end, root, self.scrub.before_signing())
         # If we crash here, the note is stored and not published: the next start publishes the same bytes.
         if self._collector is None:
-            self._files.write_checkpoint(note)
-        self._size, self._root, self._tail = end, root, kept
+            self._files.write_checkpoint(signed.note)
+        self._advance(signed)
         if self._collector is None:
-            self.view.publish(CheckpointRow(TreeSize(end), root, note))
+            self.view.publish(CheckpointRow(TreeSize(signed.size), NodeHash(signed.root), signed.note))
         else:
-            self._collector.offer(SignedNote(end, root, note))
+            self._collector.offer(signed)
+
+    def _advance(self, signed: SignedNote) -> None:
+        """Go on behind a signed size, which may be below the tree's."""
+        base = self._size - self._size % TILE_WIDTH
+        self._tail = self._tail[signed.size - signed.size % TILE_WIDTH - base :]
+        self._size, self._root, self._unsure = signed.size, NodeHash(signed.root), None
 
     def _consistency(self, size1: int, size2: int) -> Sequence[bytes]:
         """Return the proof between two signed sizes, which readers may not know yet."""
@@ -244,33 +263,59 @@ class Integrator:
         self._files.write_checkpoint(note)
         self.view.publish(CheckpointRow(TreeSize(signed.size), NodeHash(signed.root), note))
 
-    def _sign(self, size: int, root: NodeHash) -> bytes:
-        """Return the signed note, durable together with the compare-and-set that allows it."""
+    def _sign(self, size: int, root: NodeHash, mark: object) -> SignedNote | None:
+        """Return the signed note, durable together with the compare-and-set that allows it.
+
+        Where the commit of the note before failed and was done all the same, that note is returned instead;
+        None where somebody else wrote to the database since it was compared with what is signed (``mark``).
+        """
         with self._database.writer(step("log.sign")) as connection:
+            if not self.scrub.is_current(connection, mark):
+                return None
             moved = execute(
                 connection,
                 "UPDATE log_trees SET size = ?, root = ? WHERE origin = ? AND size = ? AND root = ?",
                 size, root, self._identity.origin, self._size, self._root,
             )  # fmt: skip
             if moved != 1:
-                raise LedgerFault("another process signed for this log", got="another tree", want=self._size)
-            note = self._identity.sign_checkpoint(size, root)
+                return self._adopted(connection)
+            signed = SignedNote(size, root, self._identity.sign_checkpoint(size, root))
             at = format_timestamp(self._clock())
             if self._collector is not None:
-                propose(connection, SignedNote(size, root, note), at)
+                propose(connection, signed, at)
             else:
-                insert_rows(connection, "checkpoints", "size,root,note,at", [(size, root, note, at)])
-        return note
+                insert_rows(connection, "checkpoints", "size,root,note,at", [(size, root, signed.note, at)])
+            # Until it is shown: after an error of this commit, or of a file, it may be what is stored.
+            self._unsure = signed
+        return signed
 
-    def _changed_files(self, start: int, end: int) -> tuple[list[tuple[str, bytes]], list[bytes]]:
-        """Return the files that leaves ``[start, end)`` complete or extend, and the new unfinished bundle."""
+    def _adopted(self, connection: Connection) -> SignedNote:
+        """Return the note of unknown outcome, when it is what is stored as signed last.
+
+        Raises LedgerFault: somebody else moved the log.
+        """
+        unsure = self._unsure
+        stored = fetch_all(
+            connection, "SELECT size, root FROM log_trees WHERE origin = ?", self._identity.origin
+        )
+        signed = [(size, bytes(cast("bytes", root))) for size, root in stored]
+        if (
+            unsure is not None
+            and signed == [(unsure.size, unsure.root)]
+            and stored_note(connection, unsure.size) == unsure.note
+        ):
+            _log.warning("a checkpoint was stored though its commit failed", size=unsure.size)
+            return unsure
+        raise LedgerFault("another process signed for this log", got="another tree", want=self._size)
+
+    def _changed_files(self, start: int, end: int) -> list[tuple[str, bytes]]:
+        """Return the files that leaves ``[start, end)`` complete or extend."""
         files: list[tuple[str, bytes]] = []
         base = start - start % TILE_WIDTH
         for first in range(base, end, TILE_WIDTH):
             part = self._tail[first - base : first - base + TILE_WIDTH]
             files.append((entries_path(first // TILE_WIDTH, len(part)), encode_entry_bundle(part)))
-        files += hash_tiles(self.view, start, end)
-        return files, self._tail[end - end % TILE_WIDTH - base :]
+        return files + hash_tiles(self.view, start, end)
 
 
 def hash_tiles(view: LogView, start: int, end: int) -> list[tuple[str, bytes]]:

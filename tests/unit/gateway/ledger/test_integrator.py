@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from chain.tiles import TilePath, entries_path, parse_entry_bundle, tile_path
 from chain.types import LeafIndex, TreeSize
 from gateway.db import Database, execute, fetch_all
 from gateway.errors import Refusal
+from gateway.failpoints import FIRED, MARKER, arm, disarm
 from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.integrator import Integrator
@@ -348,6 +350,64 @@ def test_failing_disk_stops_signing(world: World, monkeypatch: pytest.MonkeyPatc
     world.ledger.integrator._thread.join(10)
     assert world.ledger.fault == "storage"
     assert check_published(world) == size
+
+
+@pytest.mark.parametrize("mode", ["error-before", "error-after"])
+@pytest.mark.parametrize("count", [3, 300])
+def test_a_checkpoint_whose_commit_failed_is_not_taken_for_anothers(
+    world: World, tmp_path: Path, mode: str, count: int
+) -> None:
+    """Whether it was done or not, and whatever came after it."""
+    size = world.publish()
+    (tmp_path / MARKER).touch()
+    arm(f"log.sign:{mode}", tmp_path)
+    try:
+        record_many(world, count)
+        while not (tmp_path / FIRED).exists():
+            time.sleep(0.01)
+        # A leaf that the checkpoint in doubt does not cover.
+        record_many(world, 1)
+        assert world.publish() == size + count + 1
+    finally:
+        disarm()
+    assert check_published(world) == size + count + 1 and world.ledger.fault is None
+    with world.database.reader() as connection:
+        rows = fetch_all(connection, "SELECT size FROM checkpoints WHERE size > ? ORDER BY size", size)
+    assert (mode == "error-after") == (rows[0][0] != size + count + 1)
+
+
+def test_a_checkpoint_in_doubt_that_somebody_changed_is_found_out(world: World, tmp_path: Path) -> None:
+    world.publish()
+    (tmp_path / MARKER).touch()
+    arm("log.sign:error-after", tmp_path)
+    try:
+        record_many(world, 1)
+        while not (tmp_path / FIRED).exists():
+            time.sleep(0.01)
+        with world.database.writer() as connection:
+            execute(connection, "UPDATE checkpoints SET note = ? WHERE size = 6", b"another")
+        world.ledger.integrator._thread.join(10)
+    finally:
+        disarm()
+    assert world.ledger.fault == "another process signed for this log"
+
+
+def test_a_checkpoint_whose_file_found_no_room_is_shown_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = world.publish()
+    original, left = TileFiles.write_checkpoint, [1]
+
+    def write(files: TileFiles, note: bytes) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(files, note)
+
+    monkeypatch.setattr(TileFiles, "write_checkpoint", write)
+    record_many(world, 3)
+    assert world.publish() == size + 3
+    assert (left, world.ledger.fault, check_published(world)) == ([0], None, size + 3)
 
 
 def test_second_signer_of_the_same_log_is_found_out(world: World) -> None:
