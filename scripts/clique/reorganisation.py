@@ -42,9 +42,12 @@ def read_anchors(data: Path) -> list[AnchorRow]:
 
 
 def minority(network: Network) -> list[Node]:
-    """As many validators as the others can do without."""
+    """As many validators as the others can do without, and one fewer where there are enough.
+
+    Others that are just a quorum must all take turns, and stand still for good at the first tie.
+    """
     count = len(network.validators)
-    return network.validators[: count - quorum(count)]
+    return network.validators[: max(1, count - quorum(count) - 1)]
 
 
 def pool_targets(node: Node) -> set[str]:

@@ -36,6 +36,7 @@ FILLED = {
     "key": "none",
     "proposal_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
     "path": "0/000",
+    "webhook_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
 }
 BODIES: dict[str, object] = {
     "chapters_open": {"code": "9999-9998"},

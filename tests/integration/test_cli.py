@@ -23,6 +23,7 @@ COMMANDS = (
     *("backup", "restore"),
     *("chain up", "mirror rebuild", "keys add", "keys list", "keys revoke", "keys signers"),
     *("keys rotate api", "keys rotate log", "keys rotate witness", "keys rotate witness-entry"),
+    "keys rotate signer",
     *("export evidence", "api", "sequencer", "mirror", "outbox", "anchor", "delivery"),
 )
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -153,11 +154,11 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
     ),
     "serve on another database": (
         "serve --data none --database-url mysql://u:hunter2@a/b", 2,
-        "database url 为 mysql，应为 sqlite or postgresql",
+        "数据库 URL 为 mysql，应为 sqlite 或 postgresql",
         "database url: got mysql, want sqlite or postgresql",
     ),
     "another database": (
-        "fsck --data whole --database-url mysql://a/b", 2, "database url 为 mysql，应为 sqlite or postgresql",
+        "fsck --data whole --database-url mysql://a/b", 2, "数据库 URL 为 mysql，应为 sqlite 或 postgresql",
         "database url: got mysql, want sqlite or postgresql",
     ),
     "fsck of a typo": ("fsck --data typo", 4, "没有此数据目录", "there is no such data folder"),
