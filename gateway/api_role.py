@@ -24,6 +24,7 @@ from gateway.leadership import Report, Role, read_reports
 from gateway.ledger.intake_desk import IntakeDesk
 from gateway.ledger.log_follower import FollowedLog, LogFollower
 from gateway.ledger.receipt_store import StoredReceipts
+from gateway.ledger.scrub import SCRUBBED_ELSEWHERE
 from gateway.ledger.tile_files import TileFiles
 from gateway.ledger.vault import Vault
 from gateway.outbox.settler import Held
@@ -114,6 +115,7 @@ def run_api(settings: Settings, on_ready: Callable[[Mapping[str, JsonValue]], No
             mismatches=lambda: reports.of(Role.MIRROR).mismatches,
             held=reports.held,
             due=reports.due,
+            scrub=lambda: SCRUBBED_ELSEWHERE,
             writable=lambda: reports.writable() and not workers.failed,
         )
         front.serve(ground, build_services(ground, ledger), on_ready)

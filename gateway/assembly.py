@@ -31,6 +31,7 @@ from gateway.heap import settle_heap
 from gateway.ledger.log_keys import load_log_keys
 from gateway.ledger.log_view import LogView
 from gateway.ledger.proposals import ApprovalSource
+from gateway.ledger.scrub import ScrubFigures
 from gateway.ledger.vault import Vault
 from gateway.machinery_delivery import build_delivery_queue, build_subscriptions, told_subject
 from gateway.members.proposals import Proposals
@@ -55,6 +56,7 @@ class LedgerSide:
     mismatches: Callable[[], int]
     held: Callable[[], Held]
     due: Callable[[], DueFigures]
+    scrub: Callable[[], ScrubFigures]
     writable: Callable[[], bool]
 
 
@@ -95,6 +97,7 @@ def build_services(ground: Ground, ledger: LedgerSide) -> Services:
         directory=Directory(database, chain_id=chain_id, log_id=log_id),
         cases=CaseReader(database),
         due=ledger.due,
+        scrub=ledger.scrub,
         feed=Feed(database, chain_id=chain_id, log_id=log_id),
         events=EventLog(database, told_subject(ground)),
         webhooks=build_subscriptions(ground, ledger.vault),

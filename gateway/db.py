@@ -103,6 +103,10 @@ class Database:
         self._fence = fence
         self.dialect = self.url.get_backend_name()
         self._sqlite_writer = threading.RLock()
+        # All writing of this process goes over this connection, so that it sees who else wrote.
+        self._writing: Connection | None = None
+        self._version: object = None
+        self.outside_commits = 0
         self.engine = self._sqlite_engine(pool_size) if self.is_sqlite else self._postgres_engine(pool_size)
 
     @property
@@ -124,12 +128,37 @@ class Database:
                 with commit:
                     transaction.commit()
             return
-        with self._sqlite_writer, self.engine.connect() as plain:
-            connection = plain.execution_options(tongyi_write=True)
-            with connection.begin() as transaction:
-                yield connection
-                with commit:
-                    transaction.commit()
+        with self._sqlite_writer:
+            connection = self._own_writer()
+            try:
+                with connection.begin() as transaction:
+                    self._look_outside(connection)
+                    yield connection
+                    with commit:
+                        transaction.commit()
+            finally:
+                if connection.invalidated or connection.in_transaction():
+                    self._drop_writer()
+
+    def _own_writer(self) -> Connection:
+        if self._writing is None:
+            self._writing = self.engine.connect().execution_options(tongyi_write=True)
+        return self._writing
+
+    def _drop_writer(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.close()
+
+    def _look_outside(self, connection: Connection) -> None:
+        """Count it in ``outside_commits`` when another connection than our writer has committed since.
+
+        SQLite's own word: the value changes with commits of others and not with those of this connection.
+        """
+        version = (id(connection), connection.exec_driver_sql("PRAGMA data_version").scalar())
+        if version != self._version:
+            self.outside_commits += self._version is not None
+            self._version = version
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
@@ -166,6 +195,8 @@ class Database:
 
     def close(self) -> None:
         """Close every pooled connection."""
+        with self._sqlite_writer:
+            self._drop_writer()
         self.engine.dispose()
 
     def _sqlite_engine(self, pool_size: int) -> Engine:

@@ -118,6 +118,7 @@ class Gateway:
             mismatches=lambda: self._reconciler.mismatches,
             held=lambda: self._settler.held,
             due=lambda: self._due.figures,
+            scrub=lambda: self._ledger.scrub,
             writable=lambda: self._ledger.fault is None and not self._workers.failed,
         )
         self._front.serve(self._ground, build_services(self._ground, ledger), on_ready)

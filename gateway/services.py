@@ -24,6 +24,7 @@ from gateway.evidence.records import Records
 from gateway.evidence.short_forms import ShortForms
 from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.genesis import Clock
+from gateway.ledger.scrub import ScrubFigures
 from gateway.ledger.vault import Entropy
 from gateway.members.proposals import Proposals
 from gateway.settings import Settings
@@ -80,6 +81,7 @@ class Services:
     directory: Directory
     cases: CaseReader
     due: Callable[[], DueFigures]
+    scrub: Callable[[], ScrubFigures]
     feed: Feed
     events: EventLog
     webhooks: Subscriptions

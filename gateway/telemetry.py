@@ -39,6 +39,8 @@ GAUGES = {
     "delivery_oldest_seconds": "Age of the oldest event an active webhook has not acknowledged, else 0",
     "delivery_failed": "Active webhooks whose last attempt failed",
     "delivery_dead_letters": "Events given up after all attempts and not taken since",
+    "scrub_age_seconds": "Time since all that is signed was compared whole, -1 where another process does",
+    "scrub_position": "Entries compared in the scrub's present cycle",
     "reconcile_mismatch": "Accounts whose mirrored balance differs from the chain's (must be 0)",
 }
 """Domain gauges, read when scraped: name to help."""

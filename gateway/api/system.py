@@ -40,6 +40,8 @@ async def readyz(services: Shared) -> dict[str, str | dict[str, bool]]:
     """Say whether requests are served as they should be: 200 with every check, 503 naming those that fail."""
     checks = await asyncio.to_thread(readiness, services)
     failing = [_FAILING.get(name, name) for name, holds in checks.items() if not holds]
+    if not checks["mirror"] and (halt := await asyncio.to_thread(services.standing.read_halt)) is not None:
+        failing.append(halt)
     if failing:
         raise Refusal("not_ready", checks=", ".join(failing))
     return {"status": "ok", "checks": checks}
@@ -94,7 +96,7 @@ async def metrics(services: Shared) -> Response:
     """Return Prometheus metrics."""
     figures = await asyncio.to_thread(services.standing.read)
     recorder = DueRecorder(services.database, CASE_BOOK, services.sequencer, services.clock)
-    due = services.due()
+    due, scrub = services.due(), services.scrub()
     delivery = await asyncio.to_thread(services.delivery)
     readings = {
         "mirror_lag_blocks": float(
@@ -118,6 +120,8 @@ async def metrics(services: Shared) -> Response:
         "delivery_oldest_seconds": delivery.oldest_seconds,
         "delivery_failed": float(delivery.failing),
         "delivery_dead_letters": float(delivery.dead_letters),
+        "scrub_age_seconds": scrub.age_seconds,
+        "scrub_position": float(scrub.position),
         "reconcile_mismatch": float(figures.reconcile_mismatch),
     }
     return Response(

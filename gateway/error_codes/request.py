@@ -58,12 +58,19 @@ REQUEST_CODES: dict[str, CodeRule] = {
     "body.timeout": CodeRule(
         408, "Body too slow", "请求体过慢", "The body did not arrive in time.", "请求体未在时限内到达。"
     ),
+    "http.malformed": CodeRule(
+        400,
+        "Not HTTP",
+        "不是合法的 HTTP 请求",
+        "The bytes sent are not an HTTP/1.1 request.",
+        "发送的字节不是合法的 HTTP/1.1 请求。",
+    ),
     "headers.too_large": CodeRule(
         431,
         "Headers too large",
         "请求头过大",
-        "At most {limit} request headers of 16 KiB in all are accepted.",
-        "最多接受 {limit} 个请求头，总长 16 KiB。",
+        "At most {limit} request headers are accepted, of 16 KiB in all with the address.",
+        "最多接受 {limit} 个请求头，连同请求地址总长不超过 16 KiB。",
     ),
     # --- idempotency -------------------------------------------------------------------------------------
     "idempotency.missing": CodeRule(
@@ -188,6 +195,13 @@ REQUEST_CODES: dict[str, CodeRule] = {
         "The ledger takes no writes at present: {reason}.",
         "账本目前不接受写入：{reason}。",
         retry_after_s=30,
+    ),
+    "log.damaged": CodeRule(
+        503,
+        "Stored data are damaged",
+        "所存数据已损坏",
+        "What is stored here is not what the log signed, so it is not given out.",
+        "此处所存内容与日志已签名的内容不符，因此不予提供。",
     ),
     "ledger.busy": CodeRule(
         503,

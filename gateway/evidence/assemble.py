@@ -18,8 +18,8 @@ from sqlalchemy import select
 
 from chain.checkpoint import select_signatures
 from chain.disclosure import disclosure_digest, verify_disclosures
-from chain.entry import parse_entry
-from chain.errors import ChainError, FatalChainError
+from chain.entry import operation_digest, parse_entry
+from chain.errors import ChainError, FatalChainError, FormatError
 from chain.evidence.bundle import (
     AnchorEvidence,
     Bundle,
@@ -58,6 +58,10 @@ class Paths(Protocol):
 
     def inclusion_proof(self, index: LeafIndex, size: TreeSize) -> list[bytes]:
         """Return the path of leaf ``index`` in the tree of ``size``."""
+        ...
+
+    def leaf_hash(self, index: LeafIndex) -> bytes:
+        """Return the hash of a published leaf as the tree has it."""
         ...
 
 
@@ -113,8 +117,10 @@ class BundleAssembler:
 
         Raises:
             Refusal: ``proof.pending`` until the entry is final, ``disclosure.unknown`` for a name it has not,
-                ``entry.unknown`` after erasure, ``chain.unavailable`` while the node does not answer.
+                ``entry.unknown`` after erasure, ``chain.unavailable`` while the node does not answer,
+                ``log.damaged`` where what is stored is not what the log signed.
         """
+        self._check(record)
         try:
             bundle = self._known(record.index) or self._build(record)
         except FatalChainError:
@@ -130,6 +136,7 @@ class BundleAssembler:
         Raises:
             Refusal: as for `assemble`.
         """
+        self._check(record)
         try:
             bundle = self._known(record.index) or self._build(record)
             block = self._final_block()
@@ -144,9 +151,24 @@ class BundleAssembler:
         in the first of ``least`` leaves or more.
 
         Raises:
-            Refusal: ``proof.pending`` until there is one.
+            Refusal: ``proof.pending`` until there is one; ``log.damaged``.
         """
+        self._check(record)
         return self._log(record, self._anchor(record.index, least).size)
+
+    def _check(self, record: Record) -> None:
+        """Pass where the stored entry and its operands are those of the leaf in the tree, if it is there yet.
+
+        Raises Refusal ``log.damaged``.
+        """
+        try:
+            if self._paths.leaf_hash(record.index) != record.leaf_hash:
+                raise Refusal("log.damaged")
+        except FormatError:
+            # In no checkpoint yet: there is no proof of it either.
+            return
+        if record.body is not None and not (record.is_whole and _operands_hold(record, record.body)):
+            raise Refusal("log.damaged")
 
     def _known(self, index: int) -> Bundle | None:
         with self._lock:
@@ -318,6 +340,14 @@ class BundleAssembler:
 def disclosure_name(text: str) -> str:
     """Return the name of the private field a disclosure of ours opens."""
     return next(iter(verify_disclosures({"_sd": [disclosure_digest(text)]}, [text])))
+
+
+def _operands_hold(record: Record, body: bytes) -> bool:
+    """Whether the stored salt opens the leaf's digest of the operation that the entry orders."""
+    operation, digest = parse_entry(body).operation, record.leaf_data[33:]
+    if operation is None or record.op_salt is None:
+        return operation is None and not record.acts
+    return operation_digest(operation, record.op_salt) == digest
 
 
 def _nodes(stored: bytes) -> tuple[bytes, ...]:

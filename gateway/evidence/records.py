@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, Select, func, select
 
 from chain.canonical import JsonValue
-from chain.hashing import hash_leaf
+from chain.hashing import hash_leaf, sha256
 from chain.types import LeafIndex
 from gateway.db import Database
 from gateway.errors import Refusal
@@ -68,6 +68,16 @@ class Record:
         """RFC 9162 leaf hash of the leaf data."""
         return hash_leaf(self.leaf_data)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the leaf commits to what is stored of the entry; of an erased one there is nothing."""
+        if self.body is None and self.salt is None:
+            return True
+        # SQLite keeps whatever type was written.
+        if not (isinstance(self.body, bytes) and isinstance(self.salt, bytes)):
+            return False
+        return sha256(self.salt + self.body) == self.leaf_data[1:33]
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -101,7 +111,7 @@ class Records:
         """Return the entry. ``chapter`` None sees every chapter.
 
         Raises:
-            Refusal: ``entry.unknown``, also for another chapter's.
+            Refusal: ``entry.unknown``, also for another chapter's; ``log.damaged``.
         """
         with self._database.reader() as connection:
             return self._one(connection, _scoped(_SELECT.where(entries.c.entry_id == entry_id), chapter))
@@ -114,7 +124,10 @@ class Records:
     def _one(self, connection: Connection, wanted: Columns) -> Record:
         row: Fields
         for row in connection.execute(wanted):
-            return _record(row)
+            record = _record(row)
+            if not record.is_whole:
+                raise Refusal("log.damaged")
+            return record
         raise Refusal("entry.unknown")
 
     def page(self, after: int, limit: int, chapter: int | None) -> list[Record]:

@@ -129,7 +129,6 @@ class Integrator:
         while self.view.tree.size > self._size:
             self._publish()
         self._thread.start()
-        self.scrub.start()
 
     def stop(self) -> None:
         """Publish what waits, then end the thread."""

@@ -18,6 +18,7 @@ from chain.hashing import hash_leaf
 from chain.tiles import TilePath
 from chain.types import NodeHash, TreeSize
 from gateway.db import Database, fetch_all
+from gateway.ledger.damage import whole_tile
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.log_keys import load_log_keys, vkeys_at
 from gateway.ledger.log_view import CheckpointRow, LogView
@@ -108,5 +109,5 @@ class FollowedLog:
         return self._view.size
 
     def tile(self, path: TilePath) -> bytes | None:
-        """Return a tile's or entry bundle's bytes, None when there is no such file."""
-        return self._files.tile(path)
+        """Return a tile's or entry bundle's bytes as `gateway.ledger.service.Ledger.tile` does."""
+        return whole_tile(path, self._files.tile(path), self._view.tree)

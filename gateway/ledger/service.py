@@ -15,6 +15,7 @@ from chain.merkle.tree import Tree
 from chain.tiles import TilePath
 from chain.typed_data import Place
 from gateway.db import Database
+from gateway.ledger.damage import whole_tile
 from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock
@@ -23,6 +24,7 @@ from gateway.ledger.identity import LogIdentity
 from gateway.ledger.integrator import Integrator
 from gateway.ledger.log_view import LogView
 from gateway.ledger.proposals import ApprovalSource
+from gateway.ledger.scrub import ScrubFigures
 from gateway.ledger.sequencer import OutcomeUndo, Sequencer
 from gateway.ledger.steps import CaseRules
 from gateway.ledger.tile_files import TileFiles
@@ -119,6 +121,7 @@ class Ledger:
                 self._start_check(self.view.tree)
             self.integrator.start()
             self.sequencer.start()
+            self.integrator.scrub.start()
         except (TransientChainError, StartWaits) as waits:
             self._waits_for = waits.reason if isinstance(waits, StartWaits) else UNANSWERED
             self.sequencer.hold(self._waits_for)
@@ -170,10 +173,19 @@ class Ledger:
         """Return the newest signed checkpoint."""
         return self._files.checkpoint()
 
+    @property
+    def scrub(self) -> ScrubFigures:
+        """How far what is stored has been compared with what was signed."""
+        return self.integrator.scrub.figures
+
     def published_size(self) -> int:
         """Return the size of the newest signed checkpoint."""
         return self.view.size
 
     def tile(self, path: TilePath) -> bytes | None:
-        """Return a tile's or entry bundle's bytes, None when there is no such file."""
-        return self._files.tile(path)
+        """Return a tile's or entry bundle's bytes, None when there is no such file.
+
+        Requires the path to lie within the published size. Raises Refusal ``log.damaged`` rather than give
+        out bytes that the log did not sign for.
+        """
+        return whole_tile(path, self._files.tile(path), self.view.tree)

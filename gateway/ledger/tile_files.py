@@ -84,6 +84,14 @@ class TileFiles:
             data = None if whole is None else whole[: path.width * 32]
         return data
 
+    def partial_widths(self, name: str) -> list[int]:
+        """Return the widths of the partial files of the tile or bundle whose full one has this name."""
+        try:
+            found = os.listdir(os.path.join(self.folder, name + ".p"))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(int(width) for width in found if width.isdecimal())
+
     def has(self, name: str) -> bool:
         """Say whether the file is there."""
         return (self.folder / name).exists()

@@ -49,6 +49,9 @@ _JOINTS = {
     "anchored=": "链上 ",
     "witnessed=": "见证 ",
     "witness=": "见证方 ",
+    "table=": "表 ",
+    "file=": "文件 ",
+    "index=": "序号 ",
 }
 
 

@@ -68,12 +68,14 @@ LEDGER_WORDS: dict[str, str] = {
         for name in (
             *("mirror", "evidence", "reconcile", "outbox", "anchor", "settler", "start"),
             *("log", "intake", "answers", "watch", "due", "outcomes", "witnesses", "events", "delivery"),
+            "scrub",
         )
     },
 }
 
 LEDGER_PATTERNS: dict[str, str] = {
     "not a published size, newest is {n}": "不是已公布的大小，最新为 {n}",
+    "log.damaged{any}": "所存数据与日志已签名的内容不符{any}",
     "log.behind_witness{any}": "日志落后于见证方{any}",
     "log.differs_from_witness{any}": "日志与见证方不一致{any}",
     "log.behind_anchor{any}": "日志落后于链上锚定{any}",

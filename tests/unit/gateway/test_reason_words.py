@@ -122,6 +122,10 @@ def test_the_chinese_of_a_reason_is_chinese_with_the_same_parts(english: str) ->
             "log.behind_witness(here=5, witnessed=7, witness=w.example/city)",
             "日志落后于见证方(此处 5、见证 7、见证方 w.example/city)",
         ),
+        (
+            "log.damaged(table=entries, index=17)",
+            "所存数据与日志已签名的内容不符(表 entries、序号 17)",
+        ),
         ("somebody's own words", UNKNOWN_ZH),
         ("not welcome", UNKNOWN_ZH),
     ],

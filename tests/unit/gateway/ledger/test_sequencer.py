@@ -9,13 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
 from chain.disclosure import verify_disclosures
@@ -349,17 +347,13 @@ def full_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             patch.setattr(world.database, "writer", writer)
             yield
         return
-    engine = world.database.engine
-    with world.database.reader() as connection:
+    # All writing goes over one connection, whose limit this is.
+    with world.database.writer() as connection:
         pages = int(connection.exec_driver_sql("PRAGMA page_count").scalar_one())
-
-    def limit(connection: Any, *_: object, most: int = pages) -> None:
-        connection.execute(f"PRAGMA max_page_count = {most}")
-
-    event.listen(engine, "checkout", limit)
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     yield
-    event.remove(engine, "checkout", limit)
-    event.listen(engine, "checkout", partial(limit, most=2**31))
+    with world.database.writer() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {2**31}")
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_stored(

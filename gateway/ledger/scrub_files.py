@@ -1,0 +1,82 @@
+"""The scrub's reading of the log's files: tiles, bundles and the published checkpoint against the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from chain.merkle.tree import Tree
+from chain.tiles import TILE_HEIGHT, TILE_WIDTH, TilePath, entries_path, tile_path
+from gateway.db import fetch_all
+from gateway.ledger.damage import file_damage, first_bad
+from gateway.ledger.tile_files import CHECKPOINT_NAME, TileFiles
+
+
+def list_tiles(size: int) -> Iterator[TilePath]:
+    """Yield every tile and bundle of a log of ``size`` entries, bundles first, each level in order."""
+    for first in range(0, size, TILE_WIDTH):
+        yield TilePath(None, first // TILE_WIDTH, min(TILE_WIDTH, size - first))
+    level = 0
+    while count := size >> (TILE_HEIGHT * level):
+        for first in range(0, count, TILE_WIDTH):
+            yield TilePath(level, first // TILE_WIDTH, min(TILE_WIDTH, count - first))
+        level += 1
+
+
+def check_tile(files: TileFiles, path: TilePath, tree: Tree) -> None:
+    """Check one tile and every narrower file of it that readers of an older size may be given.
+
+    Raises LedgerFault naming the file and the first entry or node that is bad.
+    """
+    data = files.tile(path)
+    if data is None:
+        raise file_damage(_name(path), path.index * TILE_WIDTH)
+    _compare(path, data, tree)
+    for width in files.partial_widths(_name(TilePath(path.level, path.index, TILE_WIDTH))):
+        if width < path.width:
+            narrow = TilePath(path.level, path.index, width)
+            # One that is gone meanwhile was superseded by the full one.
+            part = files.tile(narrow)
+            if part is not None:
+                _compare(narrow, part, tree)
+
+
+def check_published(files: TileFiles, connection: Connection) -> None:
+    """Check that the published checkpoint is a stored one, byte for byte. Raises LedgerFault.
+
+    It may be an older one for a moment; one that stays behind shows in the size that readers see.
+    """
+    note = files.checkpoint()
+    if note is None:
+        # Before the first quorum of witnesses there is none.
+        if fetch_all(connection, "SELECT size FROM checkpoints LIMIT 1"):
+            raise file_damage(CHECKPOINT_NAME, 0)
+        return
+    try:
+        size = parse_size(note)
+    except (ValueError, IndexError):
+        raise file_damage(CHECKPOINT_NAME, 0) from None
+    rows = fetch_all(connection, "SELECT note FROM checkpoints WHERE size = ?", size)
+    if rows != [(note,)]:
+        raise file_damage(CHECKPOINT_NAME, size)
+
+
+def parse_size(note: bytes) -> int:
+    """Return the size that a note's second line tells, whoever signed it. Raises ValueError, IndexError."""
+    size = int(note.decode().split("\n", 2)[1])
+    if not 0 <= size < 1 << 62:
+        raise ValueError(size)
+    return size
+
+
+def _compare(path: TilePath, data: bytes, tree: Tree) -> None:
+    bad = first_bad(path, data, tree)
+    if bad is not None:
+        raise file_damage(_name(path), bad)
+
+
+def _name(path: TilePath) -> str:
+    if path.level is None:
+        return entries_path(path.index, path.width)
+    return tile_path(path.level, path.index, path.width)
