@@ -50,6 +50,11 @@ STEPS: Mapping[str, Action] = {
     "log.rename": Action("ledger", Effect.FILE, "rename files that are flushed"),
     "log.sign": Action("ledger", Effect.SQL, "commit size, root and signed checkpoint by compare-and-set"),
     "log.checkpoint": Action("ledger", Effect.FILE, "put the signed checkpoint into its place"),
+    # --- what another process hands to the one that records ----------------------------------------------
+    "intake.write": Action("ledger", Effect.SQL, "commit rows for the process that records"),
+    "intake.answer": Action("ledger", Effect.SQL, "commit answers and receipts for who waits for them"),
+    "intake.receipts": Action("ledger", Effect.SQL, "commit receipts of entries that have none yet"),
+    "roles.report": Action("roles", Effect.SQL, "commit what a role tells the others"),
     # --- onto the chain ----------------------------------------------------------------------------------
     "anchor.sign": Action("anchor", Effect.NODE, "have the anchor keys sign a checkpoint"),
     "anchor.queue": Action("anchor", Effect.SQL, "commit the anchor's call to the outbox"),
@@ -60,7 +65,12 @@ STEPS: Mapping[str, Action] = {
     "outbox.send": Action("outbox", Effect.NODE, "give a batch of signed bytes to the node"),
     "outbox.sent": Action("outbox", Effect.SQL, "commit that the node has them"),
     "outbox.outcome": Action("outbox", Effect.SQL, "commit what became of calls on chain"),
+    "outbox.fill": Action("outbox", Effect.SQL, "commit empty transfers for nonces that nothing has"),
     # --- back from the chain -----------------------------------------------------------------------------
     "mirror.store": Action("mirror", Effect.SQL, "commit blocks, events, derived rows and cursor"),
     "mirror.rewind": Action("mirror", Effect.SQL, "commit the way back to the common ancestor"),
+    # --- to those who listen -----------------------------------------------------------------------------
+    "delivery.tell": Action("delivery", Effect.SQL, "commit numbers and hashes of what became final"),
+    # --- keys --------------------------------------------------------------------------------------------
+    "rotate.log": Action("rotation", Effect.SQL, "commit the entry that names the log's next key"),
 }

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chain.errors import NotaryError
 from gateway.db import Database, execute, fetch_all
+from gateway.failpoints import step
 
 _log = structlog.get_logger("leadership")
 
@@ -85,7 +86,7 @@ class Term:
 
     def report(self, report: Report) -> None:
         """Store what the other processes should know. Raises Fenced when the term is over."""
-        with self.database.writer() as connection:
+        with self.database.writer(step("roles.report")) as connection:
             execute(
                 connection, _REPORT, self.role.value, self.epoch, report.fault, report.mismatches,
                 report.held_index, report.held_seconds, report.due_recorded, report.due_refused,

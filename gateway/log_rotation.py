@@ -28,6 +28,7 @@ from chain.trust_root import format_trust_root, parse_trust_root
 from chain.types import TreeSize
 from gateway.data_folder import DataFolder, write_durably
 from gateway.db import Database, execute, fetch_all, migrate
+from gateway.failpoints import step
 from gateway.keys import KeyFolder
 from gateway.ledger.api_keys import KeyUse
 from gateway.ledger.append import Batch, RandomPool
@@ -84,7 +85,7 @@ def rotate_log_key(
         read_head(connection, old.origin)
     new = keys.make_next_log_key(old.origin)
     # If we crash here, no entry names the new key.
-    with database.writer() as connection:
+    with database.writer(step("rotate.log")) as connection:
         done = _record(connection, old, new.vkey, reason, now, RandomPool(entropy))
     # If we crash here, the next start finishes what the entry says.
     finish_rotation(folder, database, keys)

@@ -22,6 +22,7 @@ from gateway.db import Database
 from gateway.delivery.event_log import Document, Subject, chained, stream_name
 from gateway.delivery.tables import told_events
 from gateway.evidence.records import Outcome
+from gateway.failpoints import step
 from gateway.ledger.tables import entries
 from gateway.mirror.tables import mirror_cursor, mirror_operations
 
@@ -61,7 +62,7 @@ class Teller:
             if not self._waiting(connection, self._last(connection)):
                 return 0
         # If we crash before this commits, nothing is numbered; the next round gives the same numbers.
-        with self._database.writer() as connection:
+        with self._database.writer(step("delivery.tell")) as connection:
             if not self._database.is_sqlite:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK[0]}, {_LOCK[1]})"))
             last = self._last(connection)

@@ -20,6 +20,7 @@ from chain.base64_text import decode_base64
 from chain.errors import FormatError
 from gateway.db import Database, execute, execute_many, fetch_all
 from gateway.errors import Refusal
+from gateway.failpoints import step
 from gateway.ledger.drafts import Accepted, Answer, Submission
 from gateway.ledger.hints import Hints, give_hint
 from gateway.ledger.intake_wire import decode_submissions, encode_answers
@@ -162,7 +163,7 @@ class IntakeClerk:
             for answer in answers
             if isinstance(answer, Accepted)
         ]
-        with self._database.writer() as connection:
+        with self._database.writer(step("intake.answer")) as connection:
             execute_many(
                 connection, _ANSWER, [(encode_answers(answers), row_id) for row_id, answers in answered]
             )

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.db import Database, execute_many, fetch_all
 from gateway.errors import Refusal
+from gateway.failpoints import step
 from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.hints import Hints, give_hint
 from gateway.ledger.intake_clerk import ANSWER_CHANNEL, INTAKE_CHANNEL
@@ -136,7 +137,7 @@ class IntakeDesk:
             self._pending.update((row.ticket, row) for row in rows)
         while any(row.ticket in self._pending for row in rows) and not stop.is_set():
             try:
-                with self._database.writer() as connection:
+                with self._database.writer(step("intake.write")) as connection:
                     execute_many(connection, _INSERT, [(row.ticket, row.payload) for row in rows])
                     give_hint(connection, INTAKE_CHANNEL)
                 # If we crash here, the rows are recorded and nobody is told: a repeat with the same key is.

@@ -16,6 +16,7 @@ from chain.receipt import Receipt, format_receipt
 from chain.types import LeafHash, LeafIndex
 from gateway.db import Database, execute_many, fetch_all
 from gateway.errors import Refusal
+from gateway.failpoints import step
 from gateway.ledger.identity import LogIdentity
 
 _PART = 4096
@@ -34,7 +35,7 @@ def complete_receipts(database: Database, identity: LogIdentity) -> int:
         first = cast("int", fetch_all(connection, "SELECT count(*) FROM receipts")[0][0])
     start = first
     while True:
-        with database.writer() as connection:
+        with database.writer(step("intake.receipts")) as connection:
             rows = cast(
                 "list[tuple[int, bytes, str]]", fetch_all(connection, _SELECT_UNSIGNED, start, start + _PART)
             )

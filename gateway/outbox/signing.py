@@ -218,7 +218,7 @@ class SigningDesk:
             )
             hashed = bytes(keccak256(raw))
             rows.append((self._chain_id, role, FILLER_GAS, address, nonce, raw, hashed, self._clock()))
-        with self._database.writer() as connection:
+        with self._database.writer(step("outbox.fill")) as connection:
             execute_many(
                 connection,
                 "INSERT INTO chain_transactions (chain_id, kind, target, signer, reference, gas, state, "

@@ -25,6 +25,7 @@ from scripts.faults import onchain
 from scripts.faults.journals import read_journals
 from scripts.faults.onchain import Chain, Outcome
 from scripts.faults.stored import Stored
+from scripts.faults.told import find_untrue
 from scripts.faults.tree import (
     Checkpoint,
     NoCheckpoint,
@@ -107,7 +108,7 @@ class Checker:
         """Return every oracle that does not hold, with what shows it."""
         checks = (
             self._accepted, self._effects, self._exactly_once, self._outbox, self._balances,
-            self._checkpoints, self._anchors, self._mirror, self._final, self._published,
+            self._checkpoints, self._anchors, self._mirror, self._final, self._told_events, self._published,
         )  # fmt: skip
         return [failure for check in checks for failure in check()]
 
@@ -290,6 +291,10 @@ class Checker:
                 yield Failure("O8 taken back", f"{told['id']} was called {said['status']} for good")
             elif told.get("tx_hash") not in (None, outcome.tx_hash):
                 yield Failure("O8 taken back", f"{told['id']} was final in another transaction")
+
+    def _told_events(self) -> Iterator[Failure]:
+        operations = [entry.index for entry in self._entries if entry.has_operation]
+        yield from (Failure("O2 told", what) for what in find_untrue(self._stored, operations))
 
     def _published(self) -> Iterator[Failure]:
         note = (self._place.log / "checkpoint").read_bytes()

@@ -7,95 +7,38 @@ its answer, everything accepted must reach the chain and come back, and the chec
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import signal
 import time
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 from functools import partial
 
 from chain.evm.local import CHAIN_ID
 from chain.evm.signers.base import LocalKey
 from chain.evm.transactions import TransactionFields
-from gateway.failpoints import FIRED, Mode
+from gateway.failpoints import FIRED
 from scripts.faults.checker import check
 from scripts.faults.client import Client, Connection, Target, draw_request
+from scripts.faults.failpoint_cases import CASES, Drive, Point, list_points
+from scripts.faults.fleets import SERVE, Fleet, NotReady
 from scripts.faults.onchain import Chain
 from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome
-from scripts.faults.running import GatewayProcess
+from scripts.faults.running import ROTATE_LOG, GatewayProcess
 from scripts.faults.stored import Stored
-from scripts.faults.world import DATABASES, Case, NotQuiet, World
+from scripts.faults.world import Case, NotQuiet, World
 
 FIRES_WITHIN = 20.0
 ANSWERED_WITHIN = 30.0
 STUCK_AFTER = 1.5
 """Seconds of red `/readyz` after which whoever watches over a gateway starts it again."""
-REQUESTS = 24
+APART_STUCK_AFTER = 8.0
+"""The same for process roles: so long may an election take."""
+REQUESTS, MOST_REQUESTS = 24, 2_000
+_MAKE_GAP = "UPDATE chain_signers SET next_nonce = next_nonce + 2 WHERE signer = 'operator'"
 REORG_DEPTH = 2
 """Blocks that the chain loses: as many as the gateway takes back."""
-
-
-class Drive(Enum):
-    """How a case brings a gateway to the step."""
-
-    LIFE = "entries, issues and transfers are posted"
-    FRESH_KEY = "a key that never sent anything is not known yet"
-    REORG = "the chain loses its last block"
-
-
-CASES: dict[str, Drive] = {
-    "start.migrate": Drive.LIFE,
-    "start.log": Drive.LIFE,
-    "start.tree": Drive.LIFE,
-    "start.republish": Drive.LIFE,
-    "start.epoch": Drive.LIFE,
-    "start.signer": Drive.FRESH_KEY,
-    "ledger.keys": Drive.LIFE,
-    "ledger.commit": Drive.LIFE,
-    "ledger.outcomes": Drive.LIFE,
-    "ledger.receipts": Drive.LIFE,
-    "log.tiles": Drive.LIFE,
-    "log.rename": Drive.LIFE,
-    "log.sign": Drive.LIFE,
-    "log.checkpoint": Drive.LIFE,
-    "anchor.sign": Drive.LIFE,
-    "anchor.queue": Drive.LIFE,
-    "anchor.evidence": Drive.LIFE,
-    "anchor.complete": Drive.LIFE,
-    "settle.queue": Drive.LIFE,
-    "outbox.sign": Drive.LIFE,
-    "outbox.send": Drive.LIFE,
-    "outbox.sent": Drive.LIFE,
-    "outbox.outcome": Drive.LIFE,
-    "mirror.store": Drive.LIFE,
-    "mirror.rewind": Drive.REORG,
-}
-"""How each registered step is reached; a test holds it to the table of steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One case: a step, a mode, a kind of database."""
-
-    name: str
-    mode: Mode
-    database: str
-
-    @property
-    def fault(self) -> str:
-        """What the table calls it: the step, over its modes and databases."""
-        return f"failpoint {self.name}"
-
-    @property
-    def seed(self) -> str:
-        """What repeats it."""
-        return f"{self.name}:{self.mode.value}:{self.database}"
-
-
-def list_points() -> list[Point]:
-    """Return every case, by database, so that each is warmed once."""
-    return [Point(name, mode, kind) for kind in DATABASES for name in CASES for mode in Mode]
 
 
 def replace_blocks(rpc: str, depth: int) -> None:
@@ -117,7 +60,7 @@ class Run:
         self._case = case
         self._point = point
         self._target = Target(case.state.key)
-        self._process: GatewayProcess | None = None
+        self._fleet = Fleet(case, point.victim)
         self._how: list[str] = []
         self._failures: list[str] = []
         accounts = case.state.accounts
@@ -125,26 +68,26 @@ class Run:
             case.place.journals,
             self._target,
             connections=4,
-            draw=lambda number: draw_request(accounts, point.seed, number) if number < REQUESTS else None,
+            draw=lambda number: draw_request(accounts, point.seed, number) if self._asks(number) else None,
         )
+
+    def _asks(self, number: int) -> bool:
+        """Whether one more is posted: so many, and as many as it takes to a later crossing."""
+        return number < REQUESTS or (self._point.nth > 1 and number < MOST_REQUESTS and not self._fired())
 
     def run(self) -> Outcome:
         """Return what came of it."""
         began = time.monotonic()
         try:
-            if CASES[self._point.name] is Drive.FRESH_KEY:
-                # As before the outbox first saw it: its nonces begin where the chain has them.
-                Stored(self._case.database).change("DELETE FROM chain_signers WHERE signer = 'freezer'")
-            self._start(f"{self._point.name}:{self._point.mode.value}")
+            self._begin()
             self._client.start()
             self._drive()
             self._finish()
-        except (NotQuiet, AssertionError, OSError) as error:
+        except (NotQuiet, NotReady, AssertionError, OSError) as error:
             self._failures.append(f"O10 {type(error).__name__}: {error}")
         finally:
             self._client.close()
-            if self._process is not None and self._process.exit_code is None:
-                self._process.kill()
+            self._fleet.kill_all()
         fired, how = self._fired(), " ".join(self._how) or "by itself"
         tally = self._client.tally
         return Outcome(
@@ -154,19 +97,45 @@ class Run:
 
     def _fired(self) -> bool:
         path = self._case.data / FIRED
-        return path.exists() and path.read_text() == f"{self._point.name}:{self._point.mode.value}:1\n"
+        return path.exists() and path.read_text() == f"{self._point.order}\n"
+
+    def _begin(self) -> None:
+        """Bring the state to where the step is reached, and start, armed where that comes first."""
+        drive, stored = CASES[self._point.name], Stored(self._case.database)
+        if drive is Drive.FRESH_KEY:
+            # As before the outbox first saw it: its nonces begin where the chain has them.
+            stored.change("DELETE FROM chain_signers WHERE signer = 'freezer'")
+        if drive is Drive.GAP:
+            stored.change(_MAKE_GAP)
+        if drive is Drive.ROTATE:
+            self._rotate()
+            self._start()
+        else:
+            self._start(self._point.order)
+
+    def _rotate(self) -> None:
+        """Rotate the log's key with the commit armed; what follows is the next start's to finish."""
+        process = self._case.process(ROTATE_LOG, failpoint=self._point.order)
+        process.start()
+        process.wait_end(FIRES_WITHIN)
+        self._expect_end(process)
+        self._how.append("at the command")
 
     def _start(self, failpoint: str | None = None) -> None:
-        process = self._process = self._case.process(failpoint=failpoint)
-        process.start()
-        if process.wait_ready():
-            self._target.port = process.port
-        elif failpoint is None:
-            raise AssertionError(f"does not start again: {process.log()[-600:]}")
-        else:
+        fleet = self._fleet
+        fleet.start_victim(failpoint)
+        if failpoint is not None:
+            fleet.start_others()
+        try:
+            fleet.wait(self._target)
+        except NotReady:
+            if failpoint is None or fleet.victim.exit_code is None:
+                raise
             # A start that fails ends with a word, a crash without one.
-            self._expect_end(process)
+            self._expect_end(fleet.victim)
             self._again("at start")
+        if failpoint is not None:
+            fleet.wait_others(self._target)
 
     def _again(self, word: str) -> None:
         """Start again, as whoever watches over a gateway does."""
@@ -174,49 +143,46 @@ class Run:
         self._start()
 
     def _expect_end(self, process: GatewayProcess) -> None:
-        crashes = self._point.mode in (Mode.CRASH_BEFORE, Mode.CRASH_AFTER)
-        if crashes != (process.exit_code == -signal.SIGKILL):
-            raise AssertionError(f"ended with {process.exit_code}: {process.log()[-600:]}")
+        code = process.exit_code
+        if code is None or self._point.crashes != (code == -signal.SIGKILL):
+            raise AssertionError(f"ended with {code}: {process.log()[-600:]}")
 
     def _drive(self) -> None:
-        if CASES[self._point.name] is Drive.REORG:
+        replacing = CASES[self._point.name] is Drive.REORG
+        if replacing:
             if not self._client.join(ANSWERED_WITHIN):
                 raise AssertionError("requests without an answer before the fault")
             self._case.wait_quiet()
-        deadline = time.monotonic() + FIRES_WITHIN
-        again_at = time.monotonic()
+        deadline, again_at = time.monotonic() + FIRES_WITHIN, 0.0
         while not self._fired():
             now = time.monotonic()
             if now > deadline:
                 raise AssertionError("the step was not reached")
-            if CASES[self._point.name] is Drive.REORG and now >= again_at:
+            if replacing and now >= again_at:
                 # A mirror that had not seen these blocks yet has nothing to take back.
                 replace_blocks(self._case.rpc, REORG_DEPTH)
                 again_at = now + 1.0
             time.sleep(0.005)
-        self._get_over()
+        if not self._how:
+            self._get_over()
 
     def _get_over(self) -> None:
         """After the fault: start again what crashed, or what does not get ready again by itself."""
-        process = self._process
-        if process is None or "at start" in self._how:
-            return
-        if self._point.mode in (Mode.CRASH_BEFORE, Mode.CRASH_AFTER):
-            deadline = time.monotonic() + 5
-            while process.exit_code is None and time.monotonic() < deadline:
-                time.sleep(0.005)
-            self._expect_end(process)
-            self._target.port = None
+        victim = self._fleet.victim
+        if self._point.crashes:
+            victim.wait_end(5.0)
+            self._expect_end(victim)
+            self._fleet.note_down(self._target)
             self._again("restart")
-            return
-        if not self._is_ready_again(process):
-            self._target.port = None
-            if process.exit_code is None and process.stop() != 0:
-                raise AssertionError(f"does not stop in order: {process.exit_code}")
+        elif not self._is_ready_again(victim):
+            self._fleet.note_down(self._target)
+            if victim.exit_code is None and victim.stop() != 0:
+                raise AssertionError(f"does not stop in order: {victim.exit_code}")
             self._again("read-only, restart")
 
     def _is_ready_again(self, process: GatewayProcess) -> bool:
-        """Whether it takes writes; given up after `STUCK_AFTER` of red, or when all is answered and green."""
+        """Whether it takes writes; given up after so long of red, or when all is answered and green."""
+        patience = STUCK_AFTER if self._point.victim == SERVE else APART_STUCK_AFTER
         connection = Connection(self._target)
         red_since: float | None = None
         green_until = time.monotonic() + 0.5
@@ -228,7 +194,7 @@ class Run:
                     ready = False
                 now = time.monotonic()
                 red_since = None if ready else (red_since or now)
-                if red_since is not None and now - red_since > STUCK_AFTER:
+                if red_since is not None and now - red_since > patience:
                     return False
                 if ready and now > green_until:
                     return True
@@ -244,18 +210,31 @@ class Run:
         # What is said of entries now must hold, too.
         time.sleep(0.15)
         self._client.close()
-        assert self._process is not None  # noqa: S101
-        code = self._process.stop()
-        if code != 0:
-            self._failures.append(f"O10 stop: ended with {code}")
+        if CASES[self._point.name] is Drive.ROTATE:
+            self._adopt_key()
+        self._failures += self._fleet.stop()
         self._failures += [f"O10 answer: {what}" for what in self._client.tally.strange]
         self._failures += [str(failure) for failure in check(self._case.place)]
 
+    def _adopt_key(self) -> None:
+        """From a commit that happened on, the log's key is the new one, and only from such a one on."""
+        vkey = str(self._fleet.victim.ready["vkey"])
+        if (vkey != self._case.state.vkey) != self._point.is_done:
+            self._failures.append(f"O8 key: the log's key is {vkey}, was {self._case.state.vkey}")
+        self._case.state = replace(self._case.state, vkey=vkey)
 
-def list_jobs(_: Campaign) -> list[Job]:
-    """Return a job for every case; the short form is no shorter."""
+
+def is_of_share(seed: str, turn: int) -> bool:
+    """Say whether a case is of the half that is run in this turn; the other half is of the next one."""
+    return (hashlib.sha256(seed.encode()).digest()[0] + turn) % 2 == 0
+
+
+def list_jobs(campaign: Campaign) -> list[Job]:
+    """Return a job for every case, or for the half whose turn it is."""
     return [
-        Job(point.fault, point.seed, point.database, partial(_run_point, point)) for point in list_points()
+        Job(point.fault, point.seed, point.database, partial(_run_point, point))
+        for point in list_points()
+        if campaign.turn is None or is_of_share(point.seed, campaign.turn)
     ]
 
 

@@ -18,11 +18,12 @@ from scripts.faults.world import Clone, World
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What is asked for: a seed, whether it is CI's short form, and how many kills in all."""
+    """What is asked for: a seed, whether it is CI's short form, how many kills in all, and whose turn it is."""
 
     seed: str
     short: bool
     cycles: int
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

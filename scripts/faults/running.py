@@ -17,6 +17,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+ROTATE_LOG = "rotate-log"
+"""The command that gives the log a new key, of a stopped gateway."""
 READY_SECONDS = 60.0
 END_SECONDS = 60.0
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -39,7 +41,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def run_gateway_here(command: str, data: str, environment: Mapping[str, str], ready: str, log: str) -> None:
-    """Be ``tongyi COMMAND`` on a data folder; the ready line becomes the file ``ready``."""
+    """Be ``tongyi COMMAND`` on a data folder, or rotate its key; the ready line becomes ``ready``."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -57,6 +59,10 @@ def run_gateway_here(command: str, data: str, environment: Mapping[str, str], re
 
     if command == "serve":
         run_gateway(settings, announce)
+    elif command == ROTATE_LOG:
+        from gateway.log_rotation import run_rotate_log
+
+        run_rotate_log(Path(data), None, "scheduled")
     elif command == "api":
         from gateway.api_role import run_api
 
@@ -101,6 +107,11 @@ class GatewayProcess:
                 return False
             time.sleep(0.01)
         return False
+
+    def wait_end(self, timeout: float) -> None:
+        """Wait until it has ended, or the time is over. Requires `start`."""
+        assert self._process is not None  # noqa: S101
+        self._process.join(timeout)
 
     @property
     def pid(self) -> int:

@@ -23,6 +23,7 @@ from scripts.faults.kill_part import list_jobs as list_kills
 from scripts.faults.parts import Campaign, Job, run_jobs
 from scripts.faults.postgres import Databases
 from scripts.faults.results import Outcome, format_table, from_json, summarize, tabulate, to_json
+from scripts.faults.results_page import write_page
 from scripts.faults.running import preload
 from tests.databases import choose_temporary_folder, postgres_server
 
@@ -85,6 +86,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", default="tongyi", help="what everything random is drawn from")
     parser.add_argument("--workers", type=int, default=2, help="how many gateways at once")
     parser.add_argument("--resume", type=Path, help="keep progress here, and go on from there")
+    parser.add_argument("--write-table", action="store_true", help="put the results into RESULTS.md")
+    parser.add_argument("--turn", type=int, help="run only the half of the failpoints whose turn it is")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(argv)
     if options.cycles is None:
@@ -98,8 +101,9 @@ def run(options: argparse.Namespace) -> int:
     """Run the parts asked for and print what came of them."""
     began = time.monotonic()
     record = Record(options.resume, options.seed)
-    campaign = Campaign(options.seed, options.short, options.cycles)
-    jobs = [job for name in options.only or PARTS for job in PARTS[name](campaign)]
+    campaign = Campaign(options.seed, options.short, options.cycles, options.turn)
+    parts = {name: PARTS[name](campaign) for name in options.only or PARTS}
+    jobs = [job for part in parts.values() for job in part]
     left = [job for job in jobs if not record.has(job)]
     code = EXIT_PASS
     preload()
@@ -112,6 +116,15 @@ def run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             say("paused  已暂停")
             code = EXIT_PAUSED
+    if options.write_table:
+        seeds = {name: {job.seed for job in part} for name, part in parts.items()}
+        write_page(
+            {
+                name: (len(part), [one for one in record.outcomes if one.seed in seeds[name]])
+                for name, part in parts.items()
+            },
+            options.seed,
+        )
     rows = tabulate(record.outcomes)
     summary = summarize(rows, options.seed, time.monotonic() - began)
     print(format_table(rows))

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chain.evm.deployment import load_deployment
 from chain.evm.local import LocalChain
@@ -108,10 +108,14 @@ def _under_way(stored: Stored, chain: Chain, place: Place) -> str | None:
     done = stored.one("SELECT count(*) FROM mirror_operations")
     if done != stored.one("SELECT count(*) FROM operations"):
         return f"{done} operations are mirrored"
+    if stored.one("SELECT count(*) FROM told_events") != done:
+        return "not all that is final was told"
     if stored.one("SELECT count(*) FROM anchor_evidence WHERE complete = false"):
         return "evidence is not complete"
     return None
 
+
+_W = TypeVar("_W")
 
 Clone = Callable[[str | None], tuple[str, Callable[[], None]]]
 """Makes a PostgreSQL database, a copy where one is named, and gives what drops it."""
@@ -122,8 +126,8 @@ class World:
 
     def __init__(self, folder: Path, kind: str, clone: Clone) -> None:
         self.kind = kind
-        self._folder = folder
-        self._clone = clone
+        self.folder = folder
+        self.clone = clone
         self._exit = ExitStack()
         self._numbers = itertools.count()
         self._state: State | None = None
@@ -133,7 +137,7 @@ class World:
         self._chain = LocalChain(folder / "chain", block_time=BLOCK_SECONDS, kept_states=512)
 
     def __enter__(self) -> World:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.rpc = self._chain.start()
         self._exit.callback(self._chain.stop)
         return self
@@ -161,7 +165,7 @@ class World:
         """Give a copy of the state, with the chain taken back to it; removed afterwards."""
         state = self._state
         assert state is not None  # noqa: S101
-        data = self._folder / f"case-{next(self._numbers)}"
+        data = self.folder / f"case-{next(self._numbers)}"
         shutil.copytree(state.data, data)
         (data / MARKER).touch()
         with ExitStack() as stack:
@@ -169,14 +173,18 @@ class World:
             if state.url is None:
                 url, settings = f"sqlite:///{data / 'gateway.sqlite3'}", self.settings(None)
             else:
-                url, drop = self._clone(state.url)
+                url, drop = self.clone(state.url)
                 stack.callback(drop)
                 settings = self.settings(url)
             self._take_back()
             yield Case(data, url, self.rpc, state, settings)
 
+    def beside(self, name: str, make: Callable[[Path, str, Clone], _W]) -> _W:
+        """Return another world of the same kind of database, for a case that spoils its chain."""
+        return make(self.folder / name, self.kind, self.clone)
+
     def _remove(self, data: Path) -> None:
-        for path in self._folder.glob(f"{data.name}*"):
+        for path in self.folder.glob(f"{data.name}*"):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
     def _take_back(self) -> None:
@@ -189,11 +197,11 @@ class World:
 
     def warm(self) -> None:
         """Make the state. Once."""
-        data = self._folder / "warm"
+        data = self.folder / "warm"
         data.mkdir(mode=0o700)
         url = None
         if self.kind == POSTGRESQL:
-            url, drop = self._clone(None)
+            url, drop = self.clone(None)
             self._exit.callback(drop)
         process = GatewayProcess("serve", data, self.settings(url))
         process.start()

@@ -62,7 +62,7 @@ EDGE = "gateway.auth gateway.services gateway.schemas"
 STORE = "sqlalchemy structlog"
 WITNESSES_OF_FAULTS = (
     "scripts.faults.checker scripts.faults.client scripts.faults.journals scripts.faults.onchain"
-    " scripts.faults.stored scripts.faults.tree"
+    " scripts.faults.stored scripts.faults.told scripts.faults.tree"
 )
 
 TABLE = (

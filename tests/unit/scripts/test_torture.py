@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.faults.failpoint_part import list_points
+from gateway.failpoint_names import STEPS
+from scripts.faults.failpoint_cases import LATER, VICTIMS, list_points
+from scripts.faults.failpoint_part import is_of_share
 from scripts.faults.kill_part import list_jobs
 from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome, format_table, from_json, summarize, tabulate, to_json
+from scripts.faults.results_page import write_page
 from scripts.faults.torture import Record
 
 GOOD = Outcome("a", "a-1", 1, accepted=5, issues=2, seconds=2.0)
@@ -56,10 +59,33 @@ def test_a_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_every_step_is_failed_in_every_way_on_every_database() -> None:
     points = list_points()
     assert len({point.seed for point in points}) == len(points)
-    assert len(points) == 8 * len({point.name for point in points})
+    first = [point for point in points if point.nth == 1]
+    assert len(first) == 4 * (2 * len(STEPS) - len(VICTIMS))
+    later = {(point.name, point.nth) for point in points if point.nth > 1}
+    assert later == set(LATER.items())
+
+
+def test_two_turns_run_every_case_once() -> None:
+    seeds = [point.seed for point in list_points()]
+    turns = [[seed for seed in seeds if is_of_share(seed, turn)] for turn in (7, 8)]
+    assert sorted(turns[0] + turns[1]) == sorted(seeds)
+    assert all(len(turn) > len(seeds) * 0.4 for turn in turns)
 
 
 def test_kills_are_as_many_as_asked_for() -> None:
     jobs = list_jobs(Campaign("s", short=True, cycles=105))
     assert len(jobs) == 11 and len({job.seed for job in jobs}) == 11
-    assert {job.fault for job in jobs} >= {"kill -9 serve (sqlite)", "kill -9 api (postgresql)"}
+    killed = {job.fault for job in jobs}
+    assert killed >= {"kill -9 serve (sqlite)", "kill -9 api (postgresql)", "kill -9 chain node (sqlite)"}
+
+
+def test_the_page_keeps_what_was_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "RESULTS.md"
+    write_page({"kills": (5, [GOOD, FAILED]), "other": (1, [])}, "s", path)
+    write_page({"failpoints": (2, [GOOD])}, "t", path)
+    text = path.read_text()
+    assert text.index("## failpoints") < text.index("## kills") and "## other" not in text
+    assert "2 of 5 cases run, seed `s`" in text and "1 of 2 cases run, seed `t`" in text
+    assert "| b | 10 | 10 | 0 | 1 |" in text and "- b: `b-1: O1 lost: k`" in text
+    write_page({"kills": (5, [GOOD])}, "u", path)
+    assert "seed `s`" not in path.read_text() and path.read_text().count("## kills") == 1
