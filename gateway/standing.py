@@ -112,6 +112,19 @@ class Standing:
                 self._read_at = time.monotonic()
             return self._figures
 
+    def read_halt(self) -> str | None:
+        """Return what stopped the mirror: a block, its hash here and the node's; None where nothing did."""
+        halts = mirror_halts.c
+        query = select(halts.number, halts.stored_hash, halts.seen_hash).where(
+            halts.chain_id == self._chain_id
+        )
+        with self._database.reader() as connection:
+            row = connection.execute(query.order_by(halts.number).limit(1)).one_or_none()
+        if row is None:
+            return None
+        kept, seen = row.stored_hash.hex(), row.seen_hash.hex()
+        return f"block {row.number} is 0x{kept} here and 0x{seen} on the node"
+
     def _read_now(self) -> Figures:
         try:
             head: int | None = self._chain_head()
