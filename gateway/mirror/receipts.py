@@ -3,6 +3,7 @@
 1. Every receipt is encoded from the node's JSON and the trie over all of them must have the header's root, so
    address, topics, data and order of every log are the chain's own.
 2. Positions (block, transaction, log) are counted here, never taken from the answer.
+3. Receipts do not commit to their transaction's hash: it must be the one the block's own answer has there.
 
 Tens of thousands of logs pass here a second: hex is joined as text and turned into bytes once per receipt.
 """
@@ -49,6 +50,8 @@ def load_proven_logs(
             logs = cast("list[JsonLog]", item["logs"])
             encoded.append(_encode(item, logs))
             tx_hash = Digest(bytes.fromhex(str(item["transactionHash"])[2:]))
+            if header.tx_hashes[tx_index : tx_index + 1] != (tx_hash,):
+                raise MalformedAnswer(_METHOD, "a receipt is of another transaction than the block has there")
             for log in logs:
                 raw = _followed(header, tx_hash, tx_index, position, log, contracts, topics)
                 position += 1
@@ -74,7 +77,10 @@ def _load_receipts(client: EvmClient, header: Header) -> list[Mapping[str, Json]
     named = "0x" + header.hash.hex()
     if any(not isinstance(item, dict) or item.get("blockHash") != named for item in receipts):
         raise TransientChainError(f"block {header.number}: the node gave receipts of another block")
-    return sorted(receipts, key=lambda item: int(str(item.get("transactionIndex")), 16))
+    try:
+        return sorted(receipts, key=lambda item: int(str(item.get("transactionIndex")), 16))
+    except ValueError as error:
+        raise MalformedAnswer(_METHOD, "a receipt has no position") from error
 
 
 def _followed(

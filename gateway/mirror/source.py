@@ -125,12 +125,13 @@ class LogSource:
 
     def _hinted(self, headers: Sequence[Header]) -> list[RawLog]:
         logs = self._fetch(headers[0].number, headers[-1].number)
-        known = {header.number: header.hash for header in headers}
+        known = {header.number: header for header in headers}
         for log in logs:
-            if known.get(log.block_number) != log.block_hash:
-                raise TransientChainError(
-                    f"block {log.block_number}: a log is of another block than its header"
-                )
+            header = known[log.block_number]
+            if header.hash != log.block_hash:
+                raise TransientChainError(f"block {header.number}: a log is of another block than its header")
+            if header.tx_hashes[log.tx_index : log.tx_index + 1] != (log.tx_hash,):
+                raise TransientChainError(f"block {header.number}: a log is of none of its transactions")
         ordered = _in_order(logs)
         spoken = {log.block_number for log in ordered}
         for header in headers:

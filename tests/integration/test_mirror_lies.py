@@ -128,6 +128,42 @@ def test_receipts_that_are_not_the_headers_stop_the_mirror(
     assert cursor is None or cursor.number < network.client.block_number()
 
 
+def forge_receipt(name: str, value: str) -> Edit:
+    def edit(receipts: list[Json]) -> list[Json]:
+        return [{**receipt, name: value} for receipt in receipts if isinstance(receipt, dict)]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("method", "receipts", "name", "value", "reason"),
+    [
+        ("eth_getBlockReceipts", Receipts.ALL, "transactionHash", "0x" + "11" * 32, "of another transaction"),
+        ("eth_getBlockReceipts", Receipts.ALL, "transactionIndex", "first", "has no position"),
+        ("eth_getLogs", Receipts.NONE, "transactionHash", "0x" + "11" * 32, "of none of its transactions"),
+        ("eth_getLogs", Receipts.NONE, "transactionIndex", "0x7", "of none of its transactions"),
+    ],
+)
+def test_a_transaction_that_the_block_has_not_there_is_not_stored(
+    network: Network,
+    liar: LyingClient,
+    tmp_path: Path,
+    method: str,
+    receipts: Receipts,
+    name: str,
+    value: str,
+    reason: str,
+) -> None:
+    # No root commits to these two; only the block's own list of transactions does.
+    liar.method, liar.edit = method, forge_receipt(name, value)
+    database = open_database(tmp_path, "mirror")
+    with pytest.raises(TransientChainError, match=reason):
+        follow(follower(network, liar, database, receipts))
+    with database.reader() as connection:
+        cursor = load_cursor(connection, network.chain_id)
+    assert cursor is None
+
+
 def test_no_receipts_at_all_stop_the_mirror_unless_the_block_was_replaced(
     network: Network, liar: LyingClient, tmp_path: Path
 ) -> None:
