@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chain.events import TOPICS
-from chain.evm.blocks import Receipt, as_list, parse_log
+from chain.evm.blocks import Receipt, as_list, parse_bytes, parse_log
 from chain.evm.client import EvmClient
 from chain.evm.errors import NodeRefused
 from chain.evm.transport import Call, Json
@@ -111,5 +111,5 @@ class OutcomeFinder:
             if isinstance(answer, NodeRefused):
                 raise answer
             if isinstance(answer, dict) and isinstance(answer.get("hash"), str):
-                hashes[number] = bytes.fromhex(str(answer["hash"])[2:])
+                hashes[number] = parse_bytes(answer["hash"], "eth_getBlock", 32)
         return hashes

@@ -72,17 +72,20 @@ class SigningDesk:
         self._max_in_flight = max_in_flight
         self._clock = clock
 
-    def register_key(self, role: str, chain_nonce: int) -> int:
-        """Return the key's next nonce, storing ``chain_nonce`` as the first where the key is new here.
+    def register_key(self, role: str, chain_nonce: int, prove: Callable[[Address], int]) -> int:
+        """Return the key's next nonce, storing the chain's as the first where the key is new here.
 
         A higher nonce on chain than here means that somebody else used the key: those nonces are gone, and
-        ours go on above them. A lower one changes nothing: a node may be behind or have lost its pool.
+        ours go on above them, once ``prove`` gives what the node says. A lower one changes nothing: a node
+        may be behind or have lost its pool.
         """
         address = bytes(self._signers[role].address)
         own = (chain_signers.c.chain_id == self._chain_id) & (chain_signers.c.address == address)
         query = select(chain_signers.c.next_nonce).where(own)
         with self._database.reader() as connection:
             seen: int | None = connection.execute(query).scalar_one_or_none()
+        if chain_nonce > (seen or 0):
+            chain_nonce = min(chain_nonce, prove(self._signers[role].address))
         if seen is not None and chain_nonce <= seen:
             return seen
         with self._database.writer(step("start.signer")) as connection:

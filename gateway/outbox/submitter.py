@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import structlog
@@ -22,6 +23,7 @@ from chain.types import Address
 from gateway.db import Database, fetch_all
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.fees import load_fees
+from gateway.outbox.nonce_proof import load_proven_nonce
 from gateway.outbox.order import CallOrder
 from gateway.outbox.outcomes import OutcomeFinder
 from gateway.outbox.rows import IN_FLIGHT, load_sent
@@ -146,6 +148,15 @@ class Submitter:
         self._watcher.step()
         return bool(self._send() + signed)
 
+    def follow(self) -> None:
+        """Look and send once, signing no call, so that what has a nonce comes to its end.
+
+        Raises:
+            TransientChainError: the node did not answer; what is stored stays true.
+        """
+        self._watcher.step()
+        self._send()
+
     def _bring(self) -> bool:
         return bool(self._sign_queued() + self._send())
 
@@ -174,7 +185,7 @@ class Submitter:
     def _reconcile(self, role: str) -> None:
         """Compare the key's nonce here and on chain; see `SigningDesk.register_key`."""
         count = self._client.transaction_count(self._signers[role].address)
-        self._desk.register_key(role, count)
+        self._desk.register_key(role, count, partial(load_proven_nonce, self._client))
         self._registered.add(role)
 
     def _send(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from sqlalchemy import ColumnElement, or_
@@ -18,6 +19,7 @@ from gateway.db import Database
 from gateway.failpoints import step
 from gateway.outbox.calls import TransactionState
 from gateway.outbox.fees import load_fees
+from gateway.outbox.nonce_proof import load_proven_nonce
 from gateway.outbox.outcomes import Outcome, OutcomeFinder
 from gateway.outbox.reverts import explain_failure
 from gateway.outbox.rows import IN_FLIGHT, Move, Sent, load_raw, load_sent, move_rows, requeue
@@ -97,7 +99,7 @@ class Watcher:
             self._apply(used, self._finder.find(used, head) if used else [], head)
             self._check_dropped([row for row in rows if row.nonce >= count])
             # A count above our next nonce means that somebody else used the key.
-            self._desk.register_key(role, count)
+            self._desk.register_key(role, count, partial(load_proven_nonce, self._client))
         self._looked_at = time.monotonic()
         self._check_canonical(head)
 

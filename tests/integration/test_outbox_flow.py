@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from chain.evm.calldata import Registration, encode_register
-from chain.evm.client import EvmClient
+from chain.evm.client import BlockRef, EvmClient
 from chain.evm.errors import NodeRefused, NodeUnreachable
 from chain.evm.local import LocalChain
 from chain.evm.transport import Call, Json
 from chain.operation import OperationKind as Kind
+from chain.types import Address
 from gateway.db import Database
 from gateway.mirror.reconcile import reconcile
 from gateway.mirror.tables import mirror_operations
@@ -362,3 +363,31 @@ def test_everything_at_once_in_threads(tmp_path: Path, database: Database) -> No
         )
         assert (result.mismatches, result.supply) == ((), 900)
         client.close()
+
+
+class Counting(EvmClient):
+    """A client whose node counts more transactions of every account than there are."""
+
+    more = 3
+
+    def transaction_count(self, address: Address, block: BlockRef = "latest") -> int:
+        return super().transaction_count(address, block) + self.more
+
+    def transaction_counts(self, addresses: Sequence[Address]) -> list[int]:
+        return [count + self.more for count in super().transaction_counts(addresses)]
+
+
+def test_a_nonce_that_the_state_does_not_prove_is_not_skipped_to(pipeline: Pipeline) -> None:
+    client = Counting(pipeline.network.client.url)
+    operator = pipeline.network.operator.address
+    before = pipeline.network.client.transaction_count(operator)
+    submitter = pipeline.new_submitter(client, {"operator": pipeline.network.operator})
+    put(pipeline, registration(0))
+    submitter.step()
+    pipeline.network.mine()
+    submitter.step()
+    client.close()
+    ((_, nonce, _),) = stored(pipeline)
+    assert nonce == before
+    with pipeline.database.reader() as connection:
+        assert connection.execute(select(chain_signers.c.next_nonce)).scalar_one() == before + 1
