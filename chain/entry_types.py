@@ -16,6 +16,7 @@ from chain.entry_fields import (
     COUNT,
     CURRENCY,
     ENTRY_ID,
+    HEX20,
     HEX32,
     ITEMS,
     ORIGIN,
@@ -114,6 +115,7 @@ ENTRY_TYPES: Mapping[str, EntryType] = MappingProxyType(
                 {
                     **{"role": CODE, "from_size": COUNT, "old_vkey": VKEY, "new_vkey": VKEY},
                     **{"old_key": CODE, "new_key": CODE, "scopes": CODES, "ends_at": TIMESTAMP},
+                    **{"signer": CODE, "old_address": HEX20, "new_address": HEX20},
                 },
                 needs=("role",),
             ),

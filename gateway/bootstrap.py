@@ -5,13 +5,9 @@ Later starts check instead: chain, genesis and the code at every address must be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import structlog
 
 from chain.checkpoint import parse_vkey
-from chain.errors import FatalChainError
-from chain.evm.abi_words import word
 from chain.evm.client import EvmClient
 from chain.evm.deploy import DeploymentPlan, LogPlan, PolicyPlan, RoleGrant, deploy
 from chain.evm.deployment import Deployment, check_deployment, load_deployment
@@ -26,7 +22,6 @@ from chain.evm.roles import (
     RoleKind,
     role_id,
 )
-from chain.hashing import keccak256
 from chain.trust_root import (
     CONTRACTS,
     ChainPin,
@@ -72,7 +67,7 @@ SENSITIVE = (RoleKind.HQ, RoleKind.ISSUER, RoleKind.FREEZER, RoleKind.RECOVERER,
 long. The access manager lets a delay begin five days after it is set: the first five are the set-up's."""
 UNSEALED = SignerSet("none", (), BlockNumber(0), None)
 """Of a chain whose blocks carry no seals."""
-_GRANTS = {
+GRANTS = {
     "hq": RoleKind.HQ,
     "operator": RoleKind.OPERATOR,
     "issuer": RoleKind.ISSUER,
@@ -82,11 +77,12 @@ _GRANTS = {
     "secretary": RoleKind.SECRETARY,
     "regulator": RoleKind.REGULATOR,
 }
+"""What the key of a role is for the whole network; ``witness`` acts as nothing, it signs anchors."""
 
 
 def build_plan(keys: KeyFolder, identity: LogIdentity, genesis_root: NodeHash) -> DeploymentPlan:
     """Return the set-up of a single-machine gateway: network-wide roles, one key each."""
-    grants = tuple(RoleGrant(kind, NETWORK, keys.signer(role).address) for role, kind in _GRANTS.items())
+    grants = tuple(RoleGrant(kind, NETWORK, keys.signer(role).address) for role, kind in GRANTS.items())
     two_officers = (RoleKind.PRESIDENT, RoleKind.SECRETARY)
     policies = (
         PolicyPlan(REVERSE_POLICY, two_officers, 2),
@@ -100,32 +96,6 @@ def build_plan(keys: KeyFolder, identity: LogIdentity, genesis_root: NodeHash) -
     log = LogPlan(identity.log_id, genesis_root, MAX_GROWTH, signers, len(signers))
     delays = ((ADMIN_ROLE, GRANT_DELAY), *((role_id(kind), GRANT_DELAY) for kind in SENSITIVE))
     return DeploymentPlan(grants, policies, (log,), grant_delays=delays)
-
-
-def check_powers(
-    client: EvmClient, deployment: Deployment, keys: KeyFolder, log_id: bytes, roles: Iterable[str]
-) -> None:
-    """Check that the contracts know the keys of ``roles`` as what they are named.
-
-    Raises:
-        FatalChainError: one has not its role, or does not sign this log's anchors; names the role.
-        TransientChainError: the node did not answer.
-    """
-    ids = {"deployer": ADMIN_ROLE} | {role: role_id(kind) for role, kind in _GRANTS.items()}
-    for role in roles:
-        address = keys.signer(role).address
-        if role in ids:
-            call = (
-                keccak256(b"hasRole(uint64,address)")[:4] + word(ids[role], 64, "role") + bytes(12) + address
-            )
-            found = client.view(deployment.address("RoleManager"), call)
-            if not int.from_bytes(found[:32], "big"):
-                raise FatalChainError(f"signer of {role}: 0x{address.hex()} does not have this role on chain")
-        if role in ANCHOR_ROLES:
-            call = keccak256(b"signersOf(bytes32)")[:4] + log_id
-            words = client.view(deployment.address("LogAnchor"), call)
-            if bytes(12) + address not in (words[at : at + 32] for at in range(0, len(words), 32)):
-                raise FatalChainError(f"signer of {role}: 0x{address.hex()} does not sign this log's anchors")
 
 
 def ensure_deployment(

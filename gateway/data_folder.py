@@ -106,10 +106,15 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        replace_durably(Path(name), path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def replace_durably(source: Path, path: Path) -> None:
+    """Put a file in the place of another of its folder; a crash leaves both as they were, or it there."""
+    os.replace(source, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -23,7 +23,7 @@ from chain.trust_root import TrustRoot
 from chain.types import Address
 from chain.witness_policy import WitnessPolicy
 from gateway.auth import Scope, new_secret
-from gateway.bootstrap import DEVELOPMENT, check_powers, ensure_deployment, ensure_trust_root
+from gateway.bootstrap import DEVELOPMENT, ensure_deployment, ensure_trust_root
 from gateway.data_folder import DataFolder, write_durably
 from gateway.db import Database, migrate, sqlite_url, supported_url
 from gateway.failpoints import arm
@@ -32,10 +32,13 @@ from gateway.ledger.api_keys import key_id
 from gateway.ledger.drafts import IssueKey
 from gateway.ledger.genesis import open_log
 from gateway.ledger.identity import LogIdentity
+from gateway.ledger.log_keys import last_signer_changes
 from gateway.ledger.vault import Entropy, Vault
 from gateway.log_rotation import finish_rotation
+from gateway.role_powers import RolePowers, check_powers
 from gateway.settings import Settings
 from gateway.signer_places import OutsideSigners, parse_places
+from gateway.signer_succession import check_signers, finish_signers, read_signer_changes
 from gateway.simulation import NAME as SIMULATION
 from gateway.simulation import Surroundings, real_surroundings, simulated_surroundings
 from gateway.validators import parse_validators
@@ -144,14 +147,17 @@ def open_ground(settings: Settings, stack: ExitStack, *, shared: bool, signs: bo
     stack.callback(database.close)
     with database.exclusive(*SETUP_LOCK):
         ground = _first_start(settings, folder, rpc, database, outside, stack)
-    if signs and outside.places:
-        _check_powers(ground)
+    if signs:
+        _check_keys(ground)
     return ground
 
 
-def _check_powers(ground: Ground) -> None:
+def _check_keys(ground: Ground) -> None:
+    """Check that the keys at hand are those the entries name, and those elsewhere what the chain takes."""
+    powers = RolePowers(ground.client, ground.deployment, ground.log_id)
+    check_signers(last_signer_changes(read_signer_changes(ground.database)), ground.keys, powers)
     try:
-        check_powers(ground.client, ground.deployment, ground.keys, ground.log_id, ground.keys.outside.places)
+        check_powers(powers, ground.keys, ground.keys.outside.places)
     except TransientChainError:
         # A signer without its power does no harm but a refused transaction; the start goes on read-only.
         _log.warning("the node does not answer: whether the signers have their roles is not known")
@@ -196,6 +202,7 @@ def _first_start(
     keys = KeyFolder(folder.keys, surroundings.entropy("keys"), outside)
     # What a rotation left undone is done before its key is used.
     finish_rotation(folder, database, keys)
+    finish_signers(database, keys)
     identity = keys.log_identity(settings.origin)
     policy = read_policy(settings.witness_policy, identity.vkey)
     client = EvmClient(rpc)

@@ -22,7 +22,8 @@ from chain.checkpoint import KeyKind, format_vkey
 from chain.errors import FormatError
 from chain.evm.signers.base import Signer
 from chain.evm.signers.keystore import load_keystore, read_password, save_keystore
-from gateway.data_folder import write_durably
+from chain.types import Address
+from gateway.data_folder import replace_durably, write_durably
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.vault import Entropy
 from gateway.log_key import SEED_SIZE, load_log_key, save_log_key
@@ -46,6 +47,8 @@ _PASSWORD = "password"  # noqa: S105  a file's name
 _LOG_KEY = "log.json"
 _NEXT_LOG_KEY = "log.next.json"
 _COSIGNER_KEY = "cosigner.json"
+_NEXT_SIGNER = ".next.json"
+_ADDRESS_SIZE = 20
 _PLACES = {"log": "tongyi.local", "witness": "witness.local"}
 
 
@@ -163,6 +166,42 @@ class KeyFolder:
         """Return the signers of several roles by name."""
         return {role: self.signer(role) for role in roles}
 
+    def following_signer(self, role: str) -> Signer:
+        """Return the key that is to follow a role's, made and kept beside it where there is none yet.
+
+        It stays until it takes its place: the chain may know it already. Raises FormatError where the file
+        cannot be opened.
+        """
+        path, password = self._folder / f"{role}{_NEXT_SIGNER}", self._password()
+        if not path.exists():
+            part = path.with_suffix(".part")
+            part.unlink(missing_ok=True)
+            save_keystore(part, self._entropy(32), password)
+            # If we crash here, nobody knows this key; the next run makes another.
+            replace_durably(part, path)
+        return load_keystore(path, password)
+
+    def following_address(self, role: str) -> Address | None:
+        """Return the address of the key that is to follow a role's, None where there is none."""
+        return _stored_address(self._folder / f"{role}{_NEXT_SIGNER}")
+
+    def stored_address(self, role: str) -> Address | None:
+        """Return the address of a role's key in the folder, None where none is there; opens nothing.
+
+        Raises FormatError where the file is no keystore.
+        """
+        return _stored_address(self._folder / f"{role}.json")
+
+    def take_following_signer(self, role: str) -> None:
+        """Put the following key in the place of a role's, whose secret is gone with that."""
+        replace_durably(self._folder / f"{role}{_NEXT_SIGNER}", self._folder / f"{role}.json")
+        self._loaded.pop(role, None)
+
+    def drop_signer(self, role: str) -> None:
+        """Remove a role's key from the folder: its place is elsewhere now."""
+        (self._folder / f"{role}.json").unlink(missing_ok=True)
+        self._loaded.pop(role, None)
+
     def list_roles(self) -> list[RoleKey]:
         """Return every role with the place of its key, opening no keystore and asking no service.
 
@@ -179,13 +218,8 @@ class KeyFolder:
             if place.kind == "environment" and self.outside.is_set(place.name):
                 address = self.outside.open(role).address
             return place.kind, None if address is None else "0x" + address.hex()
-        path = self._folder / f"{role}.json"
-        if not path.exists():
-            return KEYSTORE, None
-        try:
-            return KEYSTORE, "0x" + str(json.loads(path.read_bytes())["address"]).lower().removeprefix("0x")
-        except (ValueError, KeyError, TypeError):
-            raise FormatError(path.name, "is no keystore") from None
+        found = self.stored_address(role)
+        return KEYSTORE, None if found is None else "0x" + found.hex()
 
     def _password(self) -> bytes:
         path = self._folder / _PASSWORD
@@ -194,3 +228,16 @@ class KeyFolder:
                 raise FormatError(_PASSWORD, "is missing, and the keys beside it are sealed with it")
             write_durably(path, secrets.token_hex(32).encode() + b"\n", mode=0o600)
         return read_password(path)
+
+
+def _stored_address(path: Path) -> Address | None:
+    """Return the address that a keystore says; whoever opens it compares it with the key's own."""
+    if not path.exists():
+        return None
+    try:
+        address = bytes.fromhex(str(json.loads(path.read_bytes())["address"]).lower().removeprefix("0x"))
+    except (ValueError, KeyError, TypeError):
+        address = b""
+    if len(address) != _ADDRESS_SIZE:
+        raise FormatError(path.name, "is no keystore")
+    return Address(address)

@@ -6,13 +6,14 @@ Nothing here starts anything; whoever builds a part starts it and closes it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from chain.errors import ChainError
+from chain.evm.signers.base import Signer
 from chain.merkle.tree import Tree
 from chain.typed_data import Place
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
@@ -116,14 +117,18 @@ def build_due(ground: Ground, ledger: Ledger) -> DueLoop:
     return DueLoop(recorder, 0.0 if ground.surroundings.simulated else ground.settings.due_seconds)
 
 
-def build_submitter(ground: Ground, view: LogView) -> Submitter:
-    """Return the one sender of this chain's transactions, in the order of the log's entries."""
+def build_submitter(ground: Ground, view: LogView, signers: Mapping[str, Signer] | None = None) -> Submitter:
+    """Return the one sender of this chain's transactions, in the order of the log's entries.
+
+    ``signers`` are the keys it has, by role; all that send, where none are given.
+    """
     limits = OutboxSettings(finality_depth=ground.depth, rewind_limit=ground.rewind_limit)
     if ground.is_embedded:
         limits = replace(limits, max_in_flight=EMBEDDED_IN_FLIGHT, batch_bytes=EMBEDDED_BATCH_BYTES)
     cursor = partial(load_cursor, ground.client, ground.address("TimeCredit"), ground.log_id)
     return Submitter(
-        ground.database, ground.client, chain_id=ground.chain_id, signers=ground.keys.signers(*SENDING_ROLES),
+        ground.database, ground.client, chain_id=ground.chain_id,
+        signers=ground.keys.signers(*SENDING_ROLES) if signers is None else signers,
         addresses=ground.addresses(), clock=clock_text, settings=limits,
         order=CallOrder(ground.database, view, cursor, chain_id=ground.chain_id),
     )  # fmt: skip

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.command_options import LOCAL, AsJson, Data, DatabaseUrl, Url
+from gateway.command_failures import EXIT_PENDING
+from gateway.command_options import LOCAL, AsJson, ChainUrl, Data, DatabaseUrl, Url
 
 rotate_app = typer.Typer(
     no_args_is_help=True,
@@ -93,6 +94,51 @@ def api(
         return
     end = done["ends_at"] or "立即 / at once"
     typer.echo(f"{done['replaces']}  失效 / ends: {end}\n→ {done['id']}  {done['secret']}")
+
+
+@rotate_app.command("signer")
+def signer(
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role", help="Whose key, as `tongyi keys signers` lists them. 角色，见 `tongyi keys signers`。"
+        ),
+    ],
+    reason: Reason = "scheduled",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            help="0x and the new key's address, where TONGYI_SIGNERS already names its place. "
+            "新密钥的地址（0x 开头），用于 TONGYI_SIGNERS 已写明新位置的情况。",
+        ),
+    ] = None,
+    data: Data = None,
+    chain_url: ChainUrl = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a role a new key on chain, and record it; the old key has no rights afterwards. Run it again after
+    a crash, or where it says that a grant is pending (exit code 3).
+    为链上的角色换上新密钥并记入账本，旧密钥此后没有任何权限。
+    中断后，或提示授权尚待生效（退出码 3）时，请再次运行。
+    """
+    from gateway.signer_rotation import run_rotate_signer
+
+    done = run_rotate_signer(data, chain_url, database_url, role, reason, address)
+    pending = done.state == "pending"
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+    else:
+        told = f"第 {done.index} 条记录 / entry {done.index}"
+        if pending:
+            told = (
+                f"{done.until} 生效，届时再次运行；此前由旧密钥行事 / "
+                f"pending until {done.until}: run again after; the old key acts until then"
+            )
+        typer.echo(f"{told}\n{done.old_address}\n→ {done.new_address}")
+    if pending:
+        raise typer.Exit(EXIT_PENDING)
 
 
 @rotate_app.command("witness")

@@ -18,6 +18,7 @@ LONG_FILES = (
     "tests/integration/test_cli.py",
     "tests/campaign/test_bundle_mutants.py",
     "tests/unit/gateway/timebank/test_booking_walks.py",
+    "tests/integration/test_signer_rotation.py",
     "tests/integration/test_log_rotation.py",
     "tests/malicious/test_malicious_operator.py",
     "tests/integration/test_start_check.py",

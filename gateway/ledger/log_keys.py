@@ -1,18 +1,19 @@
 """Which key signs for the log at which size, as its own entries say: the first, then one for each rotation.
-And which witnesses have new keys since when.
+And which witnesses, and which roles on chain, have new keys since when.
 
 The entries are the word that counts after a crash: a rotation is done exactly when its entry is committed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Connection
 
 from chain.entry import parse_entry
+from chain.types import Address
 from gateway.db import fetch_all
 from gateway.ledger.faults import LedgerFault
 from gateway.rules.calendar import parse_timestamp
@@ -23,6 +24,9 @@ LOG_ROLE = "log"
 
 WITNESS_ROLE = "witness"
 """The same where it is about the key of a witness of the log."""
+
+SIGNER_ROLE = "signer"
+"""The same where it is about the key of a role on chain; ``signer`` is the role."""
 
 _ROTATIONS = (
     # Both types are of no chapter, which has an index; types have none.
@@ -47,6 +51,17 @@ class WitnessChange:
     old_vkey: str
     new_vkey: str
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignerChange:
+    """The key of the role ``signer`` on chain gave way to another by the entry ``entry_id`` at ``index``."""
+
+    signer: str
+    old: Address
+    new: Address
+    entry_id: str
+    index: int
 
 
 def load_log_keys(connection: Connection) -> list[KeyRange]:
@@ -86,6 +101,28 @@ def load_witness_changes(connection: Connection) -> list[WitnessChange]:
             old, new = cast("str", entry.public["old_vkey"]), cast("str", entry.public["new_vkey"])
             found.append(WitnessChange(old, new, parse_timestamp(entry.at) // 1000))
     return found
+
+
+def load_signer_changes(connection: Connection) -> list[SignerChange]:
+    """Return the rotations of keys that act on chain in the order of their entries.
+
+    Raises LedgerFault where an entry that names a key is erased; FormatError where it is malformed.
+    """
+    found: list[SignerChange] = []
+    for index, body in fetch_all(connection, _ROTATIONS):
+        if not isinstance(body, bytes):
+            raise LedgerFault("an entry that names a signer's key is erased", got=index, want="its bytes")
+        entry = parse_entry(body)
+        if entry.type == "key.rotated" and entry.public["role"] == SIGNER_ROLE:
+            public = cast("dict[str, str]", entry.public)
+            old, new = (Address(bytes.fromhex(public[name])) for name in ("old_address", "new_address"))
+            found.append(SignerChange(public["signer"], old, new, entry.id, cast("int", index)))
+    return found
+
+
+def last_signer_changes(changes: Iterable[SignerChange]) -> dict[str, SignerChange]:
+    """Return the newest rotation of each role that had one."""
+    return {change.signer: change for change in changes}
 
 
 def own_vkeys(vkey: str, changes: Sequence[WitnessChange]) -> list[str]:

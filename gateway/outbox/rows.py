@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, text, update
 
 from chain.errors import NotaryError
 from chain.evm.transactions import read_transaction
@@ -84,6 +84,15 @@ def load_sent(
     query = select(*_SENT_COLUMNS).where(where, transactions.c.nonce.is_not(None))
     rows = connection.execute(query.order_by(order).limit(limit)).mappings()
     return [Sent(**{**row, "state": TransactionState(row["state"])}) for row in rows]
+
+
+def count_open(
+    connection: Connection, chain_id: int, address: bytes, states: Sequence[TransactionState]
+) -> int:
+    """Return how many transactions that a key signed are in one of ``states``."""
+    columns = transactions.c
+    own = (columns.chain_id == chain_id) & (columns.signer_address == address) & columns.state.in_(states)
+    return connection.execute(select(func.count()).where(own)).scalar_one()
 
 
 def load_raw(connection: Connection, row_id: int, tx_hash: bytes) -> bytes | None:

@@ -50,6 +50,7 @@ LEDGER_WORDS: dict[str, str] = {
     "is not the key that the trust root pins last for this witness": "不是信任根为该见证方最后列出的密钥",
     "is a key that was used before": "是以前用过的密钥",
     "an entry that names a witness's key is erased": "写明见证方密钥的记录已被抹除",
+    "an entry that names a signer's key is erased": "写明链上角色密钥的记录已被抹除",
     "leaves are not in order": "叶的次序有误",
     "replaced by another sequencer": "已由另一个定序进程接替",
     "the database holds another log": "数据库中是另一份日志",

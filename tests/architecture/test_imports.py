@@ -156,7 +156,8 @@ TABLE = (
     row("gateway.migrations", "gateway.schema gateway.db", "alembic sqlalchemy"),
     row("gateway.app gateway.services gateway.workers", "chain gateway", "fastapi starlette structlog"),
     row("gateway.server", "gateway", "uvicorn starlette"),
-    row("gateway.bootstrap gateway.standing", "chain gateway", STORE),
+    row("gateway.bootstrap gateway.standing gateway.signer_succession", "chain gateway", STORE),
+    row("gateway.role_powers gateway.signer_rotation_refusals", "chain gateway"),
     row("gateway.validators", PURE),
     row("gateway.simulation", "gateway.ledger"),
     row("gateway.start_check gateway.witness_check", "chain gateway", "structlog"),
@@ -188,7 +189,8 @@ TABLE = (
     row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
     row("gateway.root_succession", "chain gateway.ledger"),
     row(
-        "gateway.fsck_command gateway.log_rotation gateway.witness_rotation gateway.api_key_rotation",
+        "gateway.fsck_command gateway.log_rotation gateway.witness_rotation gateway.api_key_rotation "
+        "gateway.signer_rotation",
         "chain gateway",
         "sqlalchemy",
     ),
