@@ -26,21 +26,17 @@ from scripts.faults.journals import read_journals
 from scripts.faults.onchain import Chain, Outcome
 from scripts.faults.stored import Stored
 from scripts.faults.told import find_untrue
-from scripts.faults.tree import (
-    Checkpoint,
-    NoCheckpoint,
-    leaf_hash,
-    open_checkpoint,
-    receipt_holds,
-    roots_at,
-)
+from scripts.faults.tree import Checkpoint, NoCheckpoint, leaf_hash, open_checkpoint, receipt_holds, roots_at
 
 TILE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the evidence is: SQL, log folder, node, contracts by name, the log's vkey, the clients' files."""
+    """Where the evidence is: SQL, log folder, node, contracts by name, the log's vkey, the clients' files.
+
+    ``former`` are keys that the log had before.
+    """
 
     database: str
     log: Path
@@ -48,6 +44,7 @@ class Place:
     contracts: Mapping[str, str]
     vkey: str
     journals: Path
+    former: Sequence[str] = ()
 
     @property
     def log_id(self) -> bytes:
@@ -203,7 +200,7 @@ class Checker:
         seen: list[Checkpoint] = []
         for note in self._told.seen:
             try:
-                seen.append(open_checkpoint(note.encode(), self._place.vkey))
+                seen.append(open_checkpoint(note.encode(), self._place.vkey, *self._place.former))
             except NoCheckpoint as error:
                 yield Failure("O5 note", f"a checkpoint was shown that is none: {error}")
         yield from self._of_one_tree("O5", [(one.size, one.root) for one in seen])

@@ -218,10 +218,10 @@ class Run:
 
     def _adopt_key(self) -> None:
         """From a commit that happened on, the log's key is the new one, and only from such a one on."""
-        vkey = str(self._fleet.victim.ready["vkey"])
-        if (vkey != self._case.state.vkey) != self._point.is_done:
-            self._failures.append(f"O8 key: the log's key is {vkey}, was {self._case.state.vkey}")
-        self._case.state = replace(self._case.state, vkey=vkey)
+        vkey, former = str(self._fleet.victim.ready["vkey"]), self._case.state.vkey
+        if (vkey != former) != self._point.is_done:
+            self._failures.append(f"O8 key: the log's key is {vkey}, was {former}")
+        self._case.state = replace(self._case.state, vkey=vkey, former=(former,))
 
 
 def is_of_share(seed: str, turn: int) -> bool:

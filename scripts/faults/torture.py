@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -87,6 +88,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="how many gateways at once")
     parser.add_argument("--resume", type=Path, help="keep progress here, and go on from there")
     parser.add_argument("--write-table", action="store_true", help="put the results into RESULTS.md")
+    parser.add_argument("--match", default="", help="run only cases whose seed has this in it")
     parser.add_argument("--turn", type=int, help="run only the half of the failpoints whose turn it is")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(argv)
@@ -104,8 +106,10 @@ def run(options: argparse.Namespace) -> int:
     campaign = Campaign(options.seed, options.short, options.cycles, options.turn)
     parts = {name: PARTS[name](campaign) for name in options.only or PARTS}
     jobs = [job for part in parts.values() for job in part]
-    left = [job for job in jobs if not record.has(job)]
+    left = [job for job in jobs if options.match in job.seed and not record.has(job)]
     code = EXIT_PASS
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     preload()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=choose_temporary_folder())))

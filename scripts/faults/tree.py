@@ -58,10 +58,9 @@ class NoCheckpoint(Exception):
     """A note that is no checkpoint signed by the log's key."""
 
 
-def open_checkpoint(note: bytes, vkey: str) -> Checkpoint:
-    """Return what a note says, when the key of ``vkey`` signed it. Raises NoCheckpoint."""
-    name, _, rest = vkey.partition("+")
-    key = base64.b64decode(rest.partition("+")[2])
+def open_checkpoint(note: bytes, *vkeys: str) -> Checkpoint:
+    """Return what a note says, when the key of one of ``vkeys`` signed it. Raises NoCheckpoint."""
+    keys = [(vkey.partition("+")[0], base64.b64decode(vkey.split("+", 2)[2])[1:]) for vkey in vkeys]
     text, separator, signatures = note.decode().partition("\n\n")
     lines = text.split("\n")
     if not separator or len(lines) < 3:
@@ -69,7 +68,10 @@ def open_checkpoint(note: bytes, vkey: str) -> Checkpoint:
     for line in signatures.splitlines():
         dash, _, tail = line.partition(" ")
         signer, _, encoded = tail.partition(" ")
-        if dash == "\u2014" and signer == name and holds(key[1:], base64.b64decode(encoded)[4:], text + "\n"):
+        signature = base64.b64decode(encoded)[4:]
+        if dash == "\u2014" and any(
+            signer == name and holds(key, signature, text + "\n") for name, key in keys
+        ):
             return Checkpoint(lines[0], int(lines[1]), base64.b64decode(lines[2]))
     raise NoCheckpoint("not signed by the log")
 

@@ -52,6 +52,7 @@ class State:
     accounts: Accounts
     key: str
     vkey: str
+    former: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,7 +71,9 @@ class Case:
         record = load_deployment(self.data / "deployment.json")
         contracts = {name: "0x" + found.address.hex() for name, found in record.contracts.items()}
         journals = self.data.with_suffix(".journals")
-        return Place(self.database, self.data / "log", self.rpc, contracts, self.state.vkey, journals)
+        state = self.state
+        log = self.data / "log"
+        return Place(self.database, log, self.rpc, contracts, state.vkey, journals, state.former)
 
     def process(
         self, command: str = "serve", *, failpoint: str | None = None, name: str = ""
