@@ -86,17 +86,31 @@ def fsck(
         bool,
         typer.Option(
             "--cases",
-            help="Also build all cases from the entries again and compare. 并从记录重建所有事项加以比较。",
+            help="Also build accounts, balances and all cases from the entries again and compare. "
+            "并从记录重建账户、余额和所有事项加以比较。",
+        ),
+    ] = False,
+    chain_url: ChainUrl = None,
+    embedded_chain: Annotated[
+        bool,
+        typer.Option(
+            "--embedded-chain",
+            help="Also compare with a copy of the folder's own chain. 并与目录中内置链的副本比较。",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a stopped gateway's data from its bytes up; changes nothing. Exit 1: something is wrong.
     从字节起检查已停止的网关的数据，不作任何改动；有错则退出码为 1。
-    """
-    from gateway.fsck_command import run_fsck
 
-    found = run_fsck(data, database_url, cases=cases, on_entry=show_progress("entry"))
+    The first difference of every pair of stores is named. 指出每对存储之间的首个差异。
+    """
+    from gateway.fsck_command import PAIR_WORDS, run_fsck
+
+    found = run_fsck(
+        data, database_url, cases=cases, on_entry=show_progress("entry"), chain_url=chain_url,
+        embedded_chain=embedded_chain,
+    )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(asdict(found)))
     else:
@@ -109,6 +123,9 @@ def fsck(
                 f"事项的 {found.cases:,} 行与记录相符 / "
                 f"{found.cases:,} rows of cases as the entries give them"
             )
+        for pair, difference in found.pairs.items():
+            said = "相符 / agree" if difference is None else f"首个差异 / first difference: {difference}"
+            typer.echo(f"{'✗' if difference else '✓'} {PAIR_WORDS[pair]} / {pair}: {said}")
         for fault in found.faults:
             typer.echo(f"✗ 有误 / wrong: {fault}")
     raise typer.Exit(EXIT_MISMATCH if found.faults else EXIT_PASS)

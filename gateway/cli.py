@@ -23,6 +23,7 @@ from gateway.command_failures import EXIT_USAGE, CommandFailure
 from gateway.command_line import DEBUG, EXIT_CODES, run_app, run_nested
 from gateway.command_options import AsJson, ChainUrl, Data, DatabaseUrl, Host, Port
 from gateway.key_commands import export_app, keys_app
+from gateway.recover_command import recover
 from gateway.role_commands import add_role_commands
 from gateway.rotate_command import rotate_app
 from gateway.version import VERSION
@@ -48,6 +49,7 @@ add_check_commands(app, mirror_app)
 app.command("witness")(witness)
 app.command("backup")(backup)
 app.command("restore")(restore)
+app.command("recover")(recover)
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -123,20 +125,6 @@ def verify(
         )
     chosen = cast(Literal["zh", "en", "both"], lang)
     raise typer.Exit(run_verify([Path(file) for file in files], trust_root, json=as_json, lang=chosen))
-
-
-@app.command()
-def recover() -> None:
-    """Rebuild a lost database: not by this version. Says what to do instead and ends with exit code 4.
-    重建丢失的数据库：本版本不支持；说明替代做法，退出码为 4。
-    """
-    raise CommandFailure(
-        "本版本不能凭日志重建数据库；请恢复备份后启动：落后于链上锚定的备份保持只读。"
-        "镜像可用 tongyi mirror rebuild 重建，数据用 tongyi fsck 检查",
-        "this version does not rebuild a database from the log; restore a backup and start: one behind the "
-        "chain's anchors stays read-only. tongyi mirror rebuild builds the mirror again, tongyi fsck checks "
-        "the data",
-    )
 
 
 @app.command()

@@ -22,6 +22,7 @@ LONG_FILES = (
     "tests/integration/test_log_rotation.py",
     "tests/malicious/test_malicious_operator.py",
     "tests/integration/test_start_check.py",
+    "tests/integration/test_recover.py",
     "tests/integration/test_fault_checker.py",
     "tests/integration/test_stock_witness.py",
     "tests/integration/test_roles_witnessed.py",

@@ -122,12 +122,17 @@ def _staged(source: Path, folder: DataFolder, manifest: Manifest, parts: Sequenc
 def _move_aside(folder: DataFolder, present: Sequence[Path]) -> Path | None:
     if not present:
         return None
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = Path(tempfile.mkdtemp(dir=folder.root, prefix=f"replaced-{stamp}-"))
+    aside = new_aside(folder)
     for path in present:
         os.rename(path, aside / path.name)
     flush(aside)
     return aside
+
+
+def new_aside(folder: DataFolder) -> Path:
+    """Make a folder for what is replaced, named by the time, in the data folder."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Path(tempfile.mkdtemp(dir=folder.root, prefix=f"replaced-{stamp}-"))
 
 
 def _put_in_place(

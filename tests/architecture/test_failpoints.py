@@ -37,6 +37,8 @@ UNNAMED_WRITERS = {
     "outbox/settler.py _withdraw": "windows of a failed run, withdrawn at the next look",
     "outbox/signing.py fill_nonce": "a call that no node takes, filled at the next look",
     "outbox/watcher.py _replace": "a foreign transaction, found again at the next look",
+    "repair/recovering.py put": "a command on a stopped gateway: run again",
+    "repair/register_rows.py find_register_changes": "a database thrown away",
     "signer_rotation.py _record": "a command on a stopped gateway, which is run again",
     "witness/state.py __init__": "a witness's own process",
     "witness/state.py cosign": "a witness's own process",

@@ -173,7 +173,7 @@ TABLE = (
     row("gateway.keys gateway.log_key gateway.signer_places", "chain gateway", "cryptography"),
     row(
         "gateway.cli gateway.role_commands gateway.signer_command gateway.doctor_command "
-        "gateway.witness_command gateway.rotate_command gateway.backup_commands "
+        "gateway.witness_command gateway.rotate_command gateway.backup_commands gateway.recover_command "
         "gateway.import_command gateway.import_report gateway.check_commands gateway.key_commands "
         "gateway.command_options gateway.command_line",
         "chain gateway",
@@ -185,6 +185,7 @@ TABLE = (
     row("gateway.command_words", "gateway.reason_words", pure=True),
     row("gateway.data_present gateway.stopped", "gateway"),
     row("gateway.backup", f"{PURE} gateway", "sqlalchemy pysqlite3"),
+    row("gateway.repair", "chain gateway", "sqlalchemy"),
     row("gateway.verdict_json", "chain.canonical chain.verdict_text chain.verify", pure=True),
     row("gateway.import_roster gateway.import_posting", "chain gateway", "httpx2"),
     row("gateway.root_succession", "chain gateway.ledger"),
@@ -219,6 +220,7 @@ ONLY_HERE = {
         "gateway.import_command",
         "gateway.import_report",
         "gateway.key_commands",
+        "gateway.recover_command",
         "gateway.role_commands",
         "gateway.rotate_command",
         "gateway.signer_command",

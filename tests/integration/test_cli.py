@@ -232,9 +232,8 @@ REFUSALS: dict[str, tuple[str | tuple[str, ...], int, str, str]] = {
     "statements": (
         "verify statement in.csv", 4, "本版本不能核验对账单", "statements cannot be checked by this version",
     ),
-    "recovery": (
-        "recover", 4, "本版本不能凭日志重建数据库",
-        "this version does not rebuild a database from the log",
+    "recovery of a typo": (
+        "recover --data typo", 4, "没有此数据目录", "there is no such data folder",
     ),
     "proof file that is not there": (
         "verify nope.json", 4, "✗ nope.json：没有这个文件或目录",
@@ -455,8 +454,13 @@ def test_fsck_finds_every_change_of_a_stopped_gateways_data(
     with database.writer() as connection:
         execute(connection, "UPDATE cases SET state = 'split' WHERE kind = 'fee'")
     named = f"case fee {opened}: cases is not what the entries give: state"
-    assert fsck(gateway.data, "--cases") == (1, {**found, "cases": 0, "faults": [named]})
-    assert fsck(gateway.data) == (0, {**found, "cases": None})
+    pairs = {**found["pairs"], "entries and cases": named}
+    assert fsck(gateway.data, "--cases") == (1, {**found, "cases": 0, "faults": [named], "pairs": pairs})
+    code, fewer = fsck(gateway.data)
+    assert (code, fewer["cases"], set(fewer["pairs"].values())) == (0, None, {None})
+    assert set(found["pairs"]) - set(fewer["pairs"]) == {
+        "entries and registers", "entries and cases", "entries and running sums",
+    }  # fmt: skip
     with database.writer() as connection:
         execute(connection, "UPDATE cases SET state = 'paid' WHERE kind = 'fee'")
         execute(connection, "UPDATE tallies SET amount = 501 WHERE name = 'coins.issued'")
