@@ -128,7 +128,9 @@ class Watcher:
             if row.id in found:
                 self._missing.pop(row.id, None)
             elif head - self._missing.setdefault(row.id, head) >= self._patience:
-                self._replace(row)
+                self._missing.pop(row.id)
+                if self._is_foreign(row):
+                    self._replace(row)
 
     def _move(self, moves: Sequence[Move]) -> None:
         """Store ``moves``; without any, the database's one writer is not waited for."""
@@ -151,6 +153,16 @@ class Watcher:
         after = _State.MINED if succeeded else _State.FAILED
         return Move(row.id, row.state, after, outcome.block_number, outcome.block_hash, error, self._clock())
 
+    def _is_foreign(self, row: Sent) -> bool:
+        """Whether the row's nonce is proven to be used, and the node knows nothing of our bytes by any name.
+
+        A node that only does not give receipts, or counts what is not there, must not make us send anew.
+        """
+        if load_proven_nonce(self._client, self._signers[row.signer].address) <= row.nonce:
+            return False
+        ours = [one for one in (row.tx_hash, row.refused_hash) if one is not None]
+        return not any(self._client.knows_transaction(one) for one in ours)
+
     def _replace(self, row: Sent) -> None:
         """The nonce is used and no transaction of ours used it: somebody else has the key."""
         _log.error("a foreign transaction used a nonce of ours", row=row.id, nonce=row.nonce)
@@ -159,7 +171,6 @@ class Watcher:
             if row.kind != "settle" and row.refused_hash is None:
                 # Windows are planned anew from the contract's cursor instead.
                 requeue(connection, row.id, self._clock())
-        self._missing.pop(row.id, None)
 
     def _check_loss(self, role: str, count: int) -> None:
         """Send again what the chain had and has no more: it lost blocks, or is behind. Both are safe."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from chain.evm.blocks import Receipt
 from chain.evm.calldata import Registration, encode_register
 from chain.evm.client import BlockRef, EvmClient
 from chain.evm.errors import NodeRefused, NodeUnreachable
@@ -391,3 +392,25 @@ def test_a_nonce_that_the_state_does_not_prove_is_not_skipped_to(pipeline: Pipel
     assert nonce == before
     with pipeline.database.reader() as connection:
         assert connection.execute(select(chain_signers.c.next_nonce)).scalar_one() == before + 1
+
+
+class Silent(EvmClient):
+    """A client whose node gives no receipts, though it knows the transactions."""
+
+    def receipts(self, tx_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        return [None for _ in tx_hashes]
+
+
+def test_a_node_without_receipts_has_no_foreign_transactions(pipeline: Pipeline) -> None:
+    client = Silent(pipeline.network.client.url)
+    submitter = pipeline.new_submitter(client)
+    put(pipeline, registration(0))
+    submitter.step()
+    ((_, nonce, tx_hash),) = stored(pipeline)
+    for _ in range(8):
+        pipeline.network.mine()
+        submitter.step()
+    client.close()
+    assert stored(pipeline) == [("sent", nonce, tx_hash)]
+    go(pipeline)
+    assert stored(pipeline) == [("final", nonce, tx_hash)]
