@@ -135,24 +135,36 @@ def move_rows(connection: Connection, moves: Sequence[Move]) -> None:
         IllegalTransition: a move is not in `LEGAL_TRANSITIONS`; nothing was changed.
     """
     for move in moves:
-        if (move.before, move.after) not in LEGAL_TRANSITIONS:
-            raise IllegalTransition(move.before, move.after)
+        _check(move)
     if moves:
-        connection.execute(
-            _MOVE,
-            [
-                {
-                    "row_id": move.id,
-                    "before": move.before.value,
-                    "after": move.after.value,
-                    "number": move.block_number,
-                    "hash": move.block_hash,
-                    "reason": move.error,
-                    "mined": move.mined_at,
-                }
-                for move in moves
-            ],
-        )
+        connection.execute(_MOVE, [_values(move) for move in moves])
+
+
+def move_row(connection: Connection, move: Move) -> bool:
+    """Make one move; return whether the row still was in the state it was seen in.
+
+    Raises:
+        IllegalTransition: as for `move_rows`.
+    """
+    _check(move)
+    return connection.execute(_MOVE, _values(move)).rowcount == 1
+
+
+def _check(move: Move) -> None:
+    if (move.before, move.after) not in LEGAL_TRANSITIONS:
+        raise IllegalTransition(move.before, move.after)
+
+
+def _values(move: Move) -> dict[str, object]:
+    return {
+        "row_id": move.id,
+        "before": move.before.value,
+        "after": move.after.value,
+        "number": move.block_number,
+        "hash": move.block_hash,
+        "reason": move.error,
+        "mined": move.mined_at,
+    }
 
 
 _COPIED = ("chain_id", "kind", "target", "signer", "reference", "gas", "log_id", "anchored_size")

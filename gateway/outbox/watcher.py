@@ -22,7 +22,7 @@ from gateway.outbox.fees import load_fees
 from gateway.outbox.nonce_proof import load_proven_nonce
 from gateway.outbox.outcomes import Outcome, OutcomeFinder
 from gateway.outbox.reverts import explain_failure
-from gateway.outbox.rows import IN_FLIGHT, Move, Sent, load_raw, load_sent, move_rows, requeue
+from gateway.outbox.rows import IN_FLIGHT, Move, Sent, load_raw, load_sent, move_row, move_rows, requeue
 from gateway.outbox.sender import Sender
 from gateway.outbox.signing import SigningDesk
 from gateway.outbox.tables import chain_transactions
@@ -166,8 +166,12 @@ class Watcher:
     def _replace(self, row: Sent) -> None:
         """The nonce is used and no transaction of ours used it: somebody else has the key."""
         _log.error("a foreign transaction used a nonce of ours", row=row.id, nonce=row.nonce)
+        replaced = Move(row.id, row.state, _State.REPLACED, error="nonce used by another")
         with self._database.writer() as connection:
-            move_rows(connection, [Move(row.id, row.state, _State.REPLACED, error="nonce used by another")])
+            # Another thread or process may have moved the row since it was read: then it is looked at anew,
+            # and queued again once, with the move that ends it.
+            if not move_row(connection, replaced):
+                return
             if row.kind != "settle" and row.refused_hash is None:
                 # Windows are planned anew from the contract's cursor instead.
                 requeue(connection, row.id, self._clock())

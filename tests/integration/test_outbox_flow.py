@@ -20,8 +20,9 @@ from chain.types import Address
 from gateway.db import Database
 from gateway.mirror.reconcile import reconcile
 from gateway.mirror.tables import mirror_operations
-from gateway.outbox.calls import ChainCall
+from gateway.outbox.calls import ChainCall, TransactionState
 from gateway.outbox.queue import enqueue
+from gateway.outbox.rows import load_sent
 from gateway.outbox.tables import chain_signers, chain_transactions
 from tests.integration.chain_kit import (
     CHAPTER,
@@ -414,3 +415,17 @@ def test_a_node_without_receipts_has_no_foreign_transactions(pipeline: Pipeline)
     assert stored(pipeline) == [("sent", nonce, tx_hash)]
     go(pipeline)
     assert stored(pipeline) == [("final", nonce, tx_hash)]
+
+
+def test_a_row_that_moved_since_it_was_read_is_not_queued_again(pipeline: Pipeline) -> None:
+    put(pipeline, registration(0))
+    pipeline.submitter.step()
+    with pipeline.database.reader() as connection:
+        (row,) = load_sent(connection, rows.chain_id == pipeline.network.chain_id, 1)
+    watcher = pipeline.submitter._watcher
+    # As read by one thread before another noted that the node has it.
+    watcher._replace(replace(row, state=TransactionState.SIGNED))
+    assert [state for state, _, _ in stored(pipeline)] == ["sent"]
+    for _ in range(2):
+        watcher._replace(row)
+    assert [state for state, _, _ in stored(pipeline)] == ["replaced", "queued"]
