@@ -17,6 +17,11 @@ _LENGTH = LEAF_SIZE.to_bytes(2, "big")
 _BUNDLED = len(_LENGTH) + LEAF_SIZE
 
 
+def names_place(reason: str) -> bool:
+    """Say whether a reason names a damaged row or file."""
+    return reason.startswith("log.damaged(")
+
+
 def row_damage(table: str, index: object) -> LedgerFault:
     """Return the fault of a row, named by the index or key that its table is ordered by."""
     place = f"(table={table}, index={index})"

@@ -198,20 +198,22 @@ class Scrub:
                 raise row_damage("api_keys", key)
         yield
         for table, seen in self._seen.items():
-            missing = set(seen)
-            after: int | None = 0
+            # Another walk, begun later, may have met larger ones.
+            missing = {known for known in tuple(seen) if known <= size}
+            after: int | None = -1
             while after is not None:
                 with self._database.reader() as connection:
-                    after, met = check_notes(connection, table, self._tree, keys, seen, (after, size), _ROWS)
+                    after, met = check_notes(connection, table, self._tree, keys, seen, after, _ROWS)
                 missing.difference_update(met)
                 yield
             if missing:
                 raise row_damage(table, min(missing))
+        note = self._files.checkpoint()
         with self._database.reader() as connection:
             if stored_note(connection, size) is None:
                 raise row_damage("checkpoints", size)
             check_anchored(connection, bytes(self._identity.log_id))
-            check_published(self._files, connection)
+            check_published(note, connection)
         yield
 
     # --- the thread ------------------------------------------------------------------------------------

@@ -42,12 +42,12 @@ def check_tile(files: TileFiles, path: TilePath, tree: Tree) -> None:
                 _compare(narrow, part, tree)
 
 
-def check_published(files: TileFiles, connection: Connection) -> None:
+def check_published(note: bytes | None, connection: Connection) -> None:
     """Check that the published checkpoint is a stored one, byte for byte. Raises LedgerFault.
 
-    It may be an older one for a moment; one that stays behind shows in the size that readers see.
+    Requires ``note`` to be read before the transaction began: a newer one would not be in its snapshot. It
+    may be an older one for a moment; one that stays behind shows in the size that readers see.
     """
-    note = files.checkpoint()
     if note is None:
         # Before the first quorum of witnesses there is none.
         if fetch_all(connection, "SELECT size FROM checkpoints LIMIT 1"):

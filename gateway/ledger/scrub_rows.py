@@ -103,6 +103,11 @@ def _operands_hold(row: tuple[object, ...]) -> bool:
 
 def check_ends(connection: Connection) -> None:
     """Check that nothing is before the first entry or behind the head, and that the head is the last's."""
+    for table in ("log_heads", "log_trees"):
+        # What was signed last is held against log_trees by the compare-and-set of each signature.
+        count = cast("int", fetch_all(connection, f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608
+        if count != 1:
+            raise row_damage(table, count)
     for next_index, at in cast("list[tuple[int, str]]", fetch_all(connection, _SELECT_HEADS)):
         for table in ("entries", "operations"):
             sql = f"SELECT min(log_index), max(log_index) FROM {table}"  # noqa: S608
@@ -145,16 +150,16 @@ def check_notes(
     tree: Tree,
     keys: Sequence[KeyRange],
     seen: dict[int, int],
-    span: tuple[int, int],
+    after: int,
     limit: int,
 ) -> tuple[int | None, list[int]]:
-    """Check up to ``limit`` checkpoints of ``table`` with sizes in ``(after, last]``, the ``span``.
+    """Check up to ``limit`` checkpoints of ``table`` of sizes above ``after``, which the tree holds.
 
     ``seen`` keeps a mark of each that held before, so that its signature is not verified again. Returns the
     last size, None at the end, and all sizes met.
     """
-    sql = f"SELECT size, root, note, at FROM {table} WHERE size > ? AND size <= ? ORDER BY size LIMIT ?"  # noqa: S608
-    rows = cast("list[tuple[int, bytes, bytes, str]]", fetch_all(connection, sql, *span, limit))
+    sql = f"SELECT size, root, note, at FROM {table} WHERE size > ? ORDER BY size LIMIT ?"  # noqa: S608
+    rows = cast("list[tuple[int, bytes, bytes, str]]", fetch_all(connection, sql, after, limit))
     for size, root, note, at in rows:
         mark = hash((root, note, at))
         if seen.get(size, mark) != mark:
@@ -169,7 +174,7 @@ def check_notes(
 def _check_note(
     table: str, tree: Tree, keys: Sequence[KeyRange], size: int, root: object, note: object
 ) -> None:
-    if size <= 0 or not isinstance(note, bytes) or root != tree.root(size):
+    if not 0 < size <= tree.size or not isinstance(note, bytes) or root != tree.root(size):
         raise row_damage(table, size)
     try:
         told = open_checkpoint(note, vkeys_at(keys, size))

@@ -28,6 +28,7 @@ from gateway.errors import Refusal
 from gateway.failpoints import step
 from gateway.ledger.acceptance import moment_of
 from gateway.ledger.append import Batch, Leaf, RandomPool
+from gateway.ledger.damage import names_place
 from gateway.ledger.drafts import Accepted, Answer, Submission
 from gateway.ledger.faults import LedgerFault, refusal_of
 from gateway.ledger.genesis import Clock, Head, read_head, take_epoch
@@ -142,8 +143,12 @@ class Sequencer:
             self._signer.stop()
 
     def stop_writes(self, reason: str) -> None:
-        """Refuse everything from now on with ``ledger.read_only``; ``reason`` is a code, it is shown."""
-        self._fault = self._fault or reason
+        """Refuse everything from now on with ``ledger.read_only``; ``reason`` is a code, it is shown.
+
+        The first one stays, but for one that names the damaged place where the first did not.
+        """
+        if self._fault is None or (names_place(reason) and not names_place(self._fault)):
+            self._fault = reason
 
     def hold(self, reason: str | None) -> None:
         """Refuse like `stop_writes` for as long as ``reason`` is not None; a fault stays whatever comes."""

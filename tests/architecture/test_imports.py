@@ -202,6 +202,8 @@ TABLE = (
     row("scripts", "chain gateway", "rich sqlalchemy alembic cryptography httpx2 pandas pymerkle web3"),
     # The campaign starts gateways; who judges them, and who posts to them, knows nothing of the product.
     row("scripts.faults", "chain gateway tests.databases", "psycopg"),
+    row("scripts.faults.tamper_sql", "gateway", "sqlalchemy"),
+    row("scripts.faults.restore_part", "chain gateway scripts.faults tests.integration.witnesses_kit"),
     row(WITNESSES_OF_FAULTS, "", "Crypto psycopg"),
 )
 """Whatever is in no row is in no room: give it one here, with the least it needs."""

@@ -129,7 +129,7 @@ def _backdate(crook: Crook, template: str) -> str:
             "SELECT account, seq + 1, ? FROM account_entries WHERE log_index = ?",
             (size, last.index),
         ),
-        ("UPDATE log_heads SET next_index = ?", (size + 1,)),
+        ("UPDATE log_heads SET next_index = ?, at = ?", (size + 1, BACKDATED)),
     )
     return entry_id
 
