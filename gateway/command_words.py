@@ -23,6 +23,7 @@ COMMAND_WORDS: dict[str, str] = {
     "names another address than that of its key": "所写地址与其密钥不符",
     "exists already": "已存在",
     "is not the key that the role's last rotation names": "不是该角色最近一次更换所写明的密钥",
+    "is missing: the role's last rotation names its key": "缺失：该角色最近一次更换写明了此密钥",
     "holds no password": "没有口令",
     "may be read by others than its owner": "所有者以外的人也能读取",
     "is not the one this log was made with": "与此日志创建时的名称不同",

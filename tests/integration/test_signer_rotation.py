@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -60,15 +62,16 @@ class Rotated:
 
 
 def issue_and_transfer(serving: Serving, pool: str, member: str) -> bytes:
-    """Have the issuer set a quota, and coins issued and moved; return the proof of the last step."""
+    """Have HQ set a cap, the issuer a quota, coins issued and moved; return the proof of the last step."""
+    serving.made(f"/v1/chapters/{CHAPTER}/caps", {"daily": "900000"})
     period = business_month(int(datetime.now(UTC).timestamp()))
     serving.made(f"/v1/chapters/{CHAPTER}/quotas", {"period": period, "amount": "9000000"})
-    made = serving.made("/v1/credits/issue", {"chapter": CHAPTER, "to": pool, "amount": "500"})
-    assert serving.wait_state(made["id"], "final")["outcome"]["moved"] == "500"
+    issued = serving.made("/v1/credits/issue", {"chapter": CHAPTER, "to": pool, "amount": "500"})
     operation = {"kind": "transfer", "from": pool, "to": member, "amount": "70"}
     body = {"type": "credit.transferred", "chapter": CHAPTER, "op": operation}
     made = serving.made("/v1/entries", body)
-    assert serving.wait_state(made["id"], "final")["outcome"]["moved"] == "70"
+    for entry, moved in ((issued, "500"), (made, "70")):
+        assert serving.wait_state(entry["id"], "final")["outcome"]["moved"] == moved
     return serving.proof(made["id"])
 
 
@@ -139,6 +142,21 @@ def test_bundles_of_every_age_hold_under_every_root(rotated: Rotated) -> None:
     assert [verify_bundle(bundle, data).outcome for bundle in rotated.bundles] == ["pass"] * 3
 
 
+def test_no_call_of_any_key_failed_on_the_way(rotated: Rotated) -> None:
+    """HQ's nonces go on above those that the rotation of the operator used."""
+    with closing(sqlite3.connect(rotated.data / "gateway.sqlite3")) as database:
+        # An anchor that waits unsigned carries the old key's signature: it fails and is queued anew.
+        sql = "SELECT signer, kind, error FROM chain_transactions WHERE state IN ('failed', 'replaced')"
+        assert database.execute(f"{sql} AND kind != 'anchor'").fetchall() == []
+        sql = "SELECT signer, count(DISTINCT signer_address) FROM chain_transactions GROUP BY signer"
+        assert database.execute(sql).fetchall() == [("hq", 1), ("issuer", 2), ("operator", 2)]
+    with opened(rotated.data) as ground:
+        hq = KeyFolder(rotated.data / "keys").stored_address("hq")
+        assert hq is not None
+        # Three caps, and twice the signers of the log's anchors.
+        assert ground.client.transaction_count(hq) == 3 + 2
+
+
 def test_each_rotation_is_an_entry_with_role_reason_and_both_addresses(rotated: Rotated) -> None:
     told = rotations(rotated.data)
     assert [(one["role"], one["signer"], one["reason"]) for one in told] == [
@@ -203,25 +221,31 @@ def refusal_of_anchor(ground: Ground, signers: list[Signer]) -> str:
 # --- a crash at every step -------------------------------------------------------------------------------
 
 
-class Crash(Exception):
-    """The process ended here."""
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from gateway.keys import KeyFolder
+from gateway.role_powers import RolePowers
+from gateway.signer_rotation import SignerSwap, run_rotate_signer
 
+owner = {one.__name__: one for one in (KeyFolder, RolePowers, SignerSwap)}[sys.argv[2]]
+name, left = sys.argv[3], [int(sys.argv[4])]
+real = getattr(owner, name)
 
-def after_calls(owner: type, name: str, count: int) -> Callable[..., Any]:
-    """A method that works so many times and then ends the process."""
-    real, calls = getattr(owner, name), [0]
+def call(*arguments):
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    return real(*arguments)
 
-    def call(*arguments: Any) -> Any:
-        calls[0] += 1
-        if calls[0] > count:
-            raise Crash
-        return real(*arguments)
-
-    return call
+setattr(owner, name, call)
+run_rotate_signer(Path(sys.argv[1]), None, None, "operator", "scheduled", None)
+"""
+"""A rotation in a process that is killed where a method is called once too often."""
 
 
 CRASHES: dict[str, tuple[type, str, int, bool]] = {
-    # step: whose method ends the process, after how many calls; whether the entry is there
+    # step: whose method is the process's last, after how many calls; whether the entry is there
     "before the new key is kept": (KeyFolder, "following_signer", 0, False),
     "before the role is granted": (RolePowers, "grant_role", 0, False),
     "before the new key signs anchors": (RolePowers, "set_signers", 0, False),
@@ -233,15 +257,13 @@ CRASHES: dict[str, tuple[type, str, int, bool]] = {
 
 
 @pytest.mark.parametrize("moment", list(CRASHES))
-def test_after_a_crash_the_key_at_hand_can_act_and_the_next_run_finishes(
-    copy: Path, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
+def test_after_a_crash_the_key_at_hand_can_act_and_the_next_run_finishes(copy: Path, moment: str) -> None:
     owner, name, count, is_recorded = CRASHES[moment]
     old = KeyFolder(copy / "keys").stored_address("operator")
     assert old is not None
-    with monkeypatch.context() as patched, pytest.raises(Crash):
-        patched.setattr(owner, name, after_calls(owner, name, count))
-        run_rotate_signer(copy, None, None, "operator", "scheduled", None)
+    command = [sys.executable, "-c", KILLED, str(copy), owner.__name__, name, str(count)]
+    killed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(rotations(copy)) == is_recorded
     kept = KeyFolder(copy / "keys").following_address("operator")
     # As a gateway starts.
@@ -273,7 +295,10 @@ def test_a_former_key_put_back_does_not_act(rotated: Rotated, tmp_path: Path) ->
     (tmp_path / "data" / "keys" / "issuer.json").unlink()
     with pytest.raises(FormatError) as refused, opened(tmp_path / "data", signs=True):
         pass
-    assert refused.value.where == "issuer.json"
+    assert (refused.value.where, refused.value.reason) == (
+        "issuer.json",
+        "is missing: the role's last rotation names its key",
+    )
     # None was made in its place.
     assert not (tmp_path / "data" / "keys" / "issuer.json").exists()
 
@@ -333,6 +358,19 @@ def test_the_admins_key_gives_its_own_role_on(copy: Path) -> None:
     with opened(copy, signs=True) as ground:
         powers = RolePowers(ground.client, ground.deployment, ground.log_id)
         assert powers.is_whole("deployer", address(done.new_address)) and not powers.is_any("deployer", old)
+        # The new admin grants at once, with no start of the gateway in between.
+        second = SignerSwap(ground, "regulator").run("retired", None, 1_900_000_000_000)
+        assert powers.is_whole("regulator", address(second.new_address))
+        assert not powers.is_any("regulator", address(second.old_address))
+    assert [(one["signer"], one["reason"]) for one in rotations(copy)] == [
+        ("deployer", "custody"),
+        ("regulator", "retired"),
+    ]
+    # Nobody acts in these roles here: their keys may be away.
+    for role in ("deployer", "regulator"):
+        (copy / "keys" / f"{role}.json").unlink()
+    with opened(copy, signs=True):
+        assert not (copy / "keys" / "deployer.json").exists()
 
 
 # --- what is refused -------------------------------------------------------------------------------------
