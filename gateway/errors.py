@@ -105,4 +105,7 @@ def problem_headers(refusal: Refusal) -> Mapping[str, str]:
         headers["retry-after"] = str(refusal.retry_after_s)
     if refusal.status == 401:
         headers["www-authenticate"] = "Bearer"
+    if refusal.status == 408:
+        # The rest of the body would be read as the next request.
+        headers["connection"] = "close"
     return headers

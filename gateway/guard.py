@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +27,11 @@ from gateway.telemetry import Telemetry
 HEADER_COUNT = 64
 """Request headers accepted at most."""
 HEADER_BYTES = 16 * 1024
-"""Bytes of all request headers together at most."""
+"""Bytes of a request's address and all its headers together at most."""
 BODY_SECONDS = 20.0
 """Time in which a whole body that is not a batch must have arrived."""
+SLOWEST = 4_096
+"""Bytes a second of a batch that allow more time than that."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -84,7 +87,8 @@ class Guard:
 
     async def _admit(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         """Check in order: headers, who, how often, the body; then let the request in."""
-        headers = _checked_headers(scope["headers"])
+        address = len(scope["path"]) + len(scope.get("query_string", b""))
+        headers = _checked_headers(scope["headers"], address)
         client = scope.get("client")
         caller: Caller = await self._keyring.identify(
             headers.get(b"authorization"), client[0] if client else ""
@@ -160,10 +164,13 @@ class _Answer:
         await self._send(message)
 
 
-def _checked_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers by name; a repeated one that decides who or how much is refused (F42)."""
+def _checked_headers(headers: Iterable[tuple[bytes, bytes]], total: int) -> dict[bytes, bytes]:
+    """Return the headers by name; a repeated one that decides who or how much is refused (F42). The
+    ``total`` bytes of the address count with them.
+    """
     found: dict[bytes, bytes] = {}
-    total = 0
+    if total > HEADER_BYTES:
+        raise Refusal("headers.too_large", limit=HEADER_COUNT)
     for count, (name, value) in enumerate(headers, 1):
         total += len(name) + len(value)
         if count > HEADER_COUNT or total > HEADER_BYTES:
@@ -214,12 +221,19 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _counting(receive: Receive, limit: int) -> Callable[[], Any]:
-    """Return a receive that refuses once more than ``limit`` body bytes have come."""
-    total = 0
+    """Return a receive that refuses once more than ``limit`` body bytes have come, or when it waited longer
+    for them than ``BODY_SECONDS`` and what ``SLOWEST`` allows.
+    """
+    total, waited = 0, 0.0
 
     async def counted() -> Message:
-        nonlocal total
-        message = await receive()
+        nonlocal total, waited
+        began = time.monotonic()
+        try:
+            message = await asyncio.wait_for(receive(), BODY_SECONDS + total / SLOWEST - waited)
+        except TimeoutError:
+            raise Refusal("body.timeout") from None
+        waited += time.monotonic() - began
         if message["type"] == "http.request":
             total += len(message.get("body", b""))
             if total > limit:

@@ -65,6 +65,19 @@ class Acceptance:
             raise Refusal("chapter.unknown", field="chapter")
         return chapter
 
+    def check_owner(self, operation: Operation | None, chapter: int) -> None:
+        """Pass when the chapter owns whom the operation takes from, or gives to if it takes from nobody.
+
+        First of all checks of an operation: any before it would tell another chapter's account from none.
+        Raises Refusal ``member.unknown`` or ``chapter.wrong``.
+        """
+        if operation is None:
+            return
+        if operation.kind is OperationKind.ISSUE:
+            self._own(operation.receiver, chapter, "op.to")
+        else:
+            self._own(operation.sender, chapter, "op.from")
+
     def check_operation(self, draft: Draft, operation: Operation, chapter: int) -> Movement:
         """Return what accepting the operation moves. Raises Refusal."""
         if operation.valid_until and operation.valid_until <= self._moment.seconds:

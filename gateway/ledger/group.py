@@ -186,6 +186,7 @@ class Group:
         number = chapter_number(draft.chapter)
         if needs_chapter(draft):
             self._acceptance.check_chapter(number)
+        self._acceptance.check_owner(draft.operation, number)
         if draft.proposal is not None:
             self._proposals.check(draft, number)
         entry_id = self._batch.draw_id()

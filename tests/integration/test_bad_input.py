@@ -436,6 +436,27 @@ def test_who_sees_one_chapter_reads_anothers_account_as_none(world: World) -> No
     assert next_index(world) == expected + 2
 
 
+@pytest.mark.parametrize("receiver", ["acct_" + "78" * 20, None])
+@pytest.mark.parametrize("kind", ["gift.sent", "credit.transferred"])
+def test_whose_account_it_is_comes_before_all_else_about_it(
+    world: World, kind: str, receiver: str | None
+) -> None:
+    """A second thing wrong with a request must not tell another chapter's account from none."""
+    serving = world.serving
+    scopes = ["entries:write", "credits:write"]
+    made = serving.made("/v1/keys", {"name": "c", "scopes": scopes, "chapter": world.elsewhere})
+    with serving.new_client(made["secret"]) as client:
+        shown = []
+        for sender in (world.member, world.pool, world.holder, "acct_" + "77" * 20):
+            operation = {"kind": "transfer", "from": sender, "to": receiver or sender, "amount": "1"}
+            body = {"type": kind, "chapter": world.elsewhere, "op": operation}
+            document = serving.post("/v1/entries", body, client=client).json()
+            check_problem(422, document, 422, "member.unknown")
+            assert (document.pop("field"), bool(document.pop("trace_id"))) == ("op.from", True)
+            shown.append(document)
+        assert shown == [shown[0]] * 4
+
+
 def test_the_process_lives_and_has_seen_no_fault(world: World) -> None:
     assert world.serving.client.get("/livez").json() == {"status": "ok"}
     assert "fault" not in world.serving.log()

@@ -133,6 +133,15 @@ def test_a_body_that_does_not_arrive_in_time_is_given_up(
     )
 
 
+def test_a_batch_that_does_not_arrive_in_time_is_given_up(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.guard.BODY_SECONDS", 0.05)
+    stream = ((b"content-type", b"application/x-ndjson"),)
+    status, found, document = ask(keyring, "/stream", stream, (b"x",), stalls=True)
+    assert (status, document["code"], found["connection"]) == (408, "body.timeout", "close")
+
+
 def test_a_good_body_arrives_parsed(keyring: Keyring) -> None:
     status, found, answer = ask(keyring, parts=(b'{"a":', b"1}"))
     assert (status, answer["json"]) == (200, {"a": 1})
