@@ -62,7 +62,7 @@ class Log:
             batch.add(batch.build(draft, batch.draw_id(), subject, None), draft, CHAPTER, subject)
         with self.database.writer() as connection:
             batch.insert(connection)
-            execute(connection, "UPDATE log_heads SET next_index = ?", batch.next_index)
+            execute(connection, "UPDATE log_heads SET next_index = ?, at = ?", batch.next_index, batch.at)
         self.next_index = batch.next_index
         self.publish()
         self.integrator.offer(batch.leaves)
