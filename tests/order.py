@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LONG_FILES = (
     "tests/integration/test_consortium.py",
     "tests/integration/test_roles_postgres.py",
+    "tests/integration/test_torture_node.py",
     "tests/integration/test_chapter_year.py",
     "tests/integration/test_cli.py",
     "tests/campaign/test_bundle_mutants.py",

@@ -21,14 +21,25 @@ from pathlib import Path
 
 from scripts.faults.failpoint_part import list_jobs as list_failpoints
 from scripts.faults.kill_part import list_jobs as list_kills
+from scripts.faults.lies import list_jobs as list_lies
+from scripts.faults.nonces import list_jobs as list_nonces
 from scripts.faults.parts import Campaign, Job, run_jobs
 from scripts.faults.postgres import Databases
+from scripts.faults.reorgs import list_jobs as list_reorgs
 from scripts.faults.results import Outcome, format_table, from_json, summarize, tabulate, to_json
 from scripts.faults.results_page import write_page
 from scripts.faults.running import preload
+from scripts.faults.tampers import list_jobs as list_tampers
 from tests.databases import choose_temporary_folder, postgres_server
 
-PARTS = {"failpoints": list_failpoints, "kills": list_kills}
+PARTS = {
+    "failpoints": list_failpoints,
+    "kills": list_kills,
+    "reorgs": list_reorgs,
+    "lies": list_lies,
+    "nonces": list_nonces,
+    "tampers": list_tampers,
+}
 """Every part by name: gives its jobs for a campaign."""
 EXIT_PASS, EXIT_FAILED, EXIT_PAUSED = 0, 1, 130
 CYCLES, SHORT_CYCLES = 2_000, 100
