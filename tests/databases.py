@@ -26,7 +26,7 @@ ROOM_IN_MEMORY = 4 * 2**30
 """Free bytes a folder in memory must have: several times what a run leaves lying."""
 
 _BINARY_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-_SETTINGS = ("-c", "unix_socket_directories=", "-c", "shared_buffers=64MB", "-c", "max_connections=60")
+_SETTINGS = ("-c", "unix_socket_directories=", "-c", "shared_buffers=64MB", "-c", "max_connections=200")
 
 
 def _free_port() -> int:
