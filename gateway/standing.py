@@ -23,6 +23,7 @@ from gateway.ledger.tables import checkpoints, log_heads, operations, proposed_c
 from gateway.mirror.own_tables import mirror_halts
 from gateway.mirror.tables import mirror_anchors, mirror_cursor, mirror_settlements
 from gateway.mirror.unproven import count_unproven
+from gateway.outbox.nonce_gaps import count_nonce_gaps
 from gateway.outbox.order import APPROVAL, SETTLING_KEY
 from gateway.outbox.settler import Held
 from gateway.outbox.tables import chain_transactions
@@ -124,6 +125,11 @@ class Standing:
             return None
         kept, seen = row.stored_hash.hex(), row.seen_hash.hex()
         return f"block {row.number} is 0x{kept} here and 0x{seen} on the node"
+
+    def nonce_gap(self) -> int:
+        """Return how many nonces hold transactions of ours back: see `count_nonce_gaps`."""
+        with self._database.reader() as connection:
+            return count_nonce_gaps(connection, self._chain_id)
 
     def _read_now(self) -> Figures:
         try:

@@ -23,6 +23,7 @@ GAUGES = {
     "mirror_lag_blocks": "Blocks between the chain's head and the mirror's",
     "outbox_oldest_seconds": "Age of the oldest transaction that is not final",
     "outbox_waiting": "Transactions that are not mined yet",
+    "nonce_gap": "Nonces given out that no transaction of ours has, before others that wait for them",
     "anchor_age_seconds": "Time since the last mined anchor while newer entries wait, else 0",
     "ledger_entries": "Entries committed",
     "checkpoint_size": "Size of the published checkpoint",

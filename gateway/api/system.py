@@ -104,6 +104,7 @@ async def metrics(services: Shared) -> Response:
         ),
         "outbox_oldest_seconds": figures.outbox_oldest_seconds,
         "outbox_waiting": float(figures.outbox_waiting),
+        "nonce_gap": float(await asyncio.to_thread(services.standing.nonce_gap)),
         "anchor_age_seconds": figures.anchor_age_seconds,
         "ledger_entries": float(figures.entries),
         "checkpoint_size": float(figures.checkpoint_size),

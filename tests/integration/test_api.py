@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -238,6 +240,10 @@ def test_metrics_name_routes_by_template_and_hold_no_ids(serving: Serving) -> No
     for gauge in (*gauges, *due, "reconcile_mismatch"):
         assert f"\ntongyi_{gauge} " in text
     assert "\ntongyi_reconcile_mismatch 0.0" in text
+    # Every alert of the runbook is on a metric that is there.
+    runbook = (Path(__file__).parents[2] / "gateway" / "README.md").read_text().partition("### Alerts")[2]
+    alerts = re.findall(r"^\| `(tongyi_[a-z_]+)` \|", runbook, re.MULTILINE)
+    assert len(alerts) >= 8 and [name for name in alerts if f"\n{name} " not in text] == []
 
 
 def test_pages_and_health(serving: Serving) -> None:

@@ -11,9 +11,10 @@ from gateway.db import Database
 from gateway.ledger.tables import entries, operations
 from gateway.mirror.tables import mirror_settlements
 from gateway.outbox.calls import ChainCall
+from gateway.outbox.nonce_gaps import count_nonce_gaps
 from gateway.outbox.queue import enqueue_rows
 from gateway.outbox.settler import Held
-from gateway.outbox.tables import chain_transactions
+from gateway.outbox.tables import chain_signers, chain_transactions
 from gateway.standing import Figures, Standing
 
 LOG_ID = bytes([9]) * 32
@@ -77,3 +78,27 @@ def test_a_call_with_a_nonce_waits_no_longer(ledger: Database) -> None:
             chain_transactions.update().where(chain_transactions.c.reference == "id 3").values(**signed)
         )
     assert read(ledger).calls_wait_at == 5
+
+
+def test_a_nonce_without_a_transaction_is_counted_while_others_wait_behind_it(ledger: Database) -> None:
+    key = bytes(20)
+    with ledger.writer() as connection:
+        connection.execute(insert(chain_signers).values(chain_id=1, address=key, signer="hq", next_nonce=5))
+        for index, (nonce, state) in {3: (0, "final"), 5: (1, "sent")}.items():
+            signed = {"nonce": nonce, "raw": b"\1", "tx_hash": bytes([nonce]) * 32, "signer_address": key}
+            connection.execute(
+                chain_transactions.update()
+                .where(chain_transactions.c.reference == f"id {index}")
+                .values(state=state, **signed)
+            )
+        # 2, 3 and 4 were given out and are of nobody.
+        assert count_nonce_gaps(connection, 1) == 3
+        assert count_nonce_gaps(connection, 2) == 0
+        connection.execute(chain_signers.update().values(next_nonce=2))
+        assert count_nonce_gaps(connection, 1) == 0
+        # Nothing waits: what was skipped before holds nobody back.
+        connection.execute(chain_signers.update().values(next_nonce=9))
+        connection.execute(
+            chain_transactions.update().where(chain_transactions.c.nonce == 1).values(state="final")
+        )
+        assert count_nonce_gaps(connection, 1) == 0
