@@ -15,19 +15,21 @@ from pathlib import Path
 
 from chain.evm.local import LocalChain
 from scripts.faults.checker import check
-from scripts.faults.client import Client, Target, draw_request
+from scripts.faults.client import Accounts, Client, Request, Target, draw_request
 from scripts.faults.fleets import SERVE, Fleet, NotReady
 from scripts.faults.results import Outcome
 from scripts.faults.stored import Stored
 from scripts.faults.world import BLOCK_SECONDS, Case, Clone, NotQuiet, World
 
 CHAIN = "chain node"
-FINALITY = 150
+FINALITY = 100
 """Blocks after which something is final here: more than a node that is killed twice in a row may lose."""
 QUIET_WITHIN = 60.0
 ANSWERED_WITHIN = 60.0
 LIVES_FOR = (0.3, 3.0)
 """Seconds that a node lives, at random between these."""
+PACE = 0.02
+"""Seconds between two requests of a connection: what is lost has to be mined once more."""
 IS_DOWN_FOR = (0.0, 0.8)
 """Seconds that it is gone."""
 
@@ -87,6 +89,11 @@ def signed_hashes(case: Case) -> dict[int, str]:
     return {row: bytes(tx_hash).hex() for row, tx_hash in rows}
 
 
+def _draw_slowly(accounts: Accounts, seed: str, number: int) -> Request:
+    time.sleep(PACE)
+    return draw_request(accounts, seed, number)
+
+
 def run_chain_kills(fault: str, seed: str, kills: int, world: World) -> Outcome:
     """Kill the node as often as asked under load, then let the checker decide."""
     began = time.monotonic()
@@ -101,7 +108,7 @@ def run_chain_kills(fault: str, seed: str, kills: int, world: World) -> Outcome:
             accounts = case.state.accounts
             client = Client(
                 case.place.journals, target, connections=2,
-                draw=lambda number: draw_request(accounts, seed, number),
+                draw=lambda number: _draw_slowly(accounts, seed, number),
             )  # fmt: skip
             try:
                 fleet.start(target)

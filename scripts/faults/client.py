@@ -204,7 +204,8 @@ class Client:
         self.stop()
         self._ended.set()
         for thread in (*self._posters, self._observer):
-            thread.join(PATIENCE + 5)
+            if thread.ident is not None:
+                thread.join(PATIENCE + 5)
 
     def _take(self) -> Request | None:
         with self._lock:

@@ -20,12 +20,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from scripts.faults.failpoint_part import list_jobs as list_failpoints
+from scripts.faults.hostile.part import list_jobs as list_hostile
 from scripts.faults.kill_part import list_jobs as list_kills
 from scripts.faults.lies import list_jobs as list_lies
 from scripts.faults.nonces import list_jobs as list_nonces
 from scripts.faults.parts import Campaign, Job, run_jobs
 from scripts.faults.postgres import Databases
 from scripts.faults.reorgs import list_jobs as list_reorgs
+from scripts.faults.restore_part import list_jobs as list_restores
 from scripts.faults.results import Outcome, format_table, from_json, summarize, tabulate, to_json
 from scripts.faults.results_page import write_page
 from scripts.faults.running import preload
@@ -39,10 +41,12 @@ PARTS = {
     "lies": list_lies,
     "nonces": list_nonces,
     "tampers": list_tampers,
+    "hostile": list_hostile,
+    "restores": list_restores,
 }
 """Every part by name: gives its jobs for a campaign."""
 EXIT_PASS, EXIT_FAILED, EXIT_PAUSED = 0, 1, 130
-CYCLES, SHORT_CYCLES = 2_000, 100
+CYCLES, SHORT_CYCLES = 2_000, 50
 
 
 class Record:

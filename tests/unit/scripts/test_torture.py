@@ -73,8 +73,10 @@ def test_two_turns_run_every_case_once() -> None:
 
 
 def test_kills_are_as_many_as_asked_for() -> None:
-    jobs = list_jobs(Campaign("s", short=True, cycles=105))
+    jobs = list_jobs(Campaign("s", short=False, cycles=105))
     assert len(jobs) == 11 and len({job.seed for job in jobs}) == 11
+    short = list_jobs(Campaign("s", short=True, cycles=50))
+    assert (len(short), len({job.fault for job in short})) == (10, 9)
     killed = {job.fault for job in jobs}
     assert killed >= {"kill -9 serve (sqlite)", "kill -9 api (postgresql)", "kill -9 chain node (sqlite)"}
 
