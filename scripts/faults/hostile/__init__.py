@@ -1,0 +1,1 @@
+"""Part ``hostile`` of the fault campaign: clients that send and ask what none should."""
