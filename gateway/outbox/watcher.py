@@ -124,13 +124,15 @@ class Watcher:
     def _apply(self, rows: Sequence[Sent], outcomes: Sequence[Outcome], head: int) -> None:
         self._move([self._mined(outcome) for outcome in outcomes])
         found = {outcome.row.id for outcome in outcomes}
+        late = []
         for row in rows:
             if row.id in found:
                 self._missing.pop(row.id, None)
             elif head - self._missing.setdefault(row.id, head) >= self._patience:
                 self._missing.pop(row.id)
-                if self._is_foreign(row):
-                    self._replace(row)
+                late.append(row)
+        for row in self._foreign(late):
+            self._replace(row)
 
     def _move(self, moves: Sequence[Move]) -> None:
         """Store ``moves``; without any, the database's one writer is not waited for."""
@@ -153,15 +155,19 @@ class Watcher:
         after = _State.MINED if succeeded else _State.FAILED
         return Move(row.id, row.state, after, outcome.block_number, outcome.block_hash, error, self._clock())
 
-    def _is_foreign(self, row: Sent) -> bool:
-        """Whether the row's nonce is proven to be used, and the node knows nothing of our bytes by any name.
+    def _foreign(self, rows: Sequence[Sent]) -> list[Sent]:
+        """Return which of a key's rows have a nonce that is proven used, by bytes the node says are not ours.
 
         A node that only does not give receipts, or counts what is not there, must not make us send anew.
         """
-        if load_proven_nonce(self._client, self._signers[row.signer].address) <= row.nonce:
-            return False
+        if not rows:
+            return []
+        used = load_proven_nonce(self._client, self._signers[rows[0].signer].address)
+        return [row for row in rows if row.nonce < used and not self._is_known(row)]
+
+    def _is_known(self, row: Sent) -> bool:
         ours = [one for one in (row.tx_hash, row.refused_hash) if one is not None]
-        return not any(self._client.knows_transaction(one) for one in ours)
+        return any(self._client.knows_transaction(one) for one in ours)
 
     def _replace(self, row: Sent) -> None:
         """The nonce is used and no transaction of ours used it: somebody else has the key."""

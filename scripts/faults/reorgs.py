@@ -30,8 +30,9 @@ DEPTHS = (1, 2, 7, 64, 256)
 SEEDS = 20
 """Runs of each depth in the long form."""
 REQUESTS = 16
-ANSWERED_WITHIN = 60.0
-FOLLOWED_WITHIN = 30.0
+ANSWERED_WITHIN = 120.0
+FOLLOWED_WITHIN = 90.0
+"""Seconds; a node that replaces its blocks may leave a request unanswered until its time is over (30 s)."""
 BELOW = 7
 """Blocks replaced below a finality of two."""
 
