@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LONG_FILES = (
     "tests/integration/test_consortium.py",
+    "tests/integration/test_torture_hostile.py",
     "tests/integration/test_roles_postgres.py",
     "tests/integration/test_torture_node.py",
     "tests/integration/test_chapter_year.py",
@@ -22,6 +23,7 @@ LONG_FILES = (
     "tests/integration/test_signer_rotation.py",
     "tests/integration/test_log_rotation.py",
     "tests/malicious/test_malicious_operator.py",
+    "tests/integration/test_torture_restores.py",
     "tests/integration/test_start_check.py",
     "tests/integration/test_recover.py",
     "tests/integration/test_fault_checker.py",

@@ -211,7 +211,7 @@ class World:
         if not process.wait_ready():
             raise RuntimeError(process.log()[-2000:])
         target = Target(process.ready["platform_key"], process.port)
-        accounts = _populate(target)
+        accounts = populate(target)
         state = State(data, url, accounts, process.ready["platform_key"], process.ready["vkey"])
         database = url or f"sqlite:///{data / 'gateway.sqlite3'}"
         Case(data, database, self.rpc, state, {}).wait_quiet()
@@ -221,7 +221,7 @@ class World:
         self._moment = Chain(self.rpc).call("evm_snapshot")
 
 
-def _populate(target: Target) -> Accounts:
+def populate(target: Target) -> Accounts:
     """Open a chapter with quota and a filled pool, and register members who hold something."""
     connection, numbers = Connection(target), itertools.count()
 
