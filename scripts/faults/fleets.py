@@ -29,6 +29,8 @@ class Fleet:
         self._processes: dict[str, GatewayProcess] = {}
         self.victim_name = victim
         self.fired = 0
+        self.ended: list[str] = []
+        """Victims that ended before they were killed, and their last words."""
 
     @property
     def victim(self) -> GatewayProcess:
@@ -88,7 +90,10 @@ class Fleet:
     def kill_one(self, target: Target) -> None:
         """Kill the victim, and start it again without waiting."""
         self.note_down(target)
-        running = self.victim.exit_code is None
+        code = self.victim.exit_code
+        running = code is None
+        if not running:
+            self.ended.append(f"O10 {self.victim_name} had ended with {code}: {self.victim.log()[-600:]}")
         self.victim.kill()
         self.fired += running and self.victim.exit_code == -signal.SIGKILL
         self.start_victim()

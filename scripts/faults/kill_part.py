@@ -66,7 +66,7 @@ def run_kills(fault: str, victim: str, seed: str, kills: int, world: World) -> O
             case.wait_quiet()
             time.sleep(0.15)
             client.close()
-            failures += fleet.stop()
+            failures += fleet.ended + fleet.stop()
             failures += [f"O10 answer: {what}" for what in client.tally.strange]
             failures += [str(failure) for failure in check(case.place)]
         except (NotReady, NotQuiet, OSError) as error:

@@ -58,7 +58,7 @@ def describe_run() -> str:
     commit = _git("rev-parse", "--short", "HEAD") or "unknown"
     changed = " with changes" if _git("status", "--porcelain", "--", "gateway", "chain", "scripts") else ""
     date = datetime.now(UTC).date().isoformat()
-    return f"{date}, {platform.machine()} with {cores} cores and {memory} GB, commit `{commit}`{changed}"
+    return f"{date}, {platform.machine()} with {cores} cores and {memory} GB, written at `{commit}`{changed}"
 
 
 def _git(*arguments: str) -> str:
