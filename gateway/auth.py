@@ -49,6 +49,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+_SCOPES = {one.value: one for one in Scope}
 _READS = frozenset({Scope.ENTRIES_READ, Scope.MEMBERS_READ, Scope.ACCOUNTS_READ, Scope.EVENTS_READ})
 
 
@@ -221,7 +222,9 @@ class Keyring:
             left = (datetime.fromisoformat(row.ends_at).timestamp() * 1000 - self._clock()) / 1000
             if left <= 0:
                 return None, _CACHE_SECONDS
-        found = Principal(row.id, row.name, frozenset(map(Scope, row.scopes.split())), row.chapter)
+        # What is no scope, as in a damaged row, allows nothing.
+        scopes = frozenset(_SCOPES[one] for one in row.scopes.split() if one in _SCOPES)
+        found = Principal(row.id, row.name, scopes, row.chapter)
         return found, min(left, _CACHE_SECONDS)
 
 

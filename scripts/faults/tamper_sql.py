@@ -16,8 +16,8 @@ from sqlalchemy import (
     Column,
     Engine,
     LargeBinary,
+    String,
     Table,
-    Text,
     and_,
     create_engine,
     event,
@@ -101,7 +101,7 @@ def _other(column: Column[Any], value: Any, chance: random.Random) -> Any:
         return bytes(changed)
     if isinstance(column.type, Boolean):
         return not value
-    if isinstance(column.type, Text):
+    if isinstance(column.type, String):
         return (
             (value or "") + "x"
             if column.primary_key or not value
@@ -158,7 +158,7 @@ def _insert(
 
 
 def _fresh(connection: Any, column: Column[Any], value: Any, chance: random.Random) -> Any:
-    if isinstance(column.type, LargeBinary | Text | Boolean):
+    if isinstance(column.type, LargeBinary | String | Boolean):
         return _other(column, value, chance)
     return (connection.execute(select(func.max(column))).scalar() or 0) + chance.randint(2, 9)
 
