@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from gateway.mirror.rebuild import rebuild_mirror
 from gateway.mirror.write import load_cursor
 from scripts.faults.world import Case
 
+_MIGRATING = threading.Lock()
+"""Alembic keeps what it works on in one place for the whole process; workers are threads of one."""
+
 
 def differs_from_rescan(case: Case) -> list[str]:
     """Return the first mirrored row that is not what a fresh scan of the same blocks gives, if any."""
@@ -23,7 +27,8 @@ def differs_from_rescan(case: Case) -> list[str]:
     path.unlink(missing_ok=True)
     client = EvmClient(case.rpc)
     with closing(Database(case.database)) as kept, closing(Database(sqlite_url(path))) as fresh:
-        migrate(fresh)
+        with _MIGRATING:
+            migrate(fresh)
         with kept.reader() as connection:
             cursor = load_cursor(connection, record.chain_id)
         if cursor is None:
