@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.timeout(900)
 def test_nothing_is_signed_on_old_data_and_only_what_follows_is_repaired() -> None:
     command = [sys.executable, "-m", "scripts.faults.torture", "--only", "restores", "--short", "--json"]
     done = subprocess.run([*command, "--workers", "1"], cwd=ROOT, capture_output=True, text=True, check=False)
