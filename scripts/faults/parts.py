@@ -18,7 +18,7 @@ from scripts.faults.world import Clone, World
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What is asked for: a seed, whether it is the short form, how many kills in all, and whose turn it is."""
+    """What is asked for: a seed, whether it is the short form, how many kills, and whose turn it is."""
 
     seed: str
     short: bool
