@@ -34,7 +34,7 @@ def entry(serving: Serving, new_chapter: Callable[[], str]) -> dict[str, str]:
         ("/openapi.json", 200),
         ("/log/checkpoint", 200),
         ("/log/vkey", 200),
-        ("/log/tile/0/000.p/1", 200),
+        ("/log/tile/0/000.p/2", 200),
         ("/log/tile/0/999", 404),
         ("/problems/not_found", 200),
         ("/v1/status", 200),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -66,12 +67,13 @@ def test_a_batch_of_rebates_asks_twice_for_each(world: World, count: int) -> Non
     asked = Counter[str]()
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("SELECT"):
+        # Who judges, not who signs or compares what was signed beside it.
+        if statement.startswith("SELECT") and threading.current_thread().name == "sequencer":
             asked[statement.partition(" IN ")[0]] += 1
 
     event.listen(world.database.engine, "before_cursor_execute", note)
     paid = record(world, [rebate(one.entry_id) for one in bought])
     event.remove(world.database.engine, "before_cursor_execute", note)
     assert len(paid) == count
-    assert sum(1 for number in asked.values() if number >= count) <= 2
+    assert 1 <= sum(1 for number in asked.values() if number >= count) <= 2
     assert sum(asked.values()) <= 2 * count + 15

@@ -130,7 +130,8 @@ def test_expired_unknown_and_foreign_proposals(town: Town) -> None:
     unknown = replace(draft, proposal="01ARZ3NDEKTSV4RRFFQ69G5FAV")
     assert town.world.refuse(unknown) == Refusal("proposal.unknown")
     foreign = replace(draft, chapter=opened(OTHER_CHAPTER).chapter)
-    assert town.world.refuse(foreign) == Refusal("proposal.unknown")
+    assert town.world.refuse(foreign) == Refusal("chapter.wrong", field="op.from")
+    assert town.world.refuse(replace(foreign, operation=None)) == Refusal("proposal.unknown")
     town.world.clock.milliseconds += 7 * DAY - 1
     assert town.proposals.find(proposal_id, None).state == "open"
     town.world.clock.milliseconds += 1
