@@ -6,17 +6,16 @@ payees who number their slips alike; so it is unique for each payee.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Connection
 
+from chain.hashing import HASH_SIZE
 from gateway.db import fetch_in, insert_rows
 from gateway.ledger.drafts import Draft
 
-_HASH = re.compile("[0-9a-f]{64}")
 _SELECT = "SELECT receipt, payee, log_index FROM purchase_receipts WHERE receipt IN (@)"
 
 
@@ -30,7 +29,12 @@ class Taken:
 
 def parse_receipt(text: str) -> bytes | None:
     """Return the bytes of a receipt's hash, None where the text is none."""
-    return bytes.fromhex(text) if _HASH.fullmatch(text) else None
+    try:
+        receipt = bytes.fromhex(text)
+    except ValueError:
+        return None
+    # The other way round: blanks and capitals would be a second spelling of one receipt.
+    return receipt if len(receipt) == HASH_SIZE and receipt.hex() == text else None
 
 
 def receipts_of(drafts: Iterable[Draft]) -> Iterator[bytes]:
@@ -60,7 +64,8 @@ class Receipts:
 
     def find(self, receipt: bytes) -> Mapping[bytes, int]:
         """Return the log index of the entry that recorded a receipt, by payee."""
-        self.load((receipt,))
+        if receipt not in self._known:
+            self.load((receipt,))
         return self._known[receipt]
 
     def keep(self, taken: Taken, index: int) -> None:

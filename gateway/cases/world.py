@@ -21,8 +21,8 @@ from gateway.cases.layers import Choice, Kept, Key, Seen
 from gateway.cases.receipts import Receipts, Taken
 from gateway.db import fetch_all, fetch_in
 from gateway.errors import Refusal
-from gateway.ledger.drafts import Draft
-from gateway.ledger.registers import Registers
+from gateway.ledger.drafts import AccountKind, Draft
+from gateway.ledger.registers import Account, Registers
 from gateway.ledger.steps import Step
 from gateway.rules.calendar import business_date, business_day, parse_timestamp
 
@@ -133,9 +133,7 @@ class World:
 
     def standing(self, account: str) -> Standing | None:
         """Return an account's standing, None where nobody has it."""
-        address = bytes(account_address(AccountId(account)))
-        self._registers.load(self._connection, (address,))
-        found = self._registers.accounts.get(address)
+        found = self._account(bytes(account_address(AccountId(account))))
         if found is None:
             return None
         return Standing(
@@ -143,6 +141,19 @@ class World:
             found.may_send, found.may_receive, found.available, found.locked,
             found.recovered_to is not None,
         )  # fmt: skip
+
+    def own_merchant(self, account: str) -> bytes | None:
+        """Return the address of an account that is a merchant of the step's chapter, else None."""
+        address = bytes(account_address(AccountId(account)))
+        found = self._account(address)
+        is_one = found is not None and (found.kind, found.chapter) == (AccountKind.MERCHANT, self.chapter)
+        return address if is_one else None
+
+    def _account(self, address: bytes) -> Account | None:
+        known = self._registers.accounts
+        if address not in known:
+            self._registers.load(self._connection, (address,))
+        return known.get(address)
 
     def own(self, account: str, field: str) -> Standing:
         """Return the standing of an account of the step's chapter.

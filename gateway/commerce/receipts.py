@@ -14,7 +14,6 @@ from gateway.cases.receipts import Taken, parse_receipt
 from gateway.cases.world import World
 from gateway.commerce.successors import last_of, load_recoveries
 from gateway.errors import Refusal
-from gateway.ledger.drafts import AccountKind
 
 FIELD = "public.receipt"
 _ADDRESS_SIZE = 20
@@ -32,22 +31,13 @@ def take_receipt(world: World, accounts: Iterable[str]) -> None:
     receipt = parse_receipt(read_text(world.draft, "receipt"))
     if receipt is None:
         raise Refusal("entry.bad_field", field=FIELD, reason="not 64 lower-case hex digits")
-    payees = tuple(_merchants(world, accounts)) or (world.chapter.to_bytes(4),)
+    # A purchase may name another chapter's merchant: that never keeps such a one from recording its own.
+    merchants = (world.own_merchant(account) for account in accounts)
+    payees = tuple(found for found in merchants if found is not None) or (world.chapter.to_bytes(4),)
     for payee, index in world.receipts.find(receipt).items():
         if payee in payees or _succeeded(world, payee) in payees:
             raise Refusal("receipt.recorded_already", field=FIELD, index=index)
     world.taken = Taken(receipt, payees)
-
-
-def _merchants(world: World, accounts: Iterable[str]) -> Iterable[bytes]:
-    """Yield the addresses of the merchants of the step's chapter.
-
-    A purchase may name another chapter's: that never keeps such a merchant from recording its own receipt.
-    """
-    for account in accounts:
-        found = world.standing(account)
-        if found is not None and (found.kind, found.chapter) == (AccountKind.MERCHANT, world.chapter):
-            yield bytes(account_address(found.account))
 
 
 def _succeeded(world: World, payee: bytes) -> bytes | None:
