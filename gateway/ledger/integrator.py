@@ -83,7 +83,7 @@ class Integrator:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
         self.scrub = Scrub(
-            database, identity, files, self.view.tree, signed=lambda: self._size, on_fault=on_fault
+            database, identity, files, self.view, signed=lambda: self._size, on_fault=on_fault
         )
 
     def recover(self) -> None:

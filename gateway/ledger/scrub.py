@@ -24,13 +24,13 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from chain.merkle.tree import Tree
 from gateway.db import Database, fetch_all
 from gateway.ledger.api_keys import find_key_difference
 from gateway.ledger.damage import row_damage
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.log_keys import KeyRange, load_log_keys
+from gateway.ledger.log_view import LogView
 from gateway.ledger.proposed import stored_note
 from gateway.ledger.scrub_files import check_published, check_tile, list_tiles
 from gateway.ledger.scrub_rows import (
@@ -100,7 +100,7 @@ class Scrub:
         database: Database,
         identity: LogIdentity,
         files: TileFiles,
-        tree: Tree,
+        view: LogView,
         *,
         signed: Callable[[], int],
         on_fault: Callable[[str], None],
@@ -108,7 +108,8 @@ class Scrub:
         self._database = database
         self._identity = identity
         self._files = files
-        self._tree = tree
+        self._view = view
+        self._tree = view.tree
         self._signed = signed
         self._on_fault = on_fault
         self._fault: LedgerFault | None = None
@@ -208,12 +209,13 @@ class Scrub:
                 yield
             if missing:
                 raise row_damage(table, min(missing))
+        shown = self._view.size
         note = self._files.checkpoint()
         with self._database.reader() as connection:
             if stored_note(connection, size) is None:
                 raise row_damage("checkpoints", size)
             check_anchored(connection, bytes(self._identity.log_id))
-            check_published(note, connection)
+            check_published(shown, note, connection)
         yield
 
     # --- the thread ------------------------------------------------------------------------------------

@@ -42,15 +42,17 @@ def check_tile(files: TileFiles, path: TilePath, tree: Tree) -> None:
                 _compare(narrow, part, tree)
 
 
-def check_published(note: bytes | None, connection: Connection) -> None:
-    """Check that the published checkpoint is a stored one, byte for byte. Raises LedgerFault.
+def check_published(shown: int, note: bytes | None, connection: Connection) -> None:
+    """Check that the published checkpoint is a stored one, byte for byte, and not behind what was shown.
 
-    Requires ``note`` to be read before the transaction began: a newer one would not be in its snapshot. It
-    may be an older one for a moment; one that stays behind shows in the size that readers see.
+    Requires the order that publishing has, backwards: ``shown``, the size that readers were told, 0 before
+    the first, is read before ``note``, and ``note`` before the transaction began. A checkpoint is stored
+    first, then written, then shown; what is read in between is then ahead of nothing that it rests on.
+    Raises LedgerFault.
     """
     if note is None:
         # Before the first quorum of witnesses there is none.
-        if fetch_all(connection, "SELECT size FROM checkpoints LIMIT 1"):
+        if shown:
             raise file_damage(CHECKPOINT_NAME, 0)
         return
     try:
@@ -58,7 +60,7 @@ def check_published(note: bytes | None, connection: Connection) -> None:
     except (ValueError, IndexError):
         raise file_damage(CHECKPOINT_NAME, 0) from None
     rows = fetch_all(connection, "SELECT note FROM checkpoints WHERE size = ?", size)
-    if rows != [(note,)]:
+    if rows != [(note,)] or size < shown:
         raise file_damage(CHECKPOINT_NAME, size)
 
 

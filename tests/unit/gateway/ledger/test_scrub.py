@@ -19,6 +19,7 @@ from gateway.errors import Refusal
 from gateway.ledger import scrub
 from gateway.ledger.damage import first_bad
 from gateway.ledger.faults import LedgerFault
+from gateway.ledger.scrub_files import check_published
 from tests.unit.gateway.ledger.test_integrator import fill, record_many
 from tests.unit.gateway.ledger.worlds import World, recorded, running
 
@@ -232,6 +233,36 @@ def test_another_published_checkpoint_is_found(world: World, tmp_path: Path) -> 
     assert fault.value.check == f"log.damaged(file=checkpoint, index={ENTRIES})"
     shutil.copy(tmp_path / "kept", place)
     found.check()
+
+
+def test_a_published_checkpoint_put_back_or_gone_is_found(world: World) -> None:
+    place, found = world.folder / "log" / "checkpoint", world.ledger.integrator.scrub
+    before = place.read_bytes()
+    world.accept(recorded("a"))
+    assert world.publish() == ENTRIES + 1
+    found.stop()
+    now = place.read_bytes()
+    place.write_bytes(before)
+    with pytest.raises(LedgerFault) as fault:
+        found.check()
+    assert fault.value.check == f"log.damaged(file=checkpoint, index={ENTRIES})"
+    place.unlink()
+    with pytest.raises(LedgerFault) as fault:
+        found.check()
+    assert fault.value.check == "log.damaged(file=checkpoint, index=0)"
+    place.write_bytes(now)
+    found.check()
+
+
+def test_the_first_checkpoint_is_stored_before_it_is_written_and_shown(world: World) -> None:
+    """Read in the order that publishing has backwards, no moment of the first one looks like damage."""
+    stored = world.ledger.checkpoint()
+    with world.database.reader() as connection:
+        check_published(0, None, connection)
+        check_published(0, stored, connection)
+        check_published(ENTRIES, stored, connection)
+        with pytest.raises(LedgerFault):
+            check_published(ENTRIES, None, connection)
 
 
 def test_a_deleted_checkpoint_is_missed(world: World, database: Database) -> None:
