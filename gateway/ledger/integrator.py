@@ -82,9 +82,7 @@ class Integrator:
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
-        self.scrub = Scrub(
-            database, identity, files, self.view, signed=lambda: self._size, on_fault=on_fault
-        )
+        self.scrub = Scrub(database, identity, files, self.view, signed=lambda: self._size, on_fault=on_fault)
 
     def recover(self) -> None:
         """Rebuild the tree from SQL and compare it with everything ever signed here; signs nothing.
