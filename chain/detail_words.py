@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from chain.phrases import Phrases
+
 PLACE = "不合格式之处：{}"
 
 DETAILS: dict[str, str] = {
@@ -157,7 +159,7 @@ _PATTERNS = (
     (r"balance (\d+), locked (\d+) at block (\d+)", r"区块 \3 处余额 \1，其中锁定 \2"),
     (r"(\d+) locked at block (\d+)", r"区块 \2 处剩余锁定 \1"),
 )
-_COMPILED = [(re.compile(pattern + r"\Z"), chinese) for pattern, chinese in _PATTERNS]
+_PHRASES = Phrases(DETAILS, _PATTERNS)
 _ERROR = re.compile(r"(?:[\w\[\]. -]+: )?(.+?)(?: \(got (.+), want (.+)\))?\Z", re.DOTALL)
 _ANOTHER = re.compile(r"(\w+) (?:anchored )?is another\Z")
 _ROOTS = re.compile(r"(.+?) ([0-9a-f]{64})(?: replaces ([0-9a-f]{64}))?\Z")
@@ -186,16 +188,10 @@ def detail_zh(detail: str, code: str) -> str:
 
 
 def _lookup(text: str) -> str | None:
-    if text in DETAILS:
-        return DETAILS[text]
     another = _ANOTHER.match(text)
-    if another is not None and another[1] in DETAILS:
+    if text not in DETAILS and another is not None and another[1] in DETAILS:
         return f"{DETAILS[another[1]]}不同"
-    for pattern, chinese in _COMPILED:
-        match = pattern.match(text)
-        if match is not None:
-            return match.expand(chinese)
-    return None
+    return _PHRASES.find(text)
 
 
 def _sides(got: str | None, want: str | None) -> str:

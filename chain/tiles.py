@@ -6,7 +6,7 @@ Must not touch a file system: callers map a path to bytes as they like.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chain.errors import FormatError
@@ -30,6 +30,13 @@ class TilePath:
     level: int | None
     index: int
     width: int
+
+    @property
+    def name(self) -> str:
+        """The path of the file. Inverse: :func:`parse_tile_path`. Raises FormatError."""
+        if self.level is None:
+            return entries_path(self.index, self.width)
+        return tile_path(self.level, self.index, self.width)
 
 
 def tile_path(level: int, index: int, width: int | None = None) -> str:
@@ -61,6 +68,17 @@ def parse_tile_path(path: str) -> TilePath:
     if (level is not None and level > MAX_LEVEL) or (match[3] is not None and width >= TILE_WIDTH):
         raise FormatError("tile path", "level or width out of range")
     return TilePath(level, int(match[2].replace("x", "").replace("/", "")), width)
+
+
+def list_tiles(size: int) -> Iterator[TilePath]:
+    """Yield every bundle and tile of a log of ``size`` entries: bundles first, then each level in order."""
+    for first in range(0, size, TILE_WIDTH):
+        yield TilePath(None, first // TILE_WIDTH, min(TILE_WIDTH, size - first))
+    level = 0
+    while count := size >> (TILE_HEIGHT * level):
+        for first in range(0, count, TILE_WIDTH):
+            yield TilePath(level, first // TILE_WIDTH, min(TILE_WIDTH, count - first))
+        level += 1
 
 
 def partial_width(size: int, level: int) -> int:

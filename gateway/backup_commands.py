@@ -41,16 +41,15 @@ def backup(
     from gateway.backup.making import make_backup
     from gateway.backup.manifest import USUAL, Part
     from gateway.data_folder import DataFolder
-    from gateway.data_present import require_database, require_gateway
-    from gateway.db import Database, sqlite_url
+    from gateway.data_present import present_database, require_gateway
+    from gateway.db import Database
     from gateway.settings import load_settings
 
     parts = _read_parts(part) or list(USUAL)
     settings = load_settings(data, database_url=database_url)
-    folder, secret = DataFolder(settings.data), settings.database_url
-    url = secret.get_secret_value() if secret else sqlite_url(folder.database)
+    folder = DataFolder(settings.data)
     require_gateway(folder)
-    require_database(url)
+    url = present_database(settings)
     with ExitStack() as stack:
         if Part.CHAIN in parts:
             folder.lock(create=False)

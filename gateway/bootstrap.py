@@ -36,7 +36,8 @@ from chain.trust_root import (
 )
 from chain.types import BlockNumber, NodeHash
 from chain.witness_policy import WitnessPolicy
-from gateway.data_folder import DataFolder, write_durably
+from gateway.data_folder import DataFolder
+from gateway.durable_files import write_durably
 from gateway.keys import KeyFolder
 from gateway.ledger.identity import LogIdentity
 from gateway.validators import NAME as CONSORTIUM

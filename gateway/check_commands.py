@@ -40,7 +40,7 @@ def rebuild(
         "equal": found is None,
         "block": block,
         "tables": comparison.rows,
-        "difference": None if found is None else {"table": found.table, "key": [str(k) for k in found.key]},
+        "difference": None if found is None else {"table": found.table.name, "key": found.shown_key},
     }
     if as_json:
         typer.echo(json.dumps(result))
@@ -48,7 +48,7 @@ def rebuild(
         rows = sum(comparison.rows.values())
         typer.echo(f"第 {block} 块处相同，共 {rows:,} 行 / equal at block {block}: {rows:,} rows")
     else:
-        typer.echo(f"✗ {found.table} {found.key}：不同 / differs")
+        typer.echo(f"✗ {found.place}：不同 / differs")
     raise typer.Exit(EXIT_PASS if found is None else EXIT_MISMATCH)
 
 

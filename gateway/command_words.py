@@ -5,8 +5,7 @@ Reasons that do reach one have their words in ``gateway.reason_words``, which is
 
 from __future__ import annotations
 
-import re
-
+from chain.phrases import Phrases
 from gateway.reason_words import reason_zh
 
 COMMAND_WORDS: dict[str, str] = {
@@ -92,15 +91,9 @@ _PATTERNS = (
         r"\1：既不是 env:NAME，也不是 remote:URL#0xaddress",
     ),
 )
-_COMPILED = [(re.compile(pattern + r"\Z"), chinese) for pattern, chinese in _PATTERNS]
+_PHRASES = Phrases(COMMAND_WORDS, _PATTERNS)
 
 
 def command_reason_zh(reason: str) -> str:
     """Return a reason in Chinese: by its words, by a pattern with its parts, else as requests have it."""
-    if reason in COMMAND_WORDS:
-        return COMMAND_WORDS[reason]
-    for pattern, chinese in _COMPILED:
-        match = pattern.match(reason)
-        if match is not None:
-            return match.expand(chinese)
-    return reason_zh(reason)
+    return _PHRASES.find(reason) or reason_zh(reason)

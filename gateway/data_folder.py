@@ -1,4 +1,4 @@
-"""The folder a gateway keeps everything in: names of its files, its lock, durable small files.
+"""The folder a gateway keeps everything in: names of its files, its lock.
 
 Two gateways on one folder would sign two histories, so the lock is taken before anything else is opened.
 """
@@ -6,8 +6,6 @@ Two gateways on one folder would sign two histories, so the lock is taken before
 from __future__ import annotations
 
 import fcntl
-import os
-import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -95,28 +93,3 @@ class DataFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Replace a file so that a crash or power cut leaves the old or the new one whole."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        replace_durably(Path(name), path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def replace_durably(source: Path, path: Path) -> None:
-    """Put a file in the place of another of its folder; a crash leaves both as they were, or it there."""
-    os.replace(source, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from gateway.command_failures import CommandFailure
 from gateway.data_folder import DataFolder
-from gateway.db import supported_url
+from gateway.db import sqlite_url, supported_url
+from gateway.settings import Settings
 
 
 def require_folder(folder: DataFolder) -> None:
@@ -26,13 +27,21 @@ def require_gateway(folder: DataFolder) -> None:
             )
 
 
-def require_database(url: str) -> None:
-    """Pass for a server's URL and a SQLite file that is there; nothing is made, nobody is asked.
+def database_url(settings: Settings) -> str:
+    """Return the URL of the database in use: the one that is set, else of the data folder's SQLite file."""
+    secret = settings.database_url
+    return secret.get_secret_value() if secret else sqlite_url(DataFolder(settings.data).database)
+
+
+def present_database(settings: Settings) -> str:
+    """Return the URL of a server, or of a SQLite file that is there; nothing is made, nobody is asked.
 
     Raises:
         DatabaseError: it is a URL of another kind of database.
         CommandFailure: there is no such file.
     """
+    url = database_url(settings)
     parsed = supported_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
         raise CommandFailure(f"{parsed.database}：没有数据库", f"{parsed.database}: there is no database")
+    return url

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from chain.phrases import Phrases
 
 _WORDS = {
     "the gateway": "网关",
@@ -31,15 +31,9 @@ _PATTERNS = (
         r"安装 PostgreSQL \1 或更新版本（Debian：\2），或：\3",
     ),
 )
-_COMPILED = [(re.compile(pattern + r"\Z"), chinese) for pattern, chinese in _PATTERNS]
+_PHRASES = Phrases(_WORDS, _PATTERNS)
 
 
 def doctor_zh(text: str) -> str:
     """Return what doctor says in Chinese; a command to type is the same in every language."""
-    if text in _WORDS:
-        return _WORDS[text]
-    for pattern, chinese in _COMPILED:
-        match = pattern.match(text)
-        if match is not None:
-            return match.expand(chinese)
-    return text
+    return _PHRASES.find(text) or text

@@ -26,12 +26,7 @@ from chain.hashing import hash_leaf, sha256
 from chain.merkle.tree import Tree
 from chain.operation import chapter_code
 from chain.tiles import (
-    TILE_HEIGHT,
-    TILE_WIDTH,
-    encode_entry_bundle,
-    entries_path,
-    parse_tile_path,
-    tile_path,
+    list_tiles,
 )
 from gateway.case_rules import CASE_BOOK
 from gateway.cases.compare import compare_cases
@@ -44,7 +39,7 @@ from gateway.ledger.identity import LogIdentity
 from gateway.ledger.log_keys import load_log_keys, vkeys_at
 from gateway.ledger.proposed import newest_signed
 from gateway.ledger.tables import checkpoints, entries
-from gateway.ledger.tile_files import TileFiles
+from gateway.ledger.tile_files import TileFiles, tile_bytes
 from gateway.mirror.compare import compare_mirrors
 from gateway.repair.mirror_rows import mirror_again
 from gateway.repair.promises import ChainView, anchored_ahead, open_chain
@@ -195,8 +190,7 @@ def _check_chain(
                 return
             difference = compare_mirrors(database, place, chain_id).difference
     if difference is not None:
-        key = " ".join(part.hex() if isinstance(part, bytes) else str(part) for part in difference.key)
-        found.fault(f"mirror: {difference.table} {key} is not what the chain gives", MIRROR)
+        found.fault(f"mirror: {difference.place} is not what the chain gives", MIRROR)
 
 
 def _check_registers(database: Database, identity: LogIdentity, found: Findings) -> None:
@@ -224,13 +218,14 @@ def _check_cases(database: Database, found: Findings, on_entry: Callable[[int], 
                     f"entry {stuck.index}: the rules do not give this {stuck.type}: {stuck.code}", CASES
                 )
                 return
-            found.cases, difference = compare_cases(database, place)
+            compared = compare_cases(database, place)
         finally:
             place.close()
-    if difference is not None:
-        place_of = f"case {difference.kind} {difference.key}"
-        told = f"{place_of}: {difference.table} is not what the entries give: {difference.what}"
-        found.fault(told, CASES)
+    found.cases = sum(compared.rows.values())
+    if compared.difference is not None:
+        found.fault(
+            f"{compared.difference.place}: is not what the entries give: {compared.difference.how}", CASES
+        )
     with database.reader() as connection:
         sum_differs = find_difference(connection, CASE_BOOK.tallies)
     if sum_differs is not None:
@@ -285,23 +280,10 @@ def _check_checkpoints(
 def _check_files(files: TileFiles, tree: Tree, leaves: list[bytes], size: int, found: Findings) -> None:
     if size > tree.size:
         return
-    for first in range(0, size, TILE_WIDTH):
-        part = leaves[first : min(first + TILE_WIDTH, size)]
-        _check_file(files, entries_path(first // TILE_WIDTH, len(part)), encode_entry_bundle(part), found)
-    level = 0
-    while size >> (TILE_HEIGHT * level):
-        count = size >> (TILE_HEIGHT * level)
-        for first in range(0, count, TILE_WIDTH):
-            end = min(first + TILE_WIDTH, count)
-            nodes = tree.nodes(TILE_HEIGHT * level, first, end)
-            _check_file(files, tile_path(level, first // TILE_WIDTH, end - first), nodes, found)
-        level += 1
-
-
-def _check_file(files: TileFiles, name: str, want: bytes, found: Findings) -> None:
-    found.files += 1
-    got = files.tile(parse_tile_path(name))
-    if got is None:
-        found.fault(f"{name}: is missing", TILES)
-    elif got != want:
-        found.fault(f"{name}: has other bytes than its entries give", TILES)
+    for path in list_tiles(size):
+        found.files += 1
+        got = files.tile(path)
+        if got is None:
+            found.fault(f"{path.name}: is missing", TILES)
+        elif got != tile_bytes(path, tree, leaves):
+            found.fault(f"{path.name}: has other bytes than its entries give", TILES)

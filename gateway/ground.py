@@ -24,8 +24,10 @@ from chain.types import Address
 from chain.witness_policy import WitnessPolicy
 from gateway.auth import Scope, new_secret
 from gateway.bootstrap import DEVELOPMENT, ensure_deployment, ensure_trust_root
-from gateway.data_folder import DataFolder, write_durably
-from gateway.db import Database, migrate, sqlite_url, supported_url
+from gateway.data_folder import DataFolder
+from gateway.data_present import database_url
+from gateway.db import Database, migrate, supported_url
+from gateway.durable_files import write_durably
 from gateway.failpoints import arm
 from gateway.keys import ROLES, KeyFolder
 from gateway.ledger.api_keys import key_id
@@ -128,9 +130,7 @@ def open_ground(settings: Settings, stack: ExitStack, *, shared: bool, signs: bo
         LedgerFault: the database holds another log.
         DatabaseError: the database is too old or not durable.
     """
-    url = sqlite_url(DataFolder(settings.data).database)
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
+    url = database_url(settings)
     # Before anything is made.
     supported_url(url)
     # Before a child is started, so that no child process has these keys in its environment.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gateway.command_failures import EXIT_USAGE, CommandFailure
+from gateway.durable_files import write_durably
 
 EXIT_REFUSED = 1
 
@@ -59,14 +59,4 @@ def load_state(path: Path) -> State | None:
 
 def save_state(path: Path, state: State) -> None:
     """Replace the state file atomically and durably. Inverse of ``load_state``."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w") as file:
-        json.dump(asdict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_durably(path, json.dumps(asdict(state)).encode())

@@ -23,7 +23,7 @@ from chain.errors import FormatError
 from chain.evm.signers.base import Signer
 from chain.evm.signers.keystore import load_keystore, read_password, save_keystore
 from chain.types import Address
-from gateway.data_folder import replace_durably, write_durably
+from gateway.durable_files import replace_durably, write_durably
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.vault import Entropy
 from gateway.log_key import SEED_SIZE, load_log_key, save_log_key

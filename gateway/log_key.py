@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from chain.errors import FormatError
-from gateway.data_folder import write_durably
+from gateway.durable_files import write_durably
 
 SCRYPT_COST: Final = 1 << 15
 """Scrypt's N, with r = 8 and p = 1, as for the EVM keystores: about 0.1 s and 32 MB."""

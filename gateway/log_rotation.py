@@ -26,8 +26,9 @@ from chain.merkle.tree import Tree
 from chain.operation import chapter_code, chapter_number
 from chain.trust_root import format_trust_root, parse_trust_root
 from chain.types import TreeSize
-from gateway.data_folder import DataFolder, write_durably
+from gateway.data_folder import DataFolder
 from gateway.db import Database, execute, fetch_all, migrate
+from gateway.durable_files import write_durably
 from gateway.failpoints import step
 from gateway.keys import KeyFolder
 from gateway.ledger.api_keys import KeyUse

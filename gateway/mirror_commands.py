@@ -16,14 +16,15 @@ from chain.evm.deployment import Deployment, load_deployment
 from chain.evm.recursion import reset_recursion_limit
 from gateway.command_failures import EXIT_USAGE, CommandFailure
 from gateway.data_folder import DataFolder
-from gateway.data_present import require_database, require_folder
-from gateway.db import Database, migrate, sqlite_url
-from gateway.mirror.compare import Comparison, compare_mirrors
+from gateway.data_present import present_database, require_folder
+from gateway.db import Database, migrate
+from gateway.mirror.compare import compare_mirrors
 from gateway.mirror.follower import Follower, MirrorSettings
 from gateway.mirror.rebuild import rebuild_mirror
 from gateway.mirror.reconcile import Reconciliation, reconcile
 from gateway.mirror.source import Receipts
 from gateway.mirror.write import load_cursor
+from gateway.row_compare import Comparison
 from gateway.settings import load_settings
 
 ATTEMPTS = 30
@@ -49,7 +50,7 @@ def open_gateway(data: Path | None, chain_url: str | None, database_url: str | N
         FatalChainError: the node is on another chain.
     """
     settings = load_settings(data, chain_url=chain_url, database_url=database_url)
-    folder, url, secret = DataFolder(settings.data), settings.chain_url, settings.database_url
+    folder, url = DataFolder(settings.data), settings.chain_url
     reset_recursion_limit()
     if url is None:
         raise CommandFailure(
@@ -61,8 +62,7 @@ def open_gateway(data: Path | None, chain_url: str | None, database_url: str | N
     if not folder.deployment.exists():
         raise FormatError(folder.deployment.name, "is not in the data folder")
     deployment = load_deployment(folder.deployment)
-    address = secret.get_secret_value() if secret else sqlite_url(folder.database)
-    require_database(address)
+    address = present_database(settings)
     with ExitStack() as stack:
         client = EvmClient(
             url, expected_chain_id=deployment.chain_id, expected_genesis=deployment.genesis_hash
@@ -110,7 +110,7 @@ def run_rebuild(
                 follower.step(last)
             comparison = compare_mirrors(opened.database, fresh, chain_id)
             difference = comparison.difference
-            if difference is None or difference.table != "mirror_cursor":
+            if difference is None or difference.table.name != "mirror_cursor":
                 return comparison, last
         raise FatalChainError("the mirror never stood still long enough to compare")
 

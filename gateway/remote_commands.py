@@ -13,7 +13,7 @@ import httpx2
 
 from chain.canonical import JsonValue
 from gateway.command_failures import EXIT_CANNOT, EXIT_PENDING, EXIT_USAGE, CommandFailure
-from gateway.data_folder import write_durably
+from gateway.durable_files import write_durably
 
 MOST_KEY_BYTES = 4_096
 """Bytes read of a key file; a key is far shorter."""

@@ -27,8 +27,7 @@ from chain.types import Address
 from gateway.bootstrap import ANCHOR_ROLES
 from gateway.command_failures import EXIT_USAGE, CommandFailure
 from gateway.data_folder import DataFolder
-from gateway.data_present import require_database, require_gateway
-from gateway.db import sqlite_url
+from gateway.data_present import present_database, require_gateway
 from gateway.ground import Ground, open_ground
 from gateway.keys import ROLES, KeyFolder
 from gateway.ledger.append import RandomPool
@@ -113,7 +112,7 @@ class SignerSwap:
         new = self._following(old, named)
         until = self._grant(new)
         if until is not None:
-            return SignerRotation("pending", self._role, _hex(old), _hex(new), format_timestamp(until * 1000))
+            return self._pending(old, new, until)
         # If we crash here, both keys have the powers and the old one acts.
         entry_id, index = self._record(old, new, reason, now)
         # If we crash here, the new key acts as soon as anything starts.
@@ -130,7 +129,7 @@ class SignerSwap:
         until = self._grant(new)
         if until is not None:
             # Only a chain that lost blocks has forgotten a grant that was in force.
-            return SignerRotation("pending", role, _hex(old), _hex(new), format_timestamp(until * 1000))
+            return self._pending(old, new, until)
         finish_signers(self._ground.database, self._keys)
         if role in self._keys.outside:
             self._keys.drop_signer(role)
@@ -139,6 +138,9 @@ class SignerSwap:
         # If we crash here, the old key can still do what it could; nothing of ours uses it.
         self._revoke(old)
         return SignerRotation("done", role, _hex(old), _hex(new), None, change.entry_id, change.index)
+
+    def _pending(self, old: Address, new: Address, until: int) -> SignerRotation:
+        return SignerRotation("pending", self._role, _hex(old), _hex(new), format_timestamp(until * 1000))
 
     # --- whose key ---------------------------------------------------------------------------------------
 
@@ -291,9 +293,9 @@ def run_rotate_signer(
     check_role(role, reason)
     named = None if address is None else _parse_address(address)
     settings = load_settings(data, chain_url=chain_url, database_url=database_url)
-    folder, secret = DataFolder(settings.data), settings.database_url
+    folder = DataFolder(settings.data)
     require_gateway(folder)
-    require_database(secret.get_secret_value() if secret else sqlite_url(folder.database))
+    present_database(settings)
     if not folder.deployment.exists():
         raise no_gateway(str(folder.root))
     reset_recursion_limit()

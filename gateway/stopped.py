@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gateway.data_folder import DataFolder
-from gateway.data_present import require_database, require_gateway
-from gateway.db import Database, sqlite_url
+from gateway.data_present import present_database, require_gateway
+from gateway.db import Database
 from gateway.failpoints import arm
 from gateway.settings import load_settings
 
@@ -22,10 +22,9 @@ def stopped_gateway(data: Path | None, database_url: str | None) -> Iterator[tup
         FolderInUse: a gateway runs on it.
     """
     settings = load_settings(data, database_url=database_url)
-    folder, secret = DataFolder(settings.data), settings.database_url
-    url = secret.get_secret_value() if secret else sqlite_url(folder.database)
+    folder = DataFolder(settings.data)
     require_gateway(folder)
-    require_database(url)
+    url = present_database(settings)
     folder.lock(create=False)
     try:
         arm(settings.failpoint, folder.root)

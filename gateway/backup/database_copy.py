@@ -7,7 +7,6 @@ that deletions left behind: what was erased before is not in it. A PostgreSQL se
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from sqlalchemy import Connection, Table, select, text
 
 from chain.errors import NotaryError
 from gateway.db import Database, Row, fetch_all, insert_rows, migrate, sqlite_url
+from gateway.durable_files import flush_file
 from gateway.schema import full_metadata
 
 _PART = 2_000
@@ -45,7 +45,7 @@ def copy_database(source: Database, target: Path, on_rows: OnRows) -> None:
     # The last connection has put everything into the file itself; a log beside it would not be copied along.
     with closing(sqlite_driver.connect(str(target), isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    flush(target)
+    flush_file(target)
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
@@ -53,7 +53,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
     with closing(sqlite_driver.connect(str(source), isolation_level=None, timeout=30.0)) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
     target.chmod(0o600)
-    flush(target)
+    flush_file(target)
 
 
 def restore_rows(copy: Path, target: Database, on_rows: OnRows) -> None:
@@ -90,13 +90,3 @@ def _continue_numbers(connection: Connection, table: Table) -> None:
         name = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
         last = f"(SELECT max({column.name}) FROM {table.name})"  # noqa: S608  names of ours
         connection.execute(text(f"SELECT setval({name}, coalesce({last}, 1), {last} IS NOT NULL)"))
-
-
-def flush(path: Path) -> None:
-    """Make a file's bytes and its name durable."""
-    for place in (path, path.parent):
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

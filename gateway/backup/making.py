@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from gateway.backup.database_copy import OnRows, copy_database, copy_sqlite, flush
+from gateway.backup.database_copy import OnRows, copy_database, copy_sqlite
 from gateway.backup.manifest import (
     MANIFEST,
     VERSION,
@@ -28,8 +28,9 @@ from gateway.backup.manifest import (
     encode_manifest,
 )
 from gateway.command_failures import CommandFailure
-from gateway.data_folder import DataFolder, write_durably
+from gateway.data_folder import DataFolder
 from gateway.db import Database, sqlite_url
+from gateway.durable_files import flush_file, write_durably
 from gateway.ledger.tables import checkpoints, entries, log_heads
 from gateway.schema_state import stored_revision
 
@@ -79,7 +80,7 @@ def make_backup(
         manifest = _describe(place, folder, database, parts)
         write_durably(place / MANIFEST, encode_manifest(manifest), mode=0o600)
         os.rename(place, to)
-        flush(to)
+        flush_file(to)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
@@ -94,7 +95,7 @@ def _copy_part(part: Part, folder: DataFolder, place: Path) -> None:
             _copy_folder(source, place / source.name)
         else:
             shutil.copy2(source, place / source.name)
-            flush(place / source.name)
+            flush_file(place / source.name)
 
 
 def _copy_folder(source: Path, target: Path) -> None:
@@ -111,10 +112,10 @@ def _copy_folder(source: Path, target: Path) -> None:
                 _copy_folder(path, target / path.name)
             else:
                 shutil.copy2(path, target / path.name)
-                flush(target / path.name)
+                flush_file(target / path.name)
         except FileNotFoundError:
             continue
-    flush(target)
+    flush_file(target)
 
 
 def _describe(place: Path, folder: DataFolder, database: Database, parts: Sequence[Part]) -> Manifest:
@@ -131,7 +132,7 @@ def _describe(place: Path, folder: DataFolder, database: Database, parts: Sequen
         schema = stored_revision(told)
     if copy.exists():
         # To be opened is to be changed: its header says that a log may be beside it.
-        flush(copy)
+        flush_file(copy)
     size, root = (newest.size, newest.root.hex()) if newest is not None else (0, "")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     files = {str(part): _files_of(part, folder, place) for part in parts}

@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.backup.database_copy import NotEmptyDatabase, OnRows, flush, restore_rows
+from gateway.backup.database_copy import NotEmptyDatabase, OnRows, restore_rows
 from gateway.backup.making import part_files, part_places
 from gateway.backup.manifest import Manifest, Part, damaged_files, load_manifest
 from gateway.command_failures import CommandFailure
 from gateway.data_folder import DataFolder
 from gateway.db import Database
+from gateway.durable_files import flush_file
 from gateway.schema_state import is_known
 
 _SIDE_FILES = ("-wal", "-shm")
@@ -111,7 +112,7 @@ def _staged(source: Path, folder: DataFolder, manifest: Manifest, parts: Sequenc
                 target = place / file.name
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 shutil.copy2(source / file.name, target)
-                flush(target)
+                flush_file(target)
         for name in damaged_files(place, manifest, parts):
             raise CommandFailure(f"{name}：复制后与备份不符", f"{name}: was not copied as it is")
         yield place
@@ -125,7 +126,7 @@ def _move_aside(folder: DataFolder, present: Sequence[Path]) -> Path | None:
     aside = new_aside(folder)
     for path in present:
         os.rename(path, aside / path.name)
-    flush(aside)
+    flush_file(aside)
     return aside
 
 
@@ -147,7 +148,7 @@ def _put_in_place(
                 if place.is_dir():
                     place.rmdir()
                 os.rename(staged / place.name, place)
-                flush(place)
+                flush_file(place)
 
 
 def _fill(copy: Path, server: Database, on_rows: OnRows) -> None:

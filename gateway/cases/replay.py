@@ -37,7 +37,7 @@ from gateway.cases.tallies import Tallies
 from gateway.cases.world import Movement, Standing, World, change_of, load_movements
 from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
-from gateway.ledger.drafts import AccountKind, Authorization, Draft
+from gateway.ledger.drafts import Authorization, Draft
 from gateway.ledger.registers import Registers
 from gateway.ledger.steps import Step
 from gateway.rules.calendar import parse_timestamp
@@ -136,11 +136,9 @@ class PastWorld(World):
             held = self._held(address)
         return Standing(AccountId(account), chapter, kind, custody, True, True, held, 0)
 
-    def own_merchant(self, account: str) -> bytes | None:
-        """Return the address of an account that was a merchant of the step's chapter, else None."""
-        found = self.standing(account)
-        is_one = found is not None and (found.kind, found.chapter) == (AccountKind.MERCHANT, self.chapter)
-        return bytes(account_address(AccountId(account))) if is_one else None
+    def _place_and_kind(self, address: bytes) -> tuple[int, int] | None:
+        rows = fetch_all(self._stored, _SELECT_ACCOUNT, address, self._entry.index)
+        return cast("tuple[int, int]", tuple(rows[0][:2])) if rows else None
 
     def _held(self, address: bytes) -> int:
         rows = fetch_all(self._stored, _SELECT_HELD, address, self._entry.index)

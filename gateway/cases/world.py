@@ -145,9 +145,11 @@ class World:
     def own_merchant(self, account: str) -> bytes | None:
         """Return the address of an account that is a merchant of the step's chapter, else None."""
         address = bytes(account_address(AccountId(account)))
+        return address if self._place_and_kind(address) == (self.chapter, AccountKind.MERCHANT) else None
+
+    def _place_and_kind(self, address: bytes) -> tuple[int, int] | None:
         found = self._account(address)
-        is_one = found is not None and (found.kind, found.chapter) == (AccountKind.MERCHANT, self.chapter)
-        return address if is_one else None
+        return None if found is None else (found.chapter, found.kind)
 
     def _account(self, address: bytes) -> Account | None:
         known = self._registers.accounts

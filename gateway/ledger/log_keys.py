@@ -6,13 +6,13 @@ The entries are the word that counts after a crash: a rotation is done exactly w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Connection
 
-from chain.entry import parse_entry
+from chain.entry import Entry, parse_entry
 from chain.types import Address
 from gateway.db import fetch_all
 from gateway.ledger.faults import LedgerFault
@@ -20,7 +20,6 @@ from gateway.rules.calendar import parse_timestamp
 
 LOG_ROLE = "log"
 """The public field ``role`` of a ``key.rotated`` that is about the log's own key."""
-
 
 WITNESS_ROLE = "witness"
 """The same where it is about the key of a witness of the log."""
@@ -74,7 +73,7 @@ def load_log_keys(connection: Connection) -> list[KeyRange]:
     found: list[KeyRange] = []
     for index, body in rows:
         if not isinstance(body, bytes):
-            raise LedgerFault("an entry that names the log's key is erased", got=index, want="its bytes")
+            raise LedgerFault("an entry that names a key is erased", got=index, want="its bytes")
         public = parse_entry(body).public
         if index == 0:
             found = [KeyRange(cast("str", public["vkey"]), 0, None)]
@@ -93,13 +92,9 @@ def load_witness_changes(connection: Connection) -> list[WitnessChange]:
     Raises LedgerFault where an entry that names a key is erased; FormatError where it is malformed.
     """
     found: list[WitnessChange] = []
-    for index, body in fetch_all(connection, _ROTATIONS):
-        if not isinstance(body, bytes):
-            raise LedgerFault("an entry that names a witness's key is erased", got=index, want="its bytes")
-        entry = parse_entry(body)
-        if entry.type == "key.rotated" and entry.public["role"] == WITNESS_ROLE:
-            old, new = cast("str", entry.public["old_vkey"]), cast("str", entry.public["new_vkey"])
-            found.append(WitnessChange(old, new, parse_timestamp(entry.at) // 1000))
+    for _, entry in _rotations(connection, WITNESS_ROLE):
+        old, new = cast("str", entry.public["old_vkey"]), cast("str", entry.public["new_vkey"])
+        found.append(WitnessChange(old, new, parse_timestamp(entry.at) // 1000))
     return found
 
 
@@ -109,15 +104,20 @@ def load_signer_changes(connection: Connection) -> list[SignerChange]:
     Raises LedgerFault where an entry that names a key is erased; FormatError where it is malformed.
     """
     found: list[SignerChange] = []
+    for index, entry in _rotations(connection, SIGNER_ROLE):
+        public = cast("dict[str, str]", entry.public)
+        old, new = (Address(bytes.fromhex(public[name])) for name in ("old_address", "new_address"))
+        found.append(SignerChange(public["signer"], old, new, entry.id, index))
+    return found
+
+
+def _rotations(connection: Connection, role: str) -> Iterator[tuple[int, Entry]]:
     for index, body in fetch_all(connection, _ROTATIONS):
         if not isinstance(body, bytes):
-            raise LedgerFault("an entry that names a signer's key is erased", got=index, want="its bytes")
+            raise LedgerFault("an entry that names a key is erased", got=index, want="its bytes")
         entry = parse_entry(body)
-        if entry.type == "key.rotated" and entry.public["role"] == SIGNER_ROLE:
-            public = cast("dict[str, str]", entry.public)
-            old, new = (Address(bytes.fromhex(public[name])) for name in ("old_address", "new_address"))
-            found.append(SignerChange(public["signer"], old, new, entry.id, cast("int", index)))
-    return found
+        if entry.type == "key.rotated" and entry.public["role"] == role:
+            yield cast("int", index), entry
 
 
 def last_signer_changes(changes: Iterable[SignerChange]) -> dict[str, SignerChange]:

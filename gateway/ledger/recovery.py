@@ -15,7 +15,7 @@ from chain.entry import LEAF_SIZE
 from chain.errors import NotaryError
 from chain.hashing import EMPTY_ROOT, hash_leaf
 from chain.merkle.tree import Tree
-from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
+from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, list_tiles
 from chain.types import NodeHash
 from gateway.db import Database, fetch_all, insert_rows
 from gateway.failpoints import step
@@ -124,20 +124,14 @@ def read_committed(connection: Connection, start: int, end: int) -> list[Leaf]:
 def _restore_files(database: Database, files: TileFiles, tree: Tree) -> None:
     """Write again the files of the last signed size that a crash, or somebody, took away."""
     missing: list[tuple[str, bytes]] = []
-    size = tree.size
     with database.reader() as connection:
-        for first in range(0, size, TILE_WIDTH):
-            width = min(TILE_WIDTH, size - first)
-            name = entries_path(first // TILE_WIDTH, width)
-            if not files.has(name):
-                missing.append((name, encode_entry_bundle(stored_leaves(connection, first, first + width))))
-    level = 0
-    while size >> (TILE_HEIGHT * level):
-        count = size >> (TILE_HEIGHT * level)
-        for first in range(0, count, TILE_WIDTH):
-            width = min(TILE_WIDTH, count - first)
-            name = tile_path(level, first // TILE_WIDTH, width)
-            if not files.has(name):
-                missing.append((name, tree.nodes(TILE_HEIGHT * level, first, first + width)))
-        level += 1
+        for path in list_tiles(tree.size):
+            if files.has(path.name):
+                continue
+            first = path.index * TILE_WIDTH
+            if path.level is None:
+                data = encode_entry_bundle(stored_leaves(connection, first, first + path.width))
+            else:
+                data = tree.nodes(TILE_HEIGHT * path.level, first, first + path.width)
+            missing.append((path.name, data))
     files.write(missing)

@@ -24,6 +24,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from chain.tiles import list_tiles
 from gateway.db import Database, fetch_all
 from gateway.ledger.api_keys import find_key_difference
 from gateway.ledger.damage import row_damage
@@ -32,7 +33,7 @@ from gateway.ledger.identity import LogIdentity
 from gateway.ledger.log_keys import KeyRange, load_log_keys
 from gateway.ledger.log_view import LogView
 from gateway.ledger.proposed import stored_note
-from gateway.ledger.scrub_files import check_published, check_tile, list_tiles
+from gateway.ledger.scrub_files import check_published, check_tile
 from gateway.ledger.scrub_rows import (
     FIRST_LINK,
     Link,

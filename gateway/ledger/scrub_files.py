@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sqlalchemy import Connection
 
 from chain.merkle.tree import Tree
-from chain.tiles import TILE_HEIGHT, TILE_WIDTH, TilePath, entries_path, tile_path
+from chain.tiles import TILE_WIDTH, TilePath
 from gateway.db import fetch_all
 from gateway.ledger.damage import file_damage, first_bad
 from gateway.ledger.tile_files import CHECKPOINT_NAME, TileFiles
-
-
-def list_tiles(size: int) -> Iterator[TilePath]:
-    """Yield every tile and bundle of a log of ``size`` entries, bundles first, each level in order."""
-    for first in range(0, size, TILE_WIDTH):
-        yield TilePath(None, first // TILE_WIDTH, min(TILE_WIDTH, size - first))
-    level = 0
-    while count := size >> (TILE_HEIGHT * level):
-        for first in range(0, count, TILE_WIDTH):
-            yield TilePath(level, first // TILE_WIDTH, min(TILE_WIDTH, count - first))
-        level += 1
 
 
 def check_tile(files: TileFiles, path: TilePath, tree: Tree) -> None:
@@ -31,9 +18,9 @@ def check_tile(files: TileFiles, path: TilePath, tree: Tree) -> None:
     """
     data = files.tile(path)
     if data is None:
-        raise file_damage(_name(path), path.index * TILE_WIDTH)
+        raise file_damage(path.name, path.index * TILE_WIDTH)
     _compare(path, data, tree)
-    for width in files.partial_widths(_name(TilePath(path.level, path.index, TILE_WIDTH))):
+    for width in files.partial_widths(TilePath(path.level, path.index, TILE_WIDTH).name):
         if width < path.width:
             narrow = TilePath(path.level, path.index, width)
             # One that is gone meanwhile was superseded by the full one.
@@ -75,10 +62,4 @@ def parse_size(note: bytes) -> int:
 def _compare(path: TilePath, data: bytes, tree: Tree) -> None:
     bad = first_bad(path, data, tree)
     if bad is not None:
-        raise file_damage(_name(path), bad)
-
-
-def _name(path: TilePath) -> str:
-    if path.level is None:
-        return entries_path(path.index, path.width)
-    return tile_path(path.level, path.index, path.width)
+        raise file_damage(path.name, bad)

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chain.errors import FormatError
+from chain.merkle.tree import Tree
 from chain.tiles import (
+    TILE_HEIGHT,
     TILE_WIDTH,
     TilePath,
     encode_entry_bundle,
-    entries_path,
     parse_entry_bundle,
     parse_tile_path,
-    tile_path,
 )
+from gateway.durable_files import flush
 from gateway.failpoints import step
 from gateway.ledger.faults import LedgerFault
 
@@ -75,9 +76,9 @@ class TileFiles:
 
     def tile(self, path: TilePath) -> bytes | None:
         """Return the bytes of a tile or bundle; of a partial one also when only the full one is kept."""
-        data = self._read(_name(path))
+        data = self._read(path.name)
         if data is None and path.width < TILE_WIDTH:
-            whole = self._read(_name(TilePath(path.level, path.index, TILE_WIDTH)))
+            whole = self._read(TilePath(path.level, path.index, TILE_WIDTH).name)
             if whole is not None and path.level is None:
                 # While witnesses are waited for, readers stay at a size whose partial bundle may be gone.
                 return encode_entry_bundle(parse_entry_bundle(whole, TILE_WIDTH)[: path.width])
@@ -133,7 +134,7 @@ def _replace(files: Iterable[tuple[str, bytes]]) -> None:
         for _, aside, place in written:
             os.rename(aside, place)
     for folder in folders:
-        _flush_folder(folder)
+        flush(folder)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -156,18 +157,17 @@ def _make_folder(folder: str) -> set[str]:
     return changed
 
 
-def _name(path: TilePath) -> str:
+def tile_bytes(path: TilePath, tree: Tree, leaves: Sequence[bytes]) -> bytes | None:
+    """Return what a file must hold, None where there are not so many entries.
+
+    ``leaves`` is the leaf data of all entries in ``tree``; a hash tile follows from the tree alone.
+    """
+    first, end = path.index * TILE_WIDTH, path.index * TILE_WIDTH + path.width
     if path.level is None:
-        return entries_path(path.index, path.width)
-    return tile_path(path.level, path.index, path.width)
-
-
-def _flush_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return encode_entry_bundle(list(leaves[first:end])) if end <= len(leaves) else None
+    if end > tree.size >> (TILE_HEIGHT * path.level):
+        return None
+    return tree.nodes(TILE_HEIGHT * path.level, first, end)
 
 
 def parse_name(name: str) -> TilePath | None:

@@ -13,16 +13,8 @@ from pathlib import Path
 
 from chain.errors import FormatError
 from chain.merkle.tree import Tree
-from chain.tiles import (
-    TILE_HEIGHT,
-    TILE_WIDTH,
-    TilePath,
-    encode_entry_bundle,
-    entries_path,
-    parse_tile_path,
-    tile_path,
-)
-from gateway.ledger.tile_files import CHECKPOINT_NAME, TileFiles
+from chain.tiles import TilePath, list_tiles, parse_tile_path
+from gateway.ledger.tile_files import CHECKPOINT_NAME, TileFiles, tile_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +34,11 @@ def find_file_changes(
     ``tree`` and ``leaves`` are of all entries, ``size`` leaves are signed for; ``note`` is the newest
     published checkpoint that SQL keeps.
     """
-    for name, path in _names(size):
+    for path in list_tiles(size):
         if files.tile(path) is None:
-            yield FileChange(name, "missing", _bytes_of(path, tree, leaves))
+            yield FileChange(path.name, "missing", tile_bytes(path, tree, leaves))
     for name, path in _present(files.folder):
-        want = _bytes_of(path, tree, leaves)
+        want = tile_bytes(path, tree, leaves)
         if want is None:
             yield FileChange(name, "beyond", None)
         elif (files.folder / name).read_bytes() != want:
@@ -71,20 +63,6 @@ def write_file_changes(files: TileFiles, changes: Sequence[FileChange], aside: P
             files.write_checkpoint(data)
 
 
-def _names(size: int) -> Iterator[tuple[str, TilePath]]:
-    """Yield the files that a log of ``size`` leaves has."""
-    for first in range(0, size, TILE_WIDTH):
-        name = entries_path(first // TILE_WIDTH, min(TILE_WIDTH, size - first))
-        yield name, parse_tile_path(name)
-    level = 0
-    while size >> (TILE_HEIGHT * level):
-        count = size >> (TILE_HEIGHT * level)
-        for first in range(0, count, TILE_WIDTH):
-            name = tile_path(level, first // TILE_WIDTH, min(TILE_WIDTH, count - first))
-            yield name, parse_tile_path(name)
-        level += 1
-
-
 def _present(folder: Path) -> Iterator[tuple[str, TilePath]]:
     for path in sorted((folder / "tile").rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -95,13 +73,3 @@ def _present(folder: Path) -> Iterator[tuple[str, TilePath]]:
             continue
         if path.is_file():
             yield name, found
-
-
-def _bytes_of(path: TilePath, tree: Tree, leaves: Sequence[bytes]) -> bytes | None:
-    """Return what a file must hold, None where there are not so many entries."""
-    first, end = path.index * TILE_WIDTH, path.index * TILE_WIDTH + path.width
-    if path.level is None:
-        return encode_entry_bundle(list(leaves[first:end])) if end <= len(leaves) else None
-    if end > tree.size >> (TILE_HEIGHT * path.level):
-        return None
-    return tree.nodes(TILE_HEIGHT * path.level, first, end)

@@ -24,8 +24,9 @@ from sqlalchemy import Connection, select
 from gateway.backup.database_copy import copy_database
 from gateway.backup.restoring import new_aside
 from gateway.case_rules import CASE_BOOK
+from gateway.cases.compare import CASE_TABLES
 from gateway.cases.replay import rebuild_cases
-from gateway.cases.tables import case_entries, cases, purchase_receipts, tallies
+from gateway.cases.tables import tallies
 from gateway.cases.tallies import Place, recompute_tallies
 from gateway.command_failures import CommandFailure
 from gateway.data_folder import DataFolder
@@ -47,7 +48,8 @@ from gateway.repair.promises import (
 )
 from gateway.repair.register_rows import empty_place, find_register_changes
 from gateway.repair.registers import NotTold
-from gateway.repair.rows import Change, apply_changes, find_changes, keep_rows
+from gateway.repair.rows import apply_changes, keep_rows
+from gateway.row_compare import Change, find_changes
 from gateway.schema_state import code_head, stored_revision
 from gateway.settings import load_settings
 from gateway.stopped import stopped_gateway
@@ -241,11 +243,7 @@ def _repair_mirror(work: _Work, target: Database, keeper: _Keeper, report: Repor
             report.notes.append(Finding(moved.code, moved.mirrored, moved.head, f"resend={moved.resend}"))
             return
         with target.reader() as stored, place.reader() as rebuilt:
-            changes = [
-                change
-                for table in MIRRORED
-                for change in find_changes(table, stored, rebuilt, chain_id=chain_id)
-            ]
+            changes = list(find_changes(MIRRORED, stored, rebuilt, chain_id=chain_id))
     keeper.put(target, "mirror", "chain", changes)
 
 
@@ -267,11 +265,7 @@ def _repair_cases(work: _Work, target: Database, keeper: _Keeper, report: Report
             report.contradictions.append(Finding("cases.not_given", here=stuck.index, about=about))
             return
         with target.reader() as stored, place.reader() as rebuilt:
-            changes = [
-                change
-                for table in (cases, case_entries, purchase_receipts)
-                for change in find_changes(table, stored, rebuilt)
-            ]
+            changes = list(find_changes(CASE_TABLES, stored, rebuilt))
     keeper.put(target, "cases", "entries", changes)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.db import Database, fetch_all, migrate, sqlite_url
 from gateway.ledger.identity import LogIdentity
 from gateway.repair.registers import DERIVED, derive_registers
-from gateway.repair.rows import Change, find_changes
+from gateway.row_compare import Change, find_changes
 
 
 @contextmanager
@@ -38,8 +37,8 @@ def find_register_changes(database: Database, identity: LogIdentity) -> list[Cha
         with database.reader() as stored, place.reader() as rebuilt:
             return [
                 change
-                for table in DERIVED
-                for change in find_changes(table, stored, rebuilt, skip=partial(wanted.skips, table))
+                for change in find_changes(DERIVED, stored, rebuilt)
+                if not any(wanted.skips(change.table, row) for row in (change.had, change.want) if row)
             ]
 
 

@@ -44,4 +44,4 @@ def differs_from_rescan(case: Case) -> list[str]:
         )
         found = compare_mirrors(kept, fresh, record.chain_id).difference
     client.close()
-    return [] if found is None else [f"O7 rescan: {found.table} {found.key}: {found.left} is {found.right}"]
+    return [] if found is None else [f"O7 rescan: {found.place}: {found.had} is {found.want}"]

@@ -55,7 +55,10 @@ VERIFIERS = (
     " chain.evidence"
 )
 PURE = f"{VERIFIERS} chain.merkle"
-GROUND = "gateway.db gateway.errors gateway.error_codes gateway.telemetry gateway.failpoints"
+GROUND = (
+    "gateway.db gateway.row_compare gateway.durable_files gateway.errors gateway.error_codes"
+    " gateway.telemetry gateway.failpoints"
+)
 MACHINERY = "gateway.ledger gateway.outbox gateway.mirror gateway.anchor"
 USE_CASES = "gateway.members gateway.timebank gateway.alliance gateway.commerce gateway.evidence"
 EDGE = "gateway.auth gateway.services gateway.schemas"
@@ -88,7 +91,8 @@ TABLE = (
     row(EVENTS.removesuffix(" chain.tiles"), f"{BASE} chain.hashing {EVENTS}", pure=True),
     row("chain.trust_root chain.evidence", VERIFIERS, pure=True),
     row("chain.evidence.seals", VERIFIERS, "coincurve", pure=True),
-    row("chain.detail_words", "", pure=True),
+    row("chain.phrases", pure=True),
+    row("chain.detail_words", "chain.phrases", pure=True),
     row(
         "chain.verdict_words chain.verdict_text",
         "chain.evidence chain.verdict_words chain.detail_words",
@@ -106,6 +110,8 @@ TABLE = (
     row("gateway.failpoint_names", pure=True),
     row("gateway.failpoints", "chain.errors gateway.failpoint_names", "sqlalchemy pysqlite3"),
     row("gateway.db", f"{PURE} gateway.failpoints", "sqlalchemy alembic pysqlite3"),
+    row("gateway.row_compare", "", "sqlalchemy"),
+    row("gateway.durable_files"),
     row("gateway.telemetry", "", "structlog prometheus_client starlette"),
     row(
         "gateway.settings",
@@ -181,8 +187,8 @@ TABLE = (
     ),
     row("gateway.chain_commands gateway.verify_command gateway.import_source", "chain gateway"),
     row("gateway.mirror_commands gateway.import_judging gateway.command_failures", "chain gateway"),
-    row("gateway.doctor_words", "", pure=True),
-    row("gateway.command_words", "gateway.reason_words", pure=True),
+    row("gateway.doctor_words", "chain.phrases", pure=True),
+    row("gateway.command_words", "gateway.reason_words chain.phrases", pure=True),
     row("gateway.data_present gateway.stopped", "gateway"),
     row("gateway.backup", f"{PURE} gateway", "sqlalchemy pysqlite3"),
     row("gateway.repair", "chain gateway", "sqlalchemy"),
@@ -197,7 +203,7 @@ TABLE = (
     ),
     row("gateway.remote_commands", "chain gateway", "httpx2"),
     row("gateway.import_mapping", "chain gateway.rules"),
-    row("gateway.import_state", "gateway.command_failures"),
+    row("gateway.import_state", "gateway.command_failures gateway.durable_files"),
     # scripts: above both.
     row("scripts", "chain gateway", "rich sqlalchemy alembic cryptography httpx2 pandas pymerkle web3"),
     # The campaign starts gateways; who judges them, and who posts to them, knows nothing of the product.

@@ -453,7 +453,7 @@ def test_fsck_finds_every_change_of_a_stopped_gateways_data(
     assert (code, found["faults"], found["cases"]) == (0, [], 4)
     with database.writer() as connection:
         execute(connection, "UPDATE cases SET state = 'split' WHERE kind = 'fee'")
-    named = f"case fee {opened}: cases is not what the entries give: state"
+    named = f"cases fee {opened}: is not what the entries give: state"
     pairs = {**found["pairs"], "entries and cases": named}
     assert fsck(gateway.data, "--cases") == (1, {**found, "cases": 0, "faults": [named], "pairs": pairs})
     code, fewer = fsck(gateway.data)

@@ -158,7 +158,7 @@ def test_a_changed_row_is_named(pipeline: Pipeline, tmp_path: Path) -> None:
         )
     difference = compare_mirrors(pipeline.database, fresh, pipeline.network.chain_id).difference
     assert difference is not None
-    assert (difference.table, difference.key) == (
+    assert (difference.table.name, difference.key) == (
         "mirror_accounts",
         (pipeline.network.chain_id, account(3)),
     )

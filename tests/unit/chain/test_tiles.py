@@ -13,6 +13,7 @@ from chain.tiles import (
     TilePath,
     encode_entry_bundle,
     entries_path,
+    list_tiles,
     parse_entry_bundle,
     parse_tile_path,
     partial_width,
@@ -32,19 +33,13 @@ from chain.tiles import (
 )
 def test_paths_both_ways(path: str, parsed: TilePath) -> None:
     assert parse_tile_path(path) == parsed
-    assert format_path(parsed) == path
-
-
-def format_path(parsed: TilePath) -> str:
-    if parsed.level is None:
-        return entries_path(parsed.index, parsed.width)
-    return tile_path(parsed.level, parsed.index, parsed.width)
+    assert parsed.name == path
 
 
 @given(st.none() | st.integers(0, 63), st.integers(0, 2**55), st.integers(1, 256))
 def test_every_path_reads_back(level: int | None, index: int, width: int) -> None:
     parsed = TilePath(level, index, width)
-    assert parse_tile_path(format_path(parsed)) == parsed
+    assert parse_tile_path(parsed.name) == parsed
 
 
 @pytest.mark.parametrize(
@@ -77,6 +72,20 @@ def test_paths_that_name_nothing(path: str) -> None:
     with pytest.raises(FormatError) as caught:
         parse_tile_path(path)
     assert caught.value.where == "tile path"
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 65_536, 65_537, 70_000])
+def test_a_log_has_every_tile_once(size: int) -> None:
+    """Leaves and nodes are counted level by level as the specification tells them."""
+    listed = list(list_tiles(size))
+    assert len(set(listed)) == len(listed)
+    widths = {level: [one.width for one in listed if one.level == level] for level in (None, 0, 1, 2, 3)}
+    nodes = {None: size, 0: size, 1: size // 256, 2: size // 65_536, 3: 0}
+    for level, count in nodes.items():
+        assert sum(widths[level]) == count and set(widths[level][:-1]) <= {256}
+        mine = [one.index for one in listed if one.level == level]
+        assert mine == list(range(len(mine)))
+    assert {one.width for one in listed if one.width < 256} <= {partial_width(size, n) for n in (0, 1, 2)}
 
 
 @pytest.mark.parametrize(

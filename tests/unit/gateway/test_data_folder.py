@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.data_folder import DataFolder, FolderInUse, write_durably
+from gateway.data_folder import DataFolder, FolderInUse
+from gateway.durable_files import write_durably
 
 _TRY = """
 import pathlib, sys

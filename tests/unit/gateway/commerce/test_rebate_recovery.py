@@ -61,7 +61,7 @@ def check_replay(world: World, folder: Path) -> None:
     migrate(place)
     try:
         assert rebuild_cases(world.database, place, CASE_BOOK).stuck is None
-        assert compare_cases(world.database, place)[1] is None
+        assert compare_cases(world.database, place).difference is None
     finally:
         place.close()
 

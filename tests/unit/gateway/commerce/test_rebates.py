@@ -189,7 +189,7 @@ def test_rebates_are_built_again_from_their_entries(world: World, tmp_path: Path
     place = Database(sqlite_url(tmp_path / "again.sqlite3"))
     migrate(place)
     assert rebuild_cases(world.database, place, CASE_BOOK).stuck is None
-    assert compare_cases(world.database, place)[1] is None
+    assert compare_cases(world.database, place).difference is None
     place.close()
 
 

@@ -257,7 +257,7 @@ def check_rebuilt(world: World, folder: Path) -> None:
     place = Database(sqlite_url(folder / "again.sqlite3"))
     migrate(place)
     assert rebuild_cases(world.database, place, CASE_BOOK).stuck is None
-    assert compare_cases(world.database, place)[1] is None
+    assert compare_cases(world.database, place).difference is None
     place.close()
 
 

@@ -70,6 +70,6 @@ def check_replay(bank: Bank, folder: Path) -> None:
     migrate(fresh)
     try:
         assert rebuild_cases(bank.world.database, fresh, CASE_BOOK).stuck is None
-        assert compare_cases(bank.world.database, fresh)[1] is None
+        assert compare_cases(bank.world.database, fresh).difference is None
     finally:
         fresh.close()
