@@ -7,8 +7,8 @@ O1 every accepted entry is there, at its index, with its leaf and a receipt that
 a key, none of a refused key, none of nobody; O3 each operation happened exactly once on chain, nonces have
 no gap, the outbox is empty; O4 events, balances, supply and SQL agree; O5 checkpoints only grow and are all
 of one tree; O6 anchors are of that tree and grow; O7 mirrored blocks and events are the chain's; O8 nothing
-called final is otherwise now; O9 tiles, checkpoint and SQL give one root; O10 no answer was one that no
-client should get.
+called final is otherwise now, no proof shown is false; O9 tiles, checkpoint and SQL give one root; O10 no
+answer was one that no client should get.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scripts.faults import onchain
+from scripts.faults.derived import find_repeated_windows, find_without_right, read_registers, sum_movements
 from scripts.faults.journals import read_journals
-from scripts.faults.onchain import Chain, Outcome
+from scripts.faults.onchain import Chain
+from scripts.faults.published import read_bundles, read_tiles
+from scripts.faults.shown import find_false_proofs, find_false_verdicts, find_gaps
 from scripts.faults.stored import Stored
 from scripts.faults.told import find_untrue
 from scripts.faults.tree import Checkpoint, NoCheckpoint, leaf_hash, open_checkpoint, receipt_holds, roots_at
-
-TILE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,13 @@ class Entry:
     entry_id: str
     leaf: bytes
     mark: str | None
-    has_operation: bool
+    body: Mapping[str, Any]
     whole: bool
+
+    @property
+    def has_operation(self) -> bool:
+        """Whether it orders something of the chain."""
+        return self.body["op"] is not None
 
 
 def read_entries(stored: Stored) -> list[Entry]:
@@ -85,7 +92,7 @@ def read_entries(stored: Stored) -> list[Entry]:
         whole = whole and said["id"] == entry_id
         public = said["public"]
         mark = public.get("case") or public.get("receipt")
-        found.append(Entry(index, entry_id, leaf_hash(bytes(data)), mark, said["op"] is not None, whole))
+        found.append(Entry(index, entry_id, leaf_hash(bytes(data)), mark, said, whole))
     return found
 
 
@@ -106,6 +113,7 @@ class Checker:
         checks = (
             self._accepted, self._effects, self._exactly_once, self._outbox, self._balances,
             self._checkpoints, self._anchors, self._mirror, self._final, self._told_events, self._published,
+            self._shown, self._derived,
         )  # fmt: skip
         return [failure for check in checks for failure in check()]
 
@@ -308,37 +316,33 @@ class Checker:
         leaves = [entry.leaf for entry in self._entries][: shown.size]
         if read_tiles(self._place.log, shown.size) != leaves:
             yield Failure("O9 tiles", "the lowest tiles are not the leaves of SQL")
+        elif [leaf_hash(data) for data in read_bundles(self._place.log, shown.size)] != leaves:
+            yield Failure("O9 bundles", "the bundles of entries are not the leaves of SQL")
         elif roots_at(leaves, [shown.size]).get(shown.size) != shown.root:
             yield Failure("O9 root", f"the leaves do not give the root of {shown.size}")
 
+    def _shown(self) -> Iterator[Failure]:
+        told, leaves = self._told, [entry.leaf for entry in self._entries]
+        vkeys = (self._place.vkey, *self._place.former)
+        yield from (Failure("O8 proof", what) for what in find_false_proofs(told.proofs, leaves, vkeys))
+        yield from (Failure("O8 verdict", what) for what in find_false_verdicts(told.verdicts))
+        operations = sum(entry.has_operation for entry in self._entries)
+        yield from (Failure("O2 heard", what) for what in find_gaps(told.heard, operations))
+        for key, code in told.refused.items():
+            # Clients never give one key to two things.
+            if code == "idempotency.key_reused":
+                yield Failure("O2 key", f"{key}: refused as used for something else")
 
-def read_tiles(log: Path, size: int) -> list[bytes]:
-    """Return the leaf hashes that the published tiles of level 0 hold."""
-    found: list[bytes] = []
-    for first in range(0, size, TILE):
-        number, width = first // TILE, min(TILE, size - first)
-        parts = [f"{number % 1000:03d}"]
-        while number >= 1000:
-            number //= 1000
-            parts.insert(0, f"x{number % 1000:03d}")
-        path = log / "tile" / "0" / "/".join(parts)
-        if width < TILE and not path.exists():
-            path = path.with_name(f"{path.name}.p") / str(width)
-        data = path.read_bytes() if path.exists() else b""
-        found += [data[at : at + 32] for at in range(0, min(len(data), width * 32), 32)]
-    return found
-
-
-def sum_movements(outcomes: Iterable[Outcome]) -> dict[bytes, int]:
-    """Return what each account holds by the events alone; locking moves nothing between accounts."""
-    sums: Counter[bytes] = Counter()
-    for one in outcomes:
-        if not one.done or one.kind == onchain.LOCK or one.kind == onchain.RELEASE:
-            continue
-        for account, amount in ((one.sender, -one.moved), (one.receiver, one.moved)):
-            if int(account, 16):
-                sums[bytes.fromhex(account)] += amount
-    return dict(sums)
+    def _derived(self) -> Iterator[Failure]:
+        bodies = [entry.body for entry in self._entries]
+        yield from (Failure("O2 frozen", what) for what in find_without_right(bodies))
+        yield from (Failure("O3 window", what) for what in find_repeated_windows(self._stored))
+        sums = sum_movements(self._outcomes)
+        for account, held in read_registers(self._stored).items():
+            if held != sums.get(account, 0):
+                yield Failure(
+                    "O4 registers", f"{account.hex()} holds {sums.get(account, 0)}, registers {held}"
+                )
 
 
 def check(place: Place) -> list[Failure]:

@@ -18,6 +18,9 @@ class Told:
     seen: list[str] = field(default_factory=list)
     final: list[dict[str, Any]] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
+    proofs: list[dict[str, Any]] = field(default_factory=list)
+    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    heard: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def read_journals(folder: Path) -> Told:
@@ -42,4 +45,10 @@ def read_journals(folder: Path) -> Told:
                 told.seen.append(said["seen"])
             elif "told" in said:
                 told.final.append(said["entry"])
+            elif "proof" in said:
+                told.proofs.append(said)
+            elif "verdict" in said:
+                told.verdicts.append(said)
+            elif "heard" in said:
+                told.heard.setdefault(said["by"], []).append(said["heard"])
     return told

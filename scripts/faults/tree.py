@@ -45,6 +45,26 @@ def roots_at(leaves: Sequence[bytes], sizes: Iterable[int]) -> dict[int, bytes]:
     return found
 
 
+def fold_path(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes | None:
+    """Return the root that an inclusion proof leads to (RFC 9162 section 2.1.1, folded from the leaf up).
+
+    None where its length is not that of a leaf at ``index`` of ``size``.
+    """
+    first, width, sides = 0, size, list[bool]()
+    while width > 1:
+        half = 1 << (width - 1).bit_length() - 1
+        is_right = index - first >= half
+        first += half if is_right else 0
+        width = width - half if is_right else half
+        sides.append(is_right)
+    if len(path) != len(sides) or not 0 <= index < size:
+        return None
+    node = leaf
+    for is_right, sibling in zip(reversed(sides), path, strict=True):
+        node = _parent(sibling, node) if is_right else _parent(node, sibling)
+    return node
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A log's signed (size, root)."""

@@ -122,6 +122,20 @@ def cut_tile(place: Place) -> None:
     tile.write_bytes(tile.read_bytes()[:-32])
 
 
+def cut_bundle(place: Place) -> None:
+    bundles = [path for path in (place.log / "tile" / "entries").rglob("*") if path.is_file()]
+    bundle = max(bundles, key=lambda path: int(path.name[:3]))
+    bundle.write_bytes(bundle.read_bytes()[:-67])
+
+
+SECOND_WINDOW = """
+INSERT INTO chain_transactions (chain_id, kind, target, signer, reference, gas, state, log_id, window_start,
+  window_end, anchored_size, run, created_at)
+SELECT chain_id, kind, target, signer, reference, gas, 'failed', log_id, window_start, window_end,
+  anchored_size, run, created_at FROM chain_transactions WHERE kind = 'settle' ORDER BY id DESC LIMIT 1"""
+"""The last window once more, as another call."""
+
+
 def final_elsewhere(place: Place) -> list[dict[str, object]]:
     row = Stored(place.database).rows(
         "SELECT e.entry_id, e.log_index FROM entries e JOIN operations o ON o.log_index = e.log_index LIMIT 1"
@@ -163,6 +177,13 @@ def test_nothing_is_wrong_with_a_gateway_at_rest(rested: Place) -> None:
         (say(final_elsewhere), "O8 taken back"),
         (cut_tile, "O9 tiles"),
         (sql("UPDATE log_trees SET size = size - 1"), "O9 checkpoint"),
+        (cut_bundle, "O9 bundles"),
+        (sql("UPDATE balances SET available = available + 1"), "O4 registers"),
+        (sql(SECOND_WINDOW), "O3 window"),
+        (say(lambda place: [{"refused": "other", "code": "idempotency.key_reused"}]), "O2 key"),
+        (say(lambda place: [{"heard": {"seq": 2}, "by": "somebody"}]), "O2 heard"),
+        (say(lambda place: [{"proof": "none", "of": 3}]), "O8 proof"),
+        (say(lambda place: [{"verdict": "pass", "forged": True, "of": 3}]), "O8 verdict"),
     ],
 )
 def test_what_is_wrong_is_named(place: Place, tamper: Callable[[Place], None], oracle: str) -> None:
