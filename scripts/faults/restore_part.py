@@ -191,7 +191,8 @@ class _Restored:
         self.fired, self.how = False, "went on"
         self._folder = DataFolder(world.folder / f"restore-{hashlib.sha256(seed.encode()).hexdigest()[:12]}")
         stack.callback(shutil.rmtree, self._folder.root, ignore_errors=True)
-        self._url, self._settings = sqlite_url(self._folder.database), dict(base.settings)
+        self._url = sqlite_url(self._folder.database)
+        self._settings = {**base.settings, **world.more_settings}
         if world.kind == POSTGRESQL:
             self._url, drop = world.clone(None)
             stack.callback(drop)

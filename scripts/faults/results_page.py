@@ -17,6 +17,8 @@ from scripts.faults.results import Outcome, tabulate
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 _ROOT = PAGE.parents[2]
+PLANTED = "planted"
+"""The part whose faults are bugs: it says who caught each."""
 _HEAD = """# Results of the campaign
 
 Written by `./scripts/torture --resume FILE --write-table`; how it is run: [README.md](README.md), what it
@@ -42,14 +44,36 @@ def format_section(name: str, planned: int, outcomes: Sequence[Outcome], seed: s
         f"## {name}", "",
         f"{len(outcomes)} of {planned} cases run, seed `{seed}`, {run}. {accepted} entries acknowledged,",
         f"{issues} of them issues; {seconds:.0f} s of cases.", "",
-        "| fault | injected | fired | survived | failures |", "|---|---|---|---|---|",
     ]  # fmt: skip
+    if name == PLANTED:
+        return "\n".join([*lines, *format_caught(outcomes), ""])
+    lines += ["| fault | injected | fired | survived | failures |", "|---|---|---|---|---|"]
     lines += [
         f"| {row.fault} | {row.injected} | {row.fired} | {row.survived} | {len(row.failures)} |"
         for row in rows
     ]
     failures = [f"- {row.fault}: `{failure[:160]}`" for row in rows for failure in row.failures]
     return "\n".join([*lines, *(["", *failures] if failures else []), ""])
+
+
+def format_caught(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the table of planted bugs: which oracle named each, in which story, under which seed.
+
+    Each story was played without any bug under the same seed, and nothing was found.
+    """
+    caught = sum(outcome.survived for outcome in outcomes)
+    lines = [
+        f"{caught} of {len(outcomes)} planted bugs were caught by the oracle that must name them. Without,",
+        "each story is played under the same seed, and nothing is found.", "",
+        "| planted bug | fired | caught by | where | seed |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for one in outcomes:
+        story, oracle, seed = (part.strip() for part in one.how.split("|"))
+        shown = oracle if one.survived else f"not by {oracle}: `{' '.join(one.failures)[:160]}`"
+        lines.append(
+            f"| {one.fault.removeprefix('planted: ')} | {one.fired} | {shown} | {story} | `{seed}` |"
+        )
+    return lines
 
 
 def describe_run() -> str:
