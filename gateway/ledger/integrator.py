@@ -45,6 +45,9 @@ _log = structlog.get_logger("integrator")
 PRESSED = 2048
 """Waiting leaves at which a checkpoint is made at once, whatever the interval."""
 
+START_PATIENCE = 1.0
+"""Seconds for which a start waits until what a crash left is published: a large log is compared longer."""
+
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -81,6 +84,8 @@ class Integrator:
         self._waiting: deque[Leaf] = deque()
         self._wake = threading.Condition()
         self._stopping = False
+        self._caught_up = threading.Event()
+        self._fault: LedgerFault | None = None
         self._thread = threading.Thread(target=self._run, name="integrator", daemon=True)
         self.scrub = Scrub(database, identity, files, self.view, signed=lambda: self._size, on_fault=on_fault)
 
@@ -118,15 +123,19 @@ class Integrator:
             self._collector.offer(signed)
 
     def start(self) -> None:
-        """Publish what a crash left between commit and checkpoint, then begin. Requires `recover`.
+        """Begin, first with what a crash left between commit and checkpoint. Requires `recover`.
 
-        Raises LedgerFault when the two computations of the root differ; nothing is signed then.
+        Before the first signature all that is signed is compared once more, which takes a large log ten
+        seconds: readers have the last checkpoint meanwhile, and nobody waits for it longer than a moment.
+        Raises LedgerFault where until then something was found, as when the two computations of the root
+        differ; nothing is signed then.
         """
         if self._collector is not None:
             self._collector.start(self._consistency, self.release, self._on_fault)
-        while self.view.tree.size > self._size:
-            self._publish()
         self._thread.start()
+        self._caught_up.wait(START_PATIENCE)
+        if self._fault is not None:
+            raise self._fault
 
     def stop(self) -> None:
         """Publish what waits, then end the thread."""
@@ -146,6 +155,11 @@ class Integrator:
             self._wake.notify()
 
     def _run(self) -> None:
+        while self.view.tree.size > self._size:
+            if not self._step():
+                self._caught_up.set()
+                return
+        self._caught_up.set()
         while True:
             if not self._waiting:
                 self._files.clean()
@@ -167,6 +181,7 @@ class Integrator:
             self.integrate()
         except LedgerFault as fault:
             _log.error("integrator stopped", error=fault.check, got=fault.got, want=fault.want)
+            self._fault = fault
             self._on_fault(fault.check)
             return False
         except OSError as error:
