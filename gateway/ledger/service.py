@@ -18,6 +18,7 @@ from gateway.db import Database
 from gateway.ledger.damage import whole_tile
 from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.faults import LedgerFault
+from gateway.ledger.first_difference import name_place
 from gateway.ledger.genesis import Clock
 from gateway.ledger.group import ChainPlanner
 from gateway.ledger.identity import LogIdentity
@@ -86,6 +87,7 @@ class Ledger:
         self._start_check = start_check
         self._is_running = False
         self._waits_for: str | None = None
+        self._database = database
         self._files = TileFiles(folder)
         self.integrator = Integrator(
             database, identity, self._files, clock=clock, interval=interval, on_fault=self._stop_writes,
@@ -105,7 +107,7 @@ class Ledger:
         try:
             self.integrator.recover()
         except LedgerFault as fault:
-            self.sequencer.stop_writes(fault.check)
+            self.sequencer.stop_writes(name_place(fault, self._database, self._files).check)
             return
         self.resume()
 

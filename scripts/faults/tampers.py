@@ -183,33 +183,18 @@ class Watch:
             raise Undetected(f"entry {other} is undamaged and answered {status}")
 
 
-def _check_named(name: str, done: Tampered, named: str) -> bool:
-    """Check that the reason names the table and, where it has one, the first bad index.
-
-    False where it names no place, which `tongyi fsck` must then do.
-    """
+def _check_named(name: str, done: Tampered, named: str) -> None:
+    """Check that the reason names the table and, where it has one, the first bad index."""
     found = _REASON.search(named)
     if found is None:
-        if not named.strip():
-            raise Undetected("no reason is given")
-        return False
+        if name in INDEXED or not named.strip():
+            raise Undetected(f"no place is named: {named}")
+        return
     table, index = found.groups()
     if table != name and not {table, name} <= {"log_heads", "entries", "log_trees"}:
         raise Undetected(f"{table} is named instead")
     if name not in UNLINKED and table == name and int(index) != done.keys[0][0]:
         raise Undetected(f"index {index} is named instead of {done.keys[0][0]}")
-    return True
-
-
-def _check_by_fsck(case: Case, done: Tampered) -> str:
-    """Check that fsck names a place in a log that contradicts itself at its start."""
-    url = None if case.database.startswith("sqlite") else case.database
-    with _ONE_FSCK:
-        found = run_fsck(case.data, url).faults
-    # Of rows exchanged whole it names the first checkpoint behind them, of one too many the gap before it.
-    if not found:
-        raise Undetected(f"fsck names nothing of {done.keys[0][0]}")
-    return f"fsck: {found[0]}"
 
 
 def tamper_signed(
@@ -238,12 +223,10 @@ def tamper_signed(
                 named = watch.expect_stop(before)
                 if name in INDEXED and named and not _REASON.search(named):
                     named = watch.wait_named() or named
-                if not _check_named(name, done, named) and name in INDEXED:
-                    watch.end()
-                    named = _check_by_fsck(case, done)
+                _check_named(name, done, named)
                 how = (_REASON.search(named) or re.search(".*", named))[0][:60]  # type: ignore[index]
                 # A proof rests on these alone; with another column it would still be right.
-                if name == "entries" and done.column in PROVED and not how.startswith("fsck"):
+                if name == "entries" and done.column in PROVED:
                     watch.expect_refused(done.keys[0][0])
         except (Undetected, OSError) as error:
             failures.append(f"O9 {name}.{done.column if done else ''}: {error}")

@@ -269,12 +269,18 @@ def read_only_reason(database: Database, folder: Path) -> str:
     ("statements", "reason"),
     [
         (["DELETE FROM entries WHERE log_index = 4", "UPDATE log_heads SET next_index = 4"],
-         "fewer entries than the last checkpoint"),
-        (["DELETE FROM entries WHERE log_index = 3"], "an entry is missing"),
+         "log.damaged(table=entries, index=4)"),
+        (["DELETE FROM entries WHERE log_index = 3"], "log.damaged(table=entries, index=3)"),
         (["UPDATE entries SET leaf_data = (SELECT leaf_data FROM entries WHERE log_index = 1)"
-          " WHERE log_index = 2"], "entries do not give the last signed root"),
+          " WHERE log_index = 2"], "log.damaged(table=entries, index=2)"),
         (["UPDATE entries SET leaf_data = (SELECT salt FROM entries WHERE log_index = 1)"
-          " WHERE log_index = 2"], "an entry has no leaf data"),
+          " WHERE log_index = 2"], "log.damaged(table=entries, index=2)"),
+        (["UPDATE entries SET log_index = 9 WHERE log_index = 4"], "log.damaged(table=entries, index=4)"),
+        (["INSERT INTO entries (log_index, salt, body, leaf_data, entry_id, chapter, type, at)"
+          " SELECT 9, salt, body, leaf_data, entry_id || 'x', chapter, type, at FROM entries"
+          " WHERE log_index = 1"], "log.damaged(table=entries, index=9)"),
+        (["UPDATE log_trees SET root = (SELECT root FROM checkpoints WHERE size < 5 LIMIT 1)"],
+         "the published checkpoint has another root"),
         (["DELETE FROM checkpoints WHERE size = 5"], "the last checkpoint is missing"),
         (["UPDATE log_trees SET size = 4, root = (SELECT root FROM checkpoints WHERE size < 5 LIMIT 1)"],
          "the database is behind the published checkpoint"),
@@ -294,6 +300,24 @@ def test_contradiction_found_at_start_makes_the_ledger_read_only(
             assert connection.exec_driver_sql(sql).rowcount >= 1
     assert read_only_reason(database, tmp_path) == reason
     assert (tmp_path / "log" / "checkpoint").read_bytes() == note
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_tile_that_is_not_the_signed_ones_names_no_entry(
+    database: Database, tmp_path: Path, lost: bool
+) -> None:
+    with running(database, tmp_path) as world:
+        world.publish()
+        fill(world)
+        assert world.publish() == 5
+    tile = tmp_path / "log" / tile_path(0, 0, 5)
+    whole = tile.read_bytes()
+    tile.unlink()
+    if not lost:
+        tile.write_bytes(whole[:-1] + bytes((whole[-1] ^ 1,)))
+    with database.writer() as connection:
+        assert execute(connection, "DELETE FROM entries WHERE log_index = ?", 3) == 1
+    assert read_only_reason(database, tmp_path) == "an entry is missing"
 
 
 def test_checkpoint_of_somebody_else_makes_the_ledger_read_only(database: Database, tmp_path: Path) -> None:
