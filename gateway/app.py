@@ -6,6 +6,8 @@ OpenAPI.
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -79,7 +81,16 @@ def build_app(services: Services) -> ASGIApp:
         telemetry=services.telemetry,
         default=BodyRule(services.settings.body_limit, _JSON),
         rules=_body_rules(services.settings),
+        takes=partial(_takes, api),
     )
+
+
+def _takes(api: FastAPI, scope: Scope) -> bool:
+    """Return whether a route is there for the method and path of a request."""
+    for route in api.router.routes:
+        if route.matches(scope)[0] is Match.FULL:
+            return not isinstance(route, _LoneRoute) or scope["method"] in (route.methods or ())
+    return False
 
 
 def build_api() -> FastAPI:
@@ -113,7 +124,15 @@ class _RawRoute(Route):
 
 _RAW_ROUTES = (
     _RawRoute(entry_writes.ROUTE, entry_writes.post_entry, methods=["POST"]),
-    _RawRoute(entry_writes.BATCH_ROUTE, entry_writes.post_batch, methods=["POST"]),
+class _LoneRoute(_RawRoute):
+    """A route whose path is nobody else's, though it has the form of another one's: any method is its own."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return (match if match is Match.NONE else Match.FULL), found
+
+
+    _LoneRoute(entry_writes.BATCH_ROUTE, entry_writes.post_batch, methods=["POST"]),
 )
 """The two routes that must carry thousands of entries a second."""
 
@@ -182,13 +201,22 @@ async def _on_http(request: Request, error: Exception) -> Response:
     response = _answer(request, Refusal("method.not_allowed" if status == 405 else "not_found"))
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
-        if "GET" in response.headers.get("allow", "").split(", "):
-            response.headers["allow"] += ", HEAD"
+    if status == 405:
+        response.headers["allow"] = ", ".join(_methods(request))
     return response
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:
     # The guard, outside, sees the error itself and logs it under the same trace id.
+def _methods(request: Request) -> list[str]:
+    """Return every method that the path of a request takes, over all its routes."""
+    scope = request.scope
+    found = [
+        method for method in ("GET", "POST", "DELETE") if _takes(scope["app"], {**scope, "method": method})
+    ]
+    return ["GET", "HEAD", *found[1:]] if "GET" in found else found
+
+
     return _answer(request, Refusal("internal"))
 
 

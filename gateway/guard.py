@@ -59,8 +59,11 @@ class Guard:
     ) -> None:
         self._app = app
         self._keyring = keyring
+        takes: Callable[[Scope], bool] = lambda _: True,
         self._telemetry = telemetry
+        """``takes`` says whether there is a route for a request's method and path."""
         self._default = default
+        self._takes = takes
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,7 +100,12 @@ class Guard:
         self._keyring.count(caller)
         if scope["method"] in _WITH_BODY:
             rule = self._rules.get(scope["path"], self._default)
-            receive = await self._body(scope, headers, receive, rule)
+            try:
+                receive = await self._body(scope, headers, receive, rule)
+            except Refusal:
+                # Where nothing takes this method, that is what is wrong, whatever the body is.
+                if self._takes(scope):
+                    raise
         await self._app(scope, receive, answer)
 
     async def _body(

@@ -47,7 +47,7 @@ def entry(serving: Serving, new_chapter: Callable[[], str]) -> dict[str, str]:
         ("/v1/events", 200),
         ("/v1/events?after=x", 400),
         ("/v1/verify", 405),
-        ("/v1/entries/batch", 404),
+        ("/v1/entries/batch", 405),
         ("/nothing", 404),
     ],
 )
@@ -89,6 +89,22 @@ def test_a_connection_goes_on_after_head(serving: Serving) -> None:
         assert int(told) == len(client.get("/log/vkey").content)
         allowed = client.request("DELETE", "/livez")
     assert (allowed.status_code, allowed.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/entries", "GET, HEAD, POST"),
+        ("/v1/entries/batch", "POST"),
+        ("/v1/webhooks/whk_0000000000000000", "GET, HEAD, DELETE"),
+        ("/v1/keys/key_0000000000000000", "DELETE"),
+        ("/livez", "GET, HEAD"),
+    ],
+)
+def test_a_refused_method_is_told_all_that_the_path_takes(serving: Serving, path: str, methods: str) -> None:
+    for method in ("OPTIONS", "PUT"):
+        refused = serving.client.request(method, path)
+        assert (refused.status_code, refused.headers["allow"]) == (405, methods)
 
 
 def test_the_requests_are_counted_under_their_route(serving: Serving) -> None:
