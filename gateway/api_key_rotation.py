@@ -19,6 +19,7 @@ from gateway.command_failures import CommandFailure
 from gateway.data_folder import DataFolder
 from gateway.db import Database
 from gateway.errors import Refusal, problem_document
+from gateway.failpoints import step
 from gateway.keys import KeyFolder
 from gateway.ledger.api_keys import key_id, rotation_draft
 from gateway.ledger.append import RandomPool
@@ -63,7 +64,7 @@ def rotate_api_key(
     identity, secret = keys.log_identity(None), new_secret()
     ends_at = format_timestamp(now + overlap_seconds * 1000) if overlap_seconds else None
     try:
-        with database.writer() as connection:
+        with database.writer(step("rotate.api")) as connection:
             key = _following(connection, name, sha256(secret.encode()).digest())
             draft = rotation_draft(key, ends_at, reason)
             entry_id, _, _ = append_entry(connection, identity, draft, now, RandomPool(secrets.token_bytes))

@@ -42,7 +42,7 @@ from gateway.api.context import caller_of
 from gateway.api.problems import problem_response, refusal_shown
 from gateway.errors import Refusal
 from gateway.evidence.short_forms import FORMS
-from gateway.guard import BodyRule, Guard
+from gateway.guard import AWAY, BodyRule, Guard
 from gateway.reason_words.validation import NOT_ACCEPTED, validation_reason
 from gateway.services import Services
 from gateway.settings import Settings
@@ -109,6 +109,8 @@ def build_api() -> FastAPI:
     api.add_exception_handler(Refusal, _on_refusal)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
+    for error in AWAY:
+        api.add_exception_handler(error, _on_database)
     api.add_exception_handler(Exception, _on_fault)
     documents.describe(api)
     return api
@@ -218,6 +220,11 @@ def _methods(request: Request) -> list[str]:
 
 
     return _answer(request, Refusal("internal"))
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    request.app.state.services.telemetry.database_away(request.state.trace_id, error)
+    return _answer(request, Refusal("storage.unavailable"))
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

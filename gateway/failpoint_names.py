@@ -60,17 +60,33 @@ STEPS: Mapping[str, Action] = {
     "anchor.queue": Action("anchor", Effect.SQL, "commit the anchor's call to the outbox"),
     "anchor.evidence": Action("anchor", Effect.SQL, "commit an anchor's receipt and proofs"),
     "anchor.complete": Action("anchor", Effect.SQL, "commit the headers behind an anchor"),
+    "settle.withdraw": Action("outbox", Effect.SQL, "commit that windows of a failed run are taken back"),
     "settle.queue": Action("outbox", Effect.SQL, "commit the next windows of settlement to the outbox"),
     "outbox.sign": Action("outbox", Effect.SQL, "commit nonces, signed bytes and hashes of calls"),
     "outbox.send": Action("outbox", Effect.NODE, "give a batch of signed bytes to the node"),
     "outbox.sent": Action("outbox", Effect.SQL, "commit that the node has them"),
     "outbox.outcome": Action("outbox", Effect.SQL, "commit what became of calls on chain"),
+    "outbox.refuse": Action("outbox", Effect.SQL, "commit an empty transfer in the place of a refused call"),
+    "outbox.replace": Action("outbox", Effect.SQL, "commit that another used a nonce, and the call anew"),
     "outbox.fill": Action("outbox", Effect.SQL, "commit empty transfers for nonces that nothing has"),
     # --- back from the chain -----------------------------------------------------------------------------
     "mirror.store": Action("mirror", Effect.SQL, "commit blocks, events, derived rows and cursor"),
     "mirror.rewind": Action("mirror", Effect.SQL, "commit the way back to the common ancestor"),
+    "mirror.prove": Action("mirror", Effect.SQL, "commit that a heavy block was proven after all"),
+    "mirror.halt": Action("mirror", Effect.SQL, "commit the evidence that what is final was taken back"),
     # --- to those who listen -----------------------------------------------------------------------------
     "delivery.tell": Action("delivery", Effect.SQL, "commit numbers and hashes of what became final"),
+    "delivery.taken": Action("delivery", Effect.SQL, "commit that a receiver has an event"),
+    "delivery.failed": Action("delivery", Effect.SQL, "commit that an attempt failed, and when the next is"),
+    "delivery.end": Action("delivery", Effect.SQL, "commit that a subscription's key ended or changed"),
+    "webhook.create": Action("delivery", Effect.SQL, "commit a subscription with its first secret"),
+    "webhook.delete": Action("delivery", Effect.SQL, "commit that a subscription was ended by its owner"),
+    "webhook.rotate": Action("delivery", Effect.SQL, "commit a subscription's new secret"),
+    "webhook.replay": Action("delivery", Effect.SQL, "commit that events are to be sent again"),
+    # --- what is no entry yet ----------------------------------------------------------------------------
+    "members.propose": Action("members", Effect.SQL, "commit a proposal with the salt that officers approve"),
     # --- keys --------------------------------------------------------------------------------------------
     "rotate.log": Action("rotation", Effect.SQL, "commit the entry that names the log's next key"),
+    "rotate.api": Action("rotation", Effect.SQL, "commit the entry and the row of an API key's follower"),
+    "rotate.signer": Action("rotation", Effect.SQL, "commit the entry that names a role's next key"),
 }

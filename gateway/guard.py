@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +33,8 @@ BODY_SECONDS = 20.0
 """Time in which a whole body that is not a batch must have arrived."""
 SLOWEST = 4_096
 """Bytes a second of a batch that allow more time than that."""
+AWAY = (OperationalError, InterfaceError)
+"""What a database that does not answer, or ends what it was asked, is heard as; asking again may help."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -84,6 +87,9 @@ class Guard:
             except HTTPException as error:
                 code = "method.not_allowed" if error.status_code == 405 else "not_found"
                 await self._refuse(scope, receive, answer, Refusal(code))
+            except AWAY as error:
+                self._telemetry.database_away(trace_id, error)
+                await self._refuse(scope, receive, answer, Refusal("storage.unavailable"))
             except Exception as error:
                 self._telemetry.failed(trace_id, error)
                 await self._refuse(scope, receive, answer, Refusal("internal"))

@@ -28,6 +28,7 @@ from gateway.bootstrap import ANCHOR_ROLES
 from gateway.command_failures import EXIT_USAGE, CommandFailure
 from gateway.data_folder import DataFolder
 from gateway.data_present import present_database, require_gateway
+from gateway.failpoints import step
 from gateway.ground import Ground, open_ground
 from gateway.keys import ROLES, KeyFolder
 from gateway.ledger.append import RandomPool
@@ -254,7 +255,7 @@ class SignerSwap:
     def _record(self, old: Address, new: Address, reason: str, now: int) -> tuple[str, int]:
         public: dict[str, str | int] = {"role": SIGNER_ROLE, "signer": self._role, "reason": reason}
         public |= {"old_address": old.hex(), "new_address": new.hex()}
-        with self._ground.database.writer() as connection:
+        with self._ground.database.writer(step("rotate.signer")) as connection:
             return append_rotation(connection, self._ground.identity, public, now, RandomPool(os.urandom))
 
 

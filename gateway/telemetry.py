@@ -109,6 +109,12 @@ class Telemetry:
         self._faults.inc()
         self._log.error("fault", trace_id=trace_id, error=type(error).__name__, place=fault_place(error))
 
+    def database_away(self, trace_id: str, error: BaseException) -> None:
+        """Log that a request got no answer from the database, which passes: no failure of the gateway."""
+        self._log.warning(
+            "no answer", trace_id=trace_id, error=type(error).__name__, place=fault_place(error)
+        )
+
     def render(self, readings: dict[str, float]) -> bytes:
         """Return the exposition text with the domain gauges set to ``readings``."""
         for name, value in readings.items():

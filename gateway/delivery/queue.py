@@ -21,6 +21,7 @@ from gateway.delivery.event_log import EventLog
 from gateway.delivery.schedule import pause_after
 from gateway.delivery.secrets_store import SecretsStore, format_time
 from gateway.delivery.tables import dead_letters, told_events, webhooks
+from gateway.failpoints import step
 
 READING_SCOPES = frozenset(("events:read", "regulator:read", "admin"))
 """A key without any of these hears nothing."""
@@ -114,7 +115,7 @@ class DeliveryQueue:
     def acknowledged(self, item: Item) -> None:
         """Store that the receiver has the item: the cursor goes on behind it."""
         values: dict[str, object] = {"attempts": 0, "next_at": 0.0, "failure": None, "failure_status": None}
-        with self._database.writer() as connection:
+        with self._database.writer(step("delivery.taken")) as connection:
             if not self._settle(connection, item, values):
                 return
             # Sent again from a sequence, a dead letter may be taken in passing.
@@ -127,19 +128,18 @@ class DeliveryQueue:
         """Store that an attempt failed: a pause, or, after the last one, a dead letter; 410 disables."""
         attempts, now = item.attempts + 1, self._now()
         values: dict[str, object] = {"failure": failure.code, "failure_status": failure.status}
+        is_last = False
         if failure.status == GONE:
             values |= {"state": "disabled", "reason": "gone"}
-            with self._database.writer() as connection:
-                self._update(connection, item, values)
-            return
-        if attempts < self._attempts:
+        elif attempts < self._attempts:
             values |= {"attempts": attempts, "next_at": now + pause_after(attempts, self._chance())}
-            with self._database.writer() as connection:
+        else:
+            is_last = True
+            values |= {"attempts": 0, "next_at": now}
+        with self._database.writer(step("delivery.failed")) as connection:
+            if not is_last:
                 self._update(connection, item, values)
-            return
-        values |= {"attempts": 0, "next_at": now}
-        with self._database.writer() as connection:
-            if self._settle(connection, item, values):
+            elif self._settle(connection, item, values):
                 self._bury(connection, item, failure, attempts)
 
     def figures(self) -> DeliveryFigures:
@@ -224,6 +224,6 @@ class DeliveryQueue:
         return None
 
     def _change_active(self, webhook: str, **values: str) -> None:
-        with self._database.writer() as connection:
+        with self._database.writer(step("delivery.end")) as connection:
             change = update(webhooks).where(webhooks.c.id == webhook, webhooks.c.state == "active")
             connection.execute(change.values(**values))

@@ -21,6 +21,7 @@ from gateway.delivery.signing import format_secret
 from gateway.delivery.tables import dead_letters, webhooks
 from gateway.delivery.targets import TargetRefused, TargetRules
 from gateway.errors import Refusal
+from gateway.failpoints import step
 from gateway.ledger.vault import Entropy
 
 View = dict[str, JsonValue]
@@ -80,7 +81,7 @@ class Subscriptions:
         }  # fmt: skip
         # If we crash here, a key in the vault seals nothing.
         try:
-            with self._database.writer() as connection:
+            with self._database.writer(step("webhook.create")) as connection:
                 if self._count(connection, owner.key_id) >= self._limit:
                     raise Refusal("webhook.limited", limit=self._limit)
                 connection.execute(insert(webhooks), row)
@@ -103,7 +104,7 @@ class Subscriptions:
 
     def delete(self, owner: Owner, webhook: str) -> None:
         """End a subscription; its address and its secrets are gone. Raises Refusal ``webhook.unknown``."""
-        with self._database.writer() as connection:
+        with self._database.writer(step("webhook.delete")) as connection:
             self._row(connection, owner, webhook)
             _change(connection, webhook, state="deleted", reason=None, url="")
         # If we crash here, the key stays in the vault and seals what nobody reads any more.
@@ -118,7 +119,7 @@ class Subscriptions:
             self._row(connection, owner, webhook)
         # A vault restored from before the subscription has no key of it: then only the new secret signs.
         self._secrets.prepare(webhook)
-        with self._database.writer() as connection:
+        with self._database.writer(step("webhook.rotate")) as connection:
             self._row(connection, owner, webhook)
             secret = self._secrets.add(connection, webhook, self._now())
         return {"id": webhook, "secret": format_secret(secret)}
@@ -128,7 +129,7 @@ class Subscriptions:
 
         Raises Refusal ``webhook.unknown``, ``webhook.sequence``, ``webhook.nothing_dead``.
         """
-        with self._database.writer() as connection:
+        with self._database.writer(step("webhook.replay")) as connection:
             row = self._row(connection, owner, webhook)
             change: Change = {"state": "active", "reason": None, "attempts": 0, "next_at": 0.0}
             if start is None:

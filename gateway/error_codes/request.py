@@ -228,6 +228,14 @@ REQUEST_CODES: dict[str, CodeRule] = {
         "没有空间保存记录。",
         retry_after_s=60,
     ),
+    "storage.unavailable": CodeRule(
+        503,
+        "Database unavailable",
+        "数据库不可用",
+        "The database does not answer at present. Repeat the request with the same key.",
+        "数据库目前没有应答。请使用相同的键重试。",
+        retry_after_s=1,
+    ),
     "not_ready": CodeRule(
         503,
         "Not ready",

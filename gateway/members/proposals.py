@@ -19,6 +19,7 @@ from chain.operation import OP_SALT_SIZE, account_address, chapter_number, opera
 from chain.types import AccountId, ChapterCode
 from gateway.db import Database, execute, fetch_all
 from gateway.errors import Refusal
+from gateway.failpoints import step
 from gateway.ledger.append import format_ulid
 from gateway.ledger.drafts import Draft, Submission
 from gateway.ledger.proposals import ApprovalSource, Proposal, count_final, read_proposal
@@ -89,7 +90,7 @@ class Proposals:
         now = self._clock()
         rehearse(self._database, self._vault, submission.draft, now=now, entropy=self._entropy)
         row = self._build(submission.draft, instruction, now)
-        with self._database.writer() as connection:
+        with self._database.writer(step("members.propose")) as connection:
             execute(connection, _INSERT, row[0], key, submission.fingerprint, *row[1:])
             stored = self._of_key(connection, key, submission.fingerprint)
         if stored is None:

@@ -218,7 +218,7 @@ class Follower:
                 stored = load_logs(connection, self._chain_id, header)
             check_same(header, stored, self._source.proven(header))
         # If we crash here, the block is proven once more.
-        with self._database.writer() as connection:
+        with self._database.writer(step("mirror.prove")) as connection:
             forget_unproven(connection, self._chain_id, number, block_hash)
         return True
 
@@ -270,7 +270,7 @@ class Follower:
         Raises:
             FatalChainError: always.
         """
-        with self._database.writer() as connection:
+        with self._database.writer(step("mirror.halt")) as connection:
             mine = load_block(connection, self._chain_id, fork.number)
             execute(
                 connection,

@@ -206,7 +206,7 @@ class Settler:
 
     def _withdraw(self, plan: Plan) -> None:
         """Take back the windows of a failed run that have no nonce yet: they could only fail too."""
-        with self._database.writer() as connection:
+        with self._database.writer(step("settle.withdraw")) as connection:
             connection.execute(
                 update(chain_transactions)
                 .where(

@@ -240,7 +240,7 @@ class SigningDesk:
         raw = signer.sign_transaction(
             self.fields(nonce=row.nonce, to=signer.address, data=b"", gas=FILLER_GAS, fees=fees)
         )
-        with self._database.writer() as connection:
+        with self._database.writer(step("outbox.refuse")) as connection:
             connection.execute(
                 update(chain_transactions)
                 .where(chain_transactions.c.id == row.id, chain_transactions.c.tx_hash == row.tx_hash)

@@ -18,7 +18,15 @@ class Drive(Enum):
     FRESH_KEY = "a key that never sent anything is not known yet"
     GAP = "a key's next nonce here is two above the chain's: the chain lost what was sent past the outbox"
     REORG = "the chain loses its last blocks"
-    ROTATE = "the log's key is rotated on the stopped gateway"
+    ROTATE = "a key is rotated on the stopped gateway"
+    UNPROVEN = "a mirrored block is noted as one to be proven"
+    HALT = "the chain loses blocks that are final"
+    FOREIGN = "somebody else uses a nonce whose bytes were not sent yet"
+    REFUSED = "a queued call asks for more gas than a block has"
+    WITHDRAWN = "the first of several windows of settlement has failed"
+    WEBHOOK = "a subscription is made, changed and served"
+    KEY_END = "the key of a subscription is revoked"
+    PROPOSAL = "a reversal is proposed"
 
 
 CASES: Mapping[str, Drive] = {
@@ -45,15 +53,30 @@ CASES: Mapping[str, Drive] = {
     "anchor.evidence": Drive.LIFE,
     "anchor.complete": Drive.LIFE,
     "settle.queue": Drive.LIFE,
+    "settle.withdraw": Drive.WITHDRAWN,
     "outbox.sign": Drive.LIFE,
     "outbox.send": Drive.LIFE,
     "outbox.sent": Drive.LIFE,
     "outbox.outcome": Drive.LIFE,
+    "outbox.refuse": Drive.REFUSED,
+    "outbox.replace": Drive.FOREIGN,
     "outbox.fill": Drive.GAP,
     "mirror.store": Drive.LIFE,
     "mirror.rewind": Drive.REORG,
+    "mirror.prove": Drive.UNPROVEN,
+    "mirror.halt": Drive.HALT,
     "delivery.tell": Drive.LIFE,
+    "delivery.taken": Drive.WEBHOOK,
+    "delivery.failed": Drive.WEBHOOK,
+    "delivery.end": Drive.KEY_END,
+    "webhook.create": Drive.WEBHOOK,
+    "webhook.delete": Drive.WEBHOOK,
+    "webhook.rotate": Drive.WEBHOOK,
+    "webhook.replay": Drive.WEBHOOK,
+    "members.propose": Drive.PROPOSAL,
     "rotate.log": Drive.ROTATE,
+    "rotate.api": Drive.ROTATE,
+    "rotate.signer": Drive.ROTATE,
 }
 """How each registered step is reached; a test holds it to the table of steps."""
 

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 import signal
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -18,15 +19,26 @@ from chain.evm.local import CHAIN_ID
 from chain.evm.signers.base import LocalKey
 from chain.evm.transactions import TransactionFields
 from gateway.failpoints import FIRED
+from scripts.faults.asked_drives import KeyEnded, Proposed, Subscribed
 from scripts.faults.checker import check
 from scripts.faults.client import Client, Connection, Target, draw_request
+from scripts.faults.drives import (
+    ApiKey,
+    Changed,
+    Companion,
+    Foreign,
+    Halted,
+    Refused,
+    SignerKey,
+    Unproven,
+    Withdrawn,
+)
 from scripts.faults.failpoint_cases import CASES, Drive, Point, list_points
 from scripts.faults.fleets import SERVE, Fleet, NotReady
 from scripts.faults.onchain import Chain
 from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome
-from scripts.faults.running import ROTATE_LOG, GatewayProcess
-from scripts.faults.stored import Stored
+from scripts.faults.running import ROTATE_API, ROTATE_LOG, ROTATE_SIGNER, GatewayProcess
 from scripts.faults.world import Case, NotQuiet, World
 
 FIRES_WITHIN = 20.0
@@ -36,9 +48,31 @@ STUCK_AFTER = 1.5
 APART_STUCK_AFTER = 8.0
 """The same for process roles: so long may an election take."""
 REQUESTS, MOST_REQUESTS = 24, 2_000
-_MAKE_GAP = "UPDATE chain_signers SET next_nonce = next_nonce + 2 WHERE signer = 'operator'"
-REORG_DEPTH = 2
-"""Blocks that the chain loses: as many as the gateway takes back."""
+REORG_DEPTH, HALT_DEPTH = 2, 5
+"""Blocks that the chain loses: as many as the gateway takes back, and more."""
+COMMANDS: Mapping[str, str] = {
+    "rotate.log": ROTATE_LOG,
+    "rotate.api": ROTATE_API,
+    "rotate.signer": ROTATE_SIGNER,
+}
+"""The commands that cross steps of a stopped gateway."""
+COMPANIONS: Mapping[Drive, Callable[[Case, Point], Companion]] = {
+    Drive.FRESH_KEY: Changed,
+    Drive.GAP: Changed,
+    Drive.UNPROVEN: Unproven,
+    Drive.HALT: Halted,
+    Drive.FOREIGN: Foreign,
+    Drive.REFUSED: Refused,
+    Drive.WITHDRAWN: Withdrawn,
+    Drive.WEBHOOK: Subscribed,
+    Drive.KEY_END: KeyEnded,
+    Drive.PROPOSAL: Proposed,
+}
+"""What a drive does beside the load."""
+OF_COMMANDS: Mapping[str, Callable[[Case, Point], Companion]] = {
+    "rotate.api": ApiKey,
+    "rotate.signer": SignerKey,
+}
 
 
 def replace_blocks(rpc: str, depth: int) -> None:
@@ -59,6 +93,10 @@ class Run:
     def __init__(self, case: Case, point: Point) -> None:
         self._case = case
         self._point = point
+        self._drives = CASES[point.name]
+        make = OF_COMMANDS.get(point.name) or COMPANIONS.get(self._drives, Companion)
+        self._companion = make(case, point)
+        self._is_loaded = False
         self._target = Target(case.state.key)
         self._fleet = Fleet(case, point.victim)
         self._how: list[str] = []
@@ -80,12 +118,14 @@ class Run:
         began = time.monotonic()
         try:
             self._begin()
-            self._client.start()
+            self._load()
+            self._companion.start(self._target)
             self._drive()
             self._finish()
         except (NotQuiet, NotReady, AssertionError, OSError) as error:
-            self._failures.append(f"O10 {type(error).__name__}: {error}")
+            self._failures.append(f"O10 {type(error).__name__}: {error}; {self._fleet.last_words()}")
         finally:
+            self._companion.close()
             self._client.close()
             self._fleet.kill_all()
         fired, how = self._fired(), " ".join(self._how) or "by itself"
@@ -101,21 +141,37 @@ class Run:
 
     def _begin(self) -> None:
         """Bring the state to where the step is reached, and start, armed where that comes first."""
-        drive, stored = CASES[self._point.name], Stored(self._case.database)
-        if drive is Drive.FRESH_KEY:
-            # As before the outbox first saw it: its nonces begin where the chain has them.
-            stored.change("DELETE FROM chain_signers WHERE signer = 'freezer'")
-        if drive is Drive.GAP:
-            stored.change(_MAKE_GAP)
-        if drive is Drive.ROTATE:
+        if self._companion.earlier is not None:
+            self._crash_at(self._companion.earlier)
+        self._companion.prepare()
+        if self._drives is Drive.ROTATE:
             self._rotate()
+            self._companion.finish_command()
             self._start()
         else:
             self._start(self._point.order)
 
+    def _load(self) -> None:
+        """Have the clients post, once."""
+        if not self._is_loaded:
+            self._is_loaded = True
+            self._client.start()
+
+    def _crash_at(self, order: str) -> None:
+        """Crash a gateway under load at another step than the case's."""
+        fleet = self._fleet
+        fleet.start_victim(order)
+        fleet.wait(self._target)
+        self._load()
+        fleet.victim.wait_end(FIRES_WITHIN)
+        fleet.note_down(self._target)
+        if fleet.victim.exit_code != -signal.SIGKILL:
+            raise AssertionError(f"{order}: ended with {fleet.victim.exit_code}")
+        (self._case.data / FIRED).unlink()
+
     def _rotate(self) -> None:
-        """Rotate the log's key with the commit armed; what follows is the next start's to finish."""
-        process = self._case.process(ROTATE_LOG, failpoint=self._point.order)
+        """Rotate the key with the commit armed; what follows is the next start's to finish."""
+        process = self._case.process(COMMANDS[self._point.name], failpoint=self._point.order)
         process.start()
         process.wait_end(FIRES_WITHIN)
         self._expect_end(process)
@@ -148,8 +204,8 @@ class Run:
             raise AssertionError(f"ended with {code}: {process.log()[-600:]}")
 
     def _drive(self) -> None:
-        replacing = CASES[self._point.name] is Drive.REORG
-        if replacing:
+        depth = {Drive.REORG: REORG_DEPTH, Drive.HALT: HALT_DEPTH}.get(self._drives)
+        if depth is not None:
             if not self._client.join(ANSWERED_WITHIN):
                 raise AssertionError("requests without an answer before the fault")
             self._case.wait_quiet()
@@ -158,10 +214,10 @@ class Run:
             now = time.monotonic()
             if now > deadline:
                 raise AssertionError("the step was not reached")
-            if replacing and now >= again_at:
+            if depth is not None and now >= again_at:
                 # A mirror that had not seen these blocks yet has nothing to take back.
-                replace_blocks(self._case.rpc, REORG_DEPTH)
-                again_at = now + 1.0
+                replace_blocks(self._case.rpc, depth)
+                again_at = now + (1.0 if self._drives is Drive.REORG else FIRES_WITHIN)
             time.sleep(0.005)
         if not self._how:
             self._get_over()
@@ -206,15 +262,36 @@ class Run:
     def _finish(self) -> None:
         if not self._client.join(ANSWERED_WITHIN):
             raise AssertionError(f"requests without an answer: {self._client.tally}")
-        self._case.wait_quiet()
+        self._failures += self._companion.finish()
+        if self._companion.comes_to_rest:
+            self._case.wait_quiet()
+            # What became final meanwhile has consequences, too.
+            self._failures += self._companion.finish()
+        else:
+            self._expect_refusal()
         # What is said of entries now must hold, too.
         time.sleep(0.15)
         self._client.close()
-        if CASES[self._point.name] is Drive.ROTATE:
+        if self._point.name == "rotate.log":
             self._adopt_key()
         self._failures += self._fleet.stop()
+        self._failures += self._companion.verify()
         self._failures += [f"O10 answer: {what}" for what in self._client.tally.strange]
-        self._failures += [str(failure) for failure in check(self._case.place)]
+        if self._companion.comes_to_rest:
+            self._failures += [str(failure) for failure in check(self._case.place)]
+
+    def _expect_refusal(self) -> None:
+        """From a contradiction on nothing is written: red `/readyz`, and 503 for whoever writes."""
+        connection = Connection(self._target)
+        request = draw_request(self._case.state.accounts, f"{self._point.seed}-late", 0)
+        deadline = time.monotonic() + FIRES_WITHIN
+        while connection.ask("GET", "/readyz")[0] == 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        ready = connection.ask("GET", "/readyz")[0]
+        status = connection.ask("POST", request.path, request.body, request.key)[0]
+        connection.close()
+        if (ready, status) != (503, 503):
+            self._failures.append(f"O9 open: /readyz {ready}, a write {status} after a contradiction")
 
     def _adopt_key(self) -> None:
         """From a commit that happened on, the log's key is the new one, and only from such a one on."""

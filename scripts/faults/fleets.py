@@ -104,6 +104,11 @@ class Fleet:
         codes = {name: self._processes[name].stop() for name in order}
         return [f"O10 stop: {name} ended with {code}" for name, code in codes.items() if code != 0]
 
+    def last_words(self) -> str:
+        """Return the end of what each process wrote, for a failure nobody can look at any more."""
+        logs = {name: process.log()[-400:] for name, process in self._processes.items()}
+        return "; ".join(f"{name}: {log}" for name, log in logs.items() if log)
+
     def kill_all(self) -> None:
         """End whatever still runs."""
         for process in self._processes.values():

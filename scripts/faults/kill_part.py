@@ -62,7 +62,7 @@ def run_kills(fault: str, victim: str, seed: str, kills: int, world: World) -> O
             fleet.wait(target)
             client.stop()
             if not client.join(ANSWERED_WITHIN):
-                failures.append(f"O10 requests without an answer: {client.tally}")
+                failures.append(f"O10 requests without an answer: {client.tally}; {fleet.last_words()}")
             case.wait_quiet()
             time.sleep(0.15)
             client.close()

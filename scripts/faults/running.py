@@ -13,12 +13,17 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 ROTATE_LOG = "rotate-log"
 """The command that gives the log a new key, of a stopped gateway."""
+ROTATE_API, ROTATE_SIGNER = "rotate-api", "rotate-signer"
+"""The same for the platform's API key, and for the key of `SIGNER`, which the environment has then."""
+SIGNER = "freezer"
+DAY = 86_400
 READY_SECONDS = 60.0
 END_SECONDS = 60.0
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -59,16 +64,35 @@ def run_gateway_here(command: str, data: str, environment: Mapping[str, str], re
 
     if command == "serve":
         run_gateway(settings, announce)
-    elif command == ROTATE_LOG:
-        from gateway.log_rotation import run_rotate_log
-
-        run_rotate_log(Path(data), None, "scheduled")
+    elif command in (ROTATE_LOG, ROTATE_API, ROTATE_SIGNER):
+        _rotate_here(command, Path(data))
     elif command == "api":
         from gateway.api_role import run_api
 
         run_api(settings, announce)
     else:
         run_role(Role(command), settings, announce)
+
+
+def _rotate_here(command: str, data: Path) -> None:
+    """Be ``tongyi rotate`` of the log's key, the platform's API key, or a signer's."""
+    if command == ROTATE_LOG:
+        from gateway.log_rotation import run_rotate_log
+
+        run_rotate_log(data, None, "scheduled")
+    elif command == ROTATE_API:
+        from gateway.api_key_rotation import run_rotate_api
+        from gateway.ledger.api_keys import key_id
+
+        name = key_id(sha256((data / "platform_key").read_bytes().strip()).digest())
+        run_rotate_api(data, None, name, "scheduled", DAY)
+    else:
+        from chain.evm.signers.base import LocalKey
+        from gateway.signer_rotation import run_rotate_signer
+
+        secret = os.environ[f"TORTURE_{SIGNER.upper()}"]
+        address = "0x" + LocalKey(bytes.fromhex(secret.removeprefix("0x"))).address.hex()
+        run_rotate_signer(data, None, None, SIGNER, "scheduled", address)
 
 
 @dataclass(slots=True)

@@ -100,8 +100,8 @@ def _under_way(stored: Stored, chain: Chain, place: Place) -> str | None:
     if signed != entries:
         return f"{signed} of {entries} entries are signed for"
     calls = stored.rows(
-        "SELECT kind, state, count(*) FROM chain_transactions WHERE state NOT IN ('final', 'failed') "
-        "GROUP BY kind, state"
+        "SELECT kind, state, count(*) FROM chain_transactions "
+        "WHERE state NOT IN ('final', 'failed', 'replaced') GROUP BY kind, state"
     )
     if calls:
         return f"calls: {calls}"

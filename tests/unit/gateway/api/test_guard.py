@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth import Keyring
@@ -36,6 +37,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     caller = scope["state"]["caller"]
     if scope["path"] == "/boom":
         raise ZeroDivisionError("a secret value")
+    if scope["path"] == "/away":
+        raise OperationalError("SELECT 1", None, Exception("a secret value"))
     if scope["path"] == "/refuse":
         raise Refusal("not_found")
     if scope["path"] == "/stream":
@@ -118,6 +121,16 @@ def test_a_bad_request_is_a_problem_with_its_code(
     assert (got, document["code"], document["status"]) == (status, code, status)
     assert found["content-type"] == "application/problem+json"
     assert document["trace_id"] == found["x-trace-id"]
+
+
+def test_a_database_that_does_not_answer_is_no_failure_of_the_gateway(keyring: Keyring) -> None:
+    status, found, document = ask(keyring, "/away")
+    assert (status, document["code"], document["retryable"]) == (503, "storage.unavailable", True)
+    assert found["retry-after"] == "1"
+    assert (document["detail"], document["detail_zh"]) == (
+        "The database does not answer at present. Repeat the request with the same key.",
+        "数据库目前没有应答。请使用相同的键重试。",
+    )
 
 
 def test_a_body_that_does_not_arrive_in_time_is_given_up(
