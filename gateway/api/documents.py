@@ -8,6 +8,7 @@ from typing import cast
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from gateway.api.described_requests import ENTRY_NAME, describe_request
 from gateway.api.entry_writes import BATCH_ROUTE, NDJSON, ROUTE
 from gateway.error_codes import CODES
 from gateway.errors import PROBLEM_MEDIA_TYPE
@@ -18,7 +19,7 @@ Json = dict[str, object]
 
 _REF = {"$ref": "#/components/schemas/Problem"}
 _ACCOUNT = {"type": "string", "pattern": "^acct_[0-9a-f]{40}$"}
-_ENTRY_ID = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"}
+_ENTRY_ID = {"type": "string", "pattern": ENTRY_NAME}
 _AMOUNT = {
     "type": "string",
     "pattern": "^[1-9][0-9]{0,18}$",
@@ -94,14 +95,6 @@ _PROBLEM: Json = {
     # The refusal's own fields: what is at fault, which limit.
     "additionalProperties": {"type": ["string", "integer"]},
 }
-_KEY_PARAMETER: Json = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "One quoted string; required unless the body has idempotencyKey.",
-    "schema": {"type": "string"},
-    "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
-}
 
 
 def describe(api: FastAPI) -> None:
@@ -126,6 +119,7 @@ def _document(api: FastAPI) -> Json:
     paths.setdefault(BATCH_ROUTE, {})["post"] = _post_batch()
     for path, methods in paths.items():
         for method, operation in methods.items():
+            describe_request(path, method, operation)
             _add_problems(path, method, operation)
     ours: Json = {"Instruction": _INSTRUCTION, "Operation": _OPERATION, "Problem": _PROBLEM}
     # After all routes: each publishes what it answers.
@@ -169,7 +163,6 @@ def _post_entry() -> Json:
         "summary": "Record one entry",
         "description": "201 when the entry is durable. A repeat with the same key gives the same answer.",
         "security": [{"HTTPBearer": []}],
-        "parameters": [_KEY_PARAMETER],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Instruction"}}},

@@ -60,6 +60,56 @@ def test_every_operation_has_a_name_a_text_and_only_problems_as_errors(document:
     assert "HTTPValidationError" not in json.dumps(document)
 
 
+def test_every_link_leads_to_an_operation_that_takes_the_name(document: dict[str, Any]) -> None:
+    by_name = {operation["operationId"]: operation for _, _, operation in operations(document)}
+    linked: set[str] = set()
+    for _, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            for link in answer.get("links", {}).values():
+                linked.add(operation["operationId"])
+                ((name, expression),) = link["parameters"].items()
+                target = by_name[link["operationId"]]
+                assert (name, "path") in {(one["name"], one["in"]) for one in target["parameters"]}
+                source, _, member = expression.partition("#/")
+                content = answer if source == "$response.body" else operation["requestBody"]
+                schema = resolve(document, content["content"]["application/json"]["schema"])
+                assert status == "201" and member in schema["properties"], expression
+    assert linked == {
+        "entries_create", "credits_create", "proposals_create", "members_join", "chapters_open",
+        "keys_create", "webhooks_create",
+    }  # fmt: skip
+
+
+def test_every_write_says_what_it_asks_for(document: dict[str, Any]) -> None:
+    keyed: set[str] = set()
+    for path, method, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            if parameter["name"] == "Idempotency-Key":
+                keyed.add(operation["operationId"])
+                assert re.fullmatch(parameter["schema"]["pattern"], parameter["example"])
+        assert (method == "post") == ("requestBody" in operation), path
+    without = {"cases_due", "entries_create_batch", "simulation_clock", "verify_bundle"}
+    posts = {operation["operationId"] for _, method, operation in operations(document) if method == "post"}
+    assert posts - keyed == without | {"webhooks_replay", "webhooks_secret"}
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [
+        ("/v1/members/{account}", "^acct_[0-9a-f]{40}$"),
+        ("/v1/chapters/{code}/caps", "^[0-9]{4}-[0-9]{4}$"),
+        ("/v1/entries/{entry_id}", "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
+        ("/v1/keys/{key_id}", "^key_[0-9a-f]{16}$"),
+        ("/v1/webhooks/{webhook_id}", "^whk_[0-9a-f]{16}$"),
+        ("/problems/{code}", None),
+    ],
+)
+def test_names_in_paths_have_their_form(document: dict[str, Any], path: str, pattern: str | None) -> None:
+    for operation in document["paths"][path].values():
+        (named,) = (one for one in operation["parameters"] if one["in"] == "path")
+        assert named["schema"].get("pattern") == pattern
+
+
 def successes(document: dict[str, Any]) -> list[tuple[str, str, str, dict[str, Any]]]:
     return [
         (path, method, status, answer)
