@@ -173,7 +173,16 @@ class EvmClient:
 
     def knows_transaction(self, tx_hash: bytes) -> bool:
         """Return whether the node has the transaction, in a block or in its pool."""
-        return self.call("eth_getTransactionByHash", _hex(tx_hash)) is not None
+        return self.knows_transactions([tx_hash])[0]
+
+    def knows_transactions(self, tx_hashes: Sequence[bytes]) -> list[bool]:
+        """Return what ``knows_transaction`` gives for each of ``tx_hashes``, by one request."""
+        found = []
+        for answer in self.batch([("eth_getTransactionByHash", (_hex(one),)) for one in tx_hashes]):
+            if isinstance(answer, NodeRefused):
+                raise answer
+            found.append(answer is not None)
+        return found
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         """Return the receipt of a mined transaction, None where it is not mined."""

@@ -367,3 +367,4 @@ def test_state_and_receipts_prove_themselves(network: Network, ledger: Ledger, s
         assert [log for r in receipts for log in r.logs if log.address == credit] == [
             log for log in logs if log.block_number == number
         ]
+    assert client.knows_transactions([logs[0].tx_hash, b"\x01" * 32, logs[-1].tx_hash]) == [True, False, True]

@@ -424,8 +424,8 @@ def test_a_row_that_moved_since_it_was_read_is_not_queued_again(pipeline: Pipeli
         (row,) = load_sent(connection, rows.chain_id == pipeline.network.chain_id, 1)
     watcher = pipeline.submitter._watcher
     # As read by one thread before another noted that the node has it.
-    watcher._replace(replace(row, state=TransactionState.SIGNED))
+    watcher._replace([replace(row, state=TransactionState.SIGNED)])
     assert [state for state, _, _ in stored(pipeline)] == ["sent"]
     for _ in range(2):
-        watcher._replace(row)
+        watcher._replace([row])
     assert [state for state, _, _ in stored(pipeline)] == ["replaced", "queued"]
