@@ -68,7 +68,7 @@ class Services:
     overdue: list[Booking] = field(default_factory=list)
     regular: str = ""
     asked: int = 0
-    dealt: int = 0
+    to_deal: list[str] = field(default_factory=lambda: [name for name, _ in ENDS])
     disputed: int = 0
 
     def open(self, stage: Stage, town: Town) -> None:
@@ -117,9 +117,11 @@ class Services:
         lines = [request_line(stage.today + timedelta(1), booking) for booking in wanted]
         for booking, entry in zip(wanted, stage.record(lines, may_fail=True), strict=True):
             booking.entry = entry or ""
-        # Whose request was refused has his coins back.
+        # Whose request was refused has his coins back, and another booking ends the way it would have.
         for booking in wanted:
-            town.coins[booking.member] += 0 if booking.entry else SERVICES[booking.offer.service][2]
+            if not booking.entry:
+                town.coins[booking.member] += SERVICES[booking.offer.service][2]
+                self.to_deal.append(booking.end)
         asked = [booking for booking in wanted if booking.entry]
         self.tomorrow = answer_requests(stage, asked)
         # Nothing is held of those who do not go on; the regular pays for what is no longer free.
@@ -148,11 +150,9 @@ class Services:
 
     def deal_end(self, stage: Stage) -> str:
         """How the next booking ends: every way once, then by chance."""
-        names = [name for name, _ in ENDS]
-        self.dealt += 1
-        if self.dealt <= len(names):
-            return names[self.dealt - 1]
-        return stage.rng.choices(names, [share for _, share in ENDS])[0]
+        if self.to_deal:
+            return self.to_deal.pop(0)
+        return stage.rng.choices([name for name, _ in ENDS], [share for _, share in ENDS])[0]
 
     def serve_day(self, stage: Stage, town: Town) -> None:
         """Serve what was booked the evening before, hour by hour."""
