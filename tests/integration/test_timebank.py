@@ -45,7 +45,10 @@ class Town:
         for name in ("holding", "subsidy"):
             self.take("pool.opened", name=name, account=self.of[name])
         for account in (pool, self.of["member"]):
-            serving.made("/v1/credits/issue", {"chapter": CHAPTER, "to": account, "amount": "5000"})
+            issue = {"chapter": CHAPTER, "to": account, "amount": "5000"}
+            issued = str(serving.made("/v1/credits/issue", issue)["id"])
+        # Balances are told as the mirror has them: whoever looks first finds what was issued.
+        serving.wait_state(issued, "final")
 
     def take(self, type_name: str, /, *subjects: str, **public: Any) -> str:
         """Take a step and return its entry's id."""
