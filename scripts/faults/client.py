@@ -58,17 +58,21 @@ class Accounts:
     members: Sequence[str]
 
 
-def draw_request(accounts: Accounts, seed: str, number: int) -> Request:
+KINDS = (2, 5, 3)
+"""How often there is an issue, a transfer, and an entry with private fields."""
+
+
+def draw_request(accounts: Accounts, seed: str, number: int, kinds: tuple[int, int, int] = KINDS) -> Request:
     """Return one request that follows from ``seed`` and ``number`` alone.
 
-    It is an issue to the pool, a transfer, or an entry with private fields.
+    It is an issue to the pool, a transfer, or an entry with private fields, as often as ``kinds`` says.
     """
     key = f"{seed}-{number}"
     chance = random.Random(key)  # noqa: S311  repeatable, not secret
     order = order_of(key)
     member, other = chance.sample(list(accounts.members), 2)
     amount = str(chance.randint(1, 50))
-    kind = chance.choices(("issue", "transfer", "record"), (2, 5, 3))[0]
+    kind = chance.choices(("issue", "transfer", "record"), kinds)[0]
     if kind == "issue":
         amount += "0"
         body: dict[str, object] = {"chapter": accounts.chapter, "to": accounts.pool, "amount": amount}

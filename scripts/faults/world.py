@@ -82,15 +82,18 @@ class Case:
         armed = {} if failpoint is None else {"TONGYI_FAILPOINT": failpoint}
         return GatewayProcess(command, self.data, {**self.settings, **armed}, name)
 
-    def wait_quiet(self, timeout: float = QUIET_SECONDS) -> None:
-        """Wait until all accepted is signed, anchored, settled, final and mirrored. Raises NotQuiet."""
+    def wait_quiet(self, timeout: float = QUIET_SECONDS, pause: float = 0.03) -> None:
+        """Wait until all accepted is signed, anchored, settled, final and mirrored. Raises NotQuiet.
+
+        ``pause`` in seconds lies between two looks, which cost something where the log is large.
+        """
         place = self.place
         stored, chain = Stored(place.database), Chain(place.rpc)
         deadline = time.monotonic() + timeout
         while (left := _under_way(stored, chain, place)) is not None:
             if time.monotonic() > deadline:
                 raise NotQuiet(left)
-            time.sleep(0.03)
+            time.sleep(pause)
 
 
 def _under_way(stored: Stored, chain: Chain, place: Place) -> str | None:
@@ -221,8 +224,8 @@ class World:
         self._moment = Chain(self.rpc).call("evm_snapshot")
 
 
-def populate(target: Target) -> Accounts:
-    """Open a chapter with quota and a filled pool, and register members who hold something."""
+def populate(target: Target, funds: int = POOL) -> Accounts:
+    """Open a chapter with quota and a pool of ``funds``, and register members who hold something."""
     connection, numbers = Connection(target), itertools.count()
 
     def made(path: str, body: dict[str, object]) -> dict[str, Any]:
@@ -238,7 +241,7 @@ def populate(target: Target) -> Accounts:
     for day in (today, today.replace(day=1) + timedelta(days=32)):
         period = day.year * 100 + day.month
         made(f"/v1/chapters/{CHAPTER}/quotas", {"period": period, "amount": "100000000"})
-    made("/v1/credits/issue", {"chapter": CHAPTER, "to": pool, "amount": str(POOL)})
+    made("/v1/credits/issue", {"chapter": CHAPTER, "to": pool, "amount": str(funds)})
     members = [
         str(made("/v1/members", {"chapter": CHAPTER, "kind": "member"})["account"]) for _ in range(MEMBERS)
     ]
