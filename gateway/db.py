@@ -17,11 +17,12 @@ from typing import Protocol, cast
 import pysqlite3.dbapi2 as sqlite_driver  # type: ignore[import-untyped]
 from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chain.errors import NotaryError
 from gateway.failpoints import UNNAMED, Step, step
+from gateway.lost_writes import is_lost_write
 
 SQLITE_MINIMUM = (3, 51, 3)
 """Oldest SQLite without the WAL-reset corruption (3.7.0 to 3.51.2)."""
@@ -107,6 +108,8 @@ class Database:
         self._writing: Connection | None = None
         self._version: object = None
         self.outside_commits = 0
+        self.has_failed = False
+        """Whether a write of SQLite's was lost by the disk: nothing is written here any more."""
         self.engine = self._sqlite_engine(pool_size) if self.is_sqlite else self._postgres_engine(pool_size)
 
     @property
@@ -129,6 +132,9 @@ class Database:
                     transaction.commit()
             return
         with self._sqlite_writer:
+            if self.has_failed:
+                lost = sqlite_driver.OperationalError("the disk lost an earlier write")
+                raise OperationalError("BEGIN IMMEDIATE", None, lost)
             connection = self._own_writer()
             try:
                 with connection.begin() as transaction:
@@ -136,8 +142,12 @@ class Database:
                     yield connection
                     with commit:
                         transaction.commit()
+            except DBAPIError as error:
+                # Whether later flushes tell the truth is unknown: a restart derives everything anew.
+                self.has_failed = self.has_failed or is_lost_write(error.orig)
+                raise
             finally:
-                if connection.invalidated or connection.in_transaction():
+                if connection.invalidated or connection.get_transaction() is not None:
                     self._drop_writer()
 
     def _own_writer(self) -> Connection:
@@ -147,8 +157,12 @@ class Database:
 
     def _drop_writer(self) -> None:
         writing, self._writing = self._writing, None
-        if writing is not None:
-            writing.close()
+        if writing is None:
+            return
+        if writing.get_transaction() is not None:
+            # A commit that failed: what state the driver's connection is in, only its end makes sure.
+            writing.invalidate()
+        writing.close()
 
     def _look_outside(self, connection: Connection) -> None:
         """Count it in ``outside_commits`` when another connection than our writer has committed since.
@@ -192,6 +206,20 @@ class Database:
                 yield
             finally:
                 fetch_all(session, "SELECT pg_advisory_unlock(?, ?)", room, key)
+
+    def settle(self) -> None:
+        """Have what a crash left in SQLite's write-ahead log written into the database's own file.
+
+        Where a flush had failed before it, the system may hold pages that the disk never got and call them
+        clean: no later flush writes them, only a new write does. Requires to be alone with the file.
+        """
+        if not self.is_sqlite:
+            return
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every pooled connection."""

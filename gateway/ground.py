@@ -145,6 +145,7 @@ def open_ground(settings: Settings, stack: ExitStack, *, shared: bool, signs: bo
     rpc = settings.chain_url or _start_chain(settings, folder, stack)
     database = Database(url)
     stack.callback(database.close)
+    database.settle()
     with database.exclusive(*SETUP_LOCK):
         ground = _first_start(settings, folder, rpc, database, outside, stack)
     if signs:

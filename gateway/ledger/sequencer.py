@@ -157,7 +157,11 @@ class Sequencer:
     @property
     def fault(self) -> str | None:
         """Why the ledger takes no writes, None while it does."""
-        return self._fault or self._held
+        return self._fault or ("storage" if self._disk_has_failed else self._held)
+
+    @property
+    def _disk_has_failed(self) -> bool:
+        return self._database.has_failed or self._vault.has_failed
 
     def submit(self, submission: Submission) -> Future[Answer]:
         """Queue one submission; its future gives the answer once durable."""
@@ -263,6 +267,9 @@ class Sequencer:
             return [Refusal("ledger.read_only", reason=fault.check)] * len(submissions)
         except (DBAPIError, OSError) as error:
             _log.warning("group not stored", error=type(error).__name__, place=fault_place(error))
+            if self._disk_has_failed:
+                self.stop_writes("storage")
+                return [Refusal("ledger.read_only", reason="storage")] * len(submissions)
             return [refusal_of(error)] * len(submissions)
         except Exception as error:
             _log.error("sequencer stopped", error=type(error).__name__, place=fault_place(error))
@@ -293,6 +300,9 @@ class Sequencer:
         try:
             return self._commit(submissions)
         except (DBAPIError, OSError):
+            if self._disk_has_failed:
+                # What is read now need not be what the disk holds.
+                raise
             self._recover()
         # Without a key nothing could tell whether the first try had committed.
         again = [s for s in submissions if s.idempotency_key]

@@ -36,6 +36,8 @@ class TileFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._superseded: list[Path] = []
+        # Folders whose names, up to ours, this process has flushed and changed nothing in since.
+        self._flushed: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> None:
@@ -45,8 +47,10 @@ class TileFiles:
         """
         new: list[tuple[str, bytes]] = []
         full: list[Path] = []
+        folders: set[str] = set()
         for name, data in files:
             place = os.path.join(self.folder, name)
+            folders |= self._unflushed(os.path.dirname(place))
             if os.path.exists(place):
                 if Path(place).read_bytes() != data:
                     raise LedgerFault("a published tile would change", got=name, want="the same bytes")
@@ -55,9 +59,27 @@ class TileFiles:
             if parse_tile_path(name).width == TILE_WIDTH:
                 full.append(Path(place))
         with step("log.tiles"):
-            _replace(new)
+            try:
+                _replace(new)
+                # A crash may have come between a rename, or a new folder, and the flush that keeps its name.
+                for folder in folders:
+                    flush(folder)
+            except OSError:
+                self._flushed.clear()
+                raise
+        self._flushed |= folders
         # If we crash here, partial files stay beside full ones: readers may use either.
         self._superseded += [place.with_name(place.name + ".p") for place in full]
+
+    def _unflushed(self, folder: str) -> set[str]:
+        """Return the folder and those above it, up to ours, as far as this process has not flushed them."""
+        found = set[str]()
+        while folder not in self._flushed:
+            found.add(folder)
+            if folder == str(self.folder):
+                break
+            folder = os.path.dirname(folder)
+        return found
 
     def clean(self) -> None:
         """Remove partial files whose full ones were written since; nothing refers to them any more."""

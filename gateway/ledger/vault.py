@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chain.errors import VerificationError
 from gateway.failpoints import step
+from gateway.lost_writes import is_lost_write
 
 KEY_SIZE = 32
 NONCE_SIZE = 12
@@ -41,11 +42,15 @@ class Vault:
         self._cached = cached
         self._lock = Lock()
         self._keys: dict[bytes, bytes] = {}
+        self.has_failed = False
+        """Whether the disk lost a write: nothing is written here any more."""
         self._connection = sqlite_driver.connect(
             str(path), isolation_level=None, check_same_thread=False, timeout=30.0
         )
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchone()
+        # What a crash left is written anew, see `gateway.db.Database.settle`; other processes may be at it.
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS subject_keys"
             " (account BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID"
@@ -68,6 +73,8 @@ class Vault:
             missing = sorted({account for account in accounts if account not in self._keys})
             if not missing:
                 return
+            if self.has_failed:
+                raise OSError(errno.EIO, "the disk lost an earlier write of the key store")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 self._connection.executemany(
@@ -77,9 +84,9 @@ class Vault:
                 with step("ledger.keys"):
                     self._connection.execute("COMMIT")
             except sqlite_driver.Error as error:
+                self.has_failed = self.has_failed or is_lost_write(error)
                 self._roll_back()
-                number = errno.ENOSPC if "full" in str(error) else errno.EAGAIN
-                raise OSError(number, "the key store does not commit") from error
+                raise OSError(self._number(error), "the key store does not commit") from error
             except BaseException:
                 self._roll_back()
                 raise
@@ -87,6 +94,11 @@ class Vault:
                 self._keys.clear()
             for account in missing:
                 self._read(account)
+
+    def _number(self, error: Exception) -> int:
+        if self.has_failed:
+            return errno.EIO
+        return errno.ENOSPC if "full" in str(error) else errno.EAGAIN
 
     def _roll_back(self) -> None:
         """Take back what is open; a commit whose outcome is unknown may have left nothing open."""
