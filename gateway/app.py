@@ -124,8 +124,6 @@ class _RawRoute(Route):
         return match, {**found, "route": self}
 
 
-_RAW_ROUTES = (
-    _RawRoute(entry_writes.ROUTE, entry_writes.post_entry, methods=["POST"]),
 class _LoneRoute(_RawRoute):
     """A route whose path is nobody else's, though it has the form of another one's: any method is its own."""
 
@@ -134,6 +132,8 @@ class _LoneRoute(_RawRoute):
         return (match if match is Match.NONE else Match.FULL), found
 
 
+_RAW_ROUTES = (
+    _RawRoute(entry_writes.ROUTE, entry_writes.post_entry, methods=["POST"]),
     _LoneRoute(entry_writes.BATCH_ROUTE, entry_writes.post_batch, methods=["POST"]),
 )
 """The two routes that must carry thousands of entries a second."""
@@ -208,8 +208,6 @@ async def _on_http(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _on_fault(request: Request, error: Exception) -> Response:
-    # The guard, outside, sees the error itself and logs it under the same trace id.
 def _methods(request: Request) -> list[str]:
     """Return every method that the path of a request takes, over all its routes."""
     scope = request.scope
@@ -219,6 +217,8 @@ def _methods(request: Request) -> list[str]:
     return ["GET", "HEAD", *found[1:]] if "GET" in found else found
 
 
+async def _on_fault(request: Request, error: Exception) -> Response:
+    # The guard, outside, sees the error itself and logs it under the same trace id.
     return _answer(request, Refusal("internal"))
 
 

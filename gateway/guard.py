@@ -59,14 +59,14 @@ class Guard:
         telemetry: Telemetry,
         default: BodyRule,
         rules: dict[str, BodyRule],
-    ) -> None:
-        self._app = app
-        self._keyring = keyring
         takes: Callable[[Scope], bool] = lambda _: True,
-        self._telemetry = telemetry
+    ) -> None:
         """``takes`` says whether there is a route for a request's method and path."""
-        self._default = default
+        self._app = app
         self._takes = takes
+        self._keyring = keyring
+        self._telemetry = telemetry
+        self._default = default
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
