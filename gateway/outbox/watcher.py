@@ -131,8 +131,7 @@ class Watcher:
             elif head - self._missing.setdefault(row.id, head) >= self._patience:
                 self._missing.pop(row.id)
                 late.append(row)
-        for row in self._foreign(late):
-            self._replace(row)
+        self._replace(self._foreign(late))
 
     def _move(self, moves: Sequence[Move]) -> None:
         """Store ``moves``; without any, the database's one writer is not waited for."""
@@ -163,24 +162,27 @@ class Watcher:
         if not rows:
             return []
         used = load_proven_nonce(self._client, self._signers[rows[0].signer].address)
-        return [row for row in rows if row.nonce < used and not self._is_known(row)]
+        below = [row for row in rows if row.nonce < used]
+        ours = [[one for one in (row.tx_hash, row.refused_hash) if one is not None] for row in below]
+        known = iter(self._client.knows_transactions([one for hashes in ours for one in hashes]))
+        return [
+            row for row, hashes in zip(below, ours, strict=True) if not any([next(known) for _ in hashes])
+        ]
 
-    def _is_known(self, row: Sent) -> bool:
-        ours = [one for one in (row.tx_hash, row.refused_hash) if one is not None]
-        return any(self._client.knows_transaction(one) for one in ours)
-
-    def _replace(self, row: Sent) -> None:
-        """The nonce is used and no transaction of ours used it: somebody else has the key."""
-        _log.error("a foreign transaction used a nonce of ours", row=row.id, nonce=row.nonce)
-        replaced = Move(row.id, row.state, _State.REPLACED, error="nonce used by another")
+    def _replace(self, rows: Sequence[Sent]) -> None:
+        """Nonces are used and no transaction of ours used them: somebody else has the key."""
+        if not rows:
+            return
+        first, count = rows[0], len(rows)
+        _log.error("foreign transactions used nonces of ours", row=first.id, nonce=first.nonce, count=count)
         with self._database.writer(step("outbox.replace")) as connection:
-            # Another thread or process may have moved the row since it was read: then it is looked at anew,
-            # and queued again once, with the move that ends it.
-            if not move_row(connection, replaced):
-                return
-            if row.kind != "settle" and row.refused_hash is None:
-                # Windows are planned anew from the contract's cursor instead.
-                requeue(connection, row.id, self._clock())
+            for row in rows:
+                replaced = Move(row.id, row.state, _State.REPLACED, error="nonce used by another")
+                # Another thread or process may have moved the row since it was read: then it is looked at
+                # anew, and queued again once, with the move that ends it. Windows are planned anew from the
+                # contract's cursor instead.
+                if move_row(connection, replaced) and row.kind != "settle" and row.refused_hash is None:
+                    requeue(connection, row.id, self._clock())
 
     def _check_loss(self, role: str, count: int) -> None:
         """Send again what the chain had and has no more: it lost blocks, or is behind. Both are safe."""
