@@ -69,5 +69,5 @@ async def list_overdue(
 
 def _seen(principal: Principal, chapter: str | None) -> int | None:
     """Return the chapter asked for, None where its things do not exist for this key."""
-    code = one_chapter(principal, chapter or None)
+    code = one_chapter(principal, chapter)
     return chapter_number(code) if principal.may_see(code) else None

@@ -79,7 +79,7 @@ async def _read(
     Raises:
         Refusal: ``not_found``; ``query.invalid``; what ``read`` refuses.
     """
-    code = one_chapter(principal, chapter or None)
+    code = one_chapter(principal, chapter)
     if not principal.may_see(code) or not await asyncio.to_thread(services.directory.chapters, code):
         raise Refusal("not_found")
     try:

@@ -146,8 +146,11 @@ def _add_problems(path: str, method: str, operation: Json) -> None:
         statuses |= {"401", "403"}
     if "{" in path or path.startswith(("/log", "/v1/simulation")):
         statuses.add("404")
-    if operation.get("parameters"):
+    parameters = cast("list[Json]", operation.get("parameters", []))
+    if parameters:
         statuses.add("400")
+    if any(one["name"] == "chapter" for one in parameters):
+        statuses.add("404")
     if method == "post":
         statuses |= {"400", "409", "413", "415", "422", "507"}
     if path.endswith("/proof"):

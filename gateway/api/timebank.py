@@ -28,7 +28,7 @@ async def get_matches(
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
 ) -> dict[str, JsonValue]:
     """Match the open requests of a chapter with its offers in the same compound."""
-    code = one_chapter(principal, chapter or None)
+    code = one_chapter(principal, chapter)
     if compound is not None and not CODE_PATTERN.match(compound):
         raise Refusal("query.invalid", field="compound", reason="not a code")
     if not principal.may_see(code):

@@ -442,6 +442,16 @@ def test_who_sees_one_chapter_reads_anothers_account_as_none(world: World) -> No
     assert next_index(world) == expected + 2
 
 
+@pytest.mark.parametrize("path", ["gates", "services/matches", "notices", "referrals/meter"])
+def test_an_empty_chapter_is_not_the_keys_own(world: World, path: str) -> None:
+    scopes = {"name": "c", "scopes": ["entries:read"], "chapter": world.elsewhere}
+    made = world.serving.made("/v1/keys", scopes)
+    with world.serving.new_client(made["secret"]) as client:
+        assert client.get(f"/v1/{path}").status_code == 200
+        refused = client.get(f"/v1/{path}?chapter=")
+    check_problem(refused.status_code, refused.json(), 400, "query.invalid")
+
+
 @pytest.mark.parametrize("receiver", ["acct_" + "78" * 20, None])
 @pytest.mark.parametrize("kind", ["gift.sent", "credit.transferred"])
 def test_whose_account_it_is_comes_before_all_else_about_it(

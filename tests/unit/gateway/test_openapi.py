@@ -57,6 +57,8 @@ def test_every_operation_has_a_name_a_text_and_only_problems_as_errors(document:
         for answer in errors.values():
             assert list(answer["content"]) == ["application/problem+json"]
         assert ("401" in errors) == bool(operation.get("security"))
+        asked = {one["name"] for one in operation.get("parameters", ())}
+        assert "chapter" not in asked or "404" in errors, path
     assert "HTTPValidationError" not in json.dumps(document)
 
 
