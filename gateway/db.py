@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, cast
@@ -374,13 +374,15 @@ def insert_rows(connection: Connection, table: str, columns: str, rows: Sequence
     if connection.dialect.name == "sqlite":
         _insert_sqlite(connection, f"INSERT INTO {table} ({columns}) VALUES ", columns.count(",") + 1, rows)  # noqa: S608
         return
-    cursor = connection.connection.cursor()
+    sql, driver = f"COPY {table} ({columns}) FROM STDIN", connection.dialect.loaded_dbapi
     try:
-        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        with closing(connection.connection.cursor()) as cursor, cursor.copy(sql) as copy:
             for row in rows:
                 copy.write_row(row)
-    finally:
-        cursor.close()
+    except driver.Error as error:
+        # The library above the driver does not see this one: told as it tells all others.
+        told = DBAPIError.instance(sql, None, error, driver.Error, dialect=connection.dialect)
+        raise cast("DBAPIError", told) from error
 
 
 def _insert_sqlite(connection: Connection, sql: str, width: int, rows: Sequence[Row]) -> None:

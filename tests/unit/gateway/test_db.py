@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from gateway import db
 from gateway.db import Database, DatabaseError, execute, execute_many, fetch_all, insert_rows, migrate
@@ -167,4 +168,27 @@ def test_postgres_that_acknowledges_early_is_refused(postgres_url: str) -> None:
     with pytest.raises(DatabaseError) as caught, database.reader():
         pass
     assert (caught.value.setting, caught.value.got) == ("synchronous_commit", "off")
+    database.close()
+
+
+def test_what_ends_a_bulk_write_is_told_as_any_other_error(database: Database) -> None:
+    row = (1, b"r" * 32, b"n", "t")
+    with pytest.raises(IntegrityError), database.writer() as connection:
+        insert_rows(connection, "checkpoints", "size,root,note,at", [row, row])
+    with database.writer() as connection:
+        insert_rows(connection, "checkpoints", "size,root,note,at", [row])
+    with database.reader() as connection:
+        assert fetch_all(connection, "SELECT count(*) FROM checkpoints") == [(1,)]
+
+
+def test_a_server_that_goes_away_before_a_bulk_write_is_told_as_one_that_is_away(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    migrate(database)
+    with pytest.raises(OperationalError), database.writer() as connection:
+        ((session,),) = fetch_all(connection, "SELECT pg_backend_pid()")
+        with database.session() as other:
+            fetch_all(other, "SELECT pg_terminate_backend(?, 5000)", session)
+        insert_rows(connection, "checkpoints", "size,root,note,at", [(1, b"r" * 32, b"n", "t")])
+    with database.writer() as connection:
+        insert_rows(connection, "checkpoints", "size,root,note,at", [(1, b"r" * 32, b"n", "t")])
     database.close()
