@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG_FILES = (
+    "tests/integration/test_torture_kills.py",
+    "tests/integration/test_torture_failpoints.py",
     "tests/integration/test_torture_tampers.py",
     "tests/integration/test_consortium.py",
     "tests/integration/test_torture_hostile.py",

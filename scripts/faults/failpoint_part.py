@@ -48,6 +48,8 @@ STUCK_AFTER = 1.5
 APART_STUCK_AFTER = 8.0
 """The same for process roles: so long may an election take."""
 REQUESTS, MOST_REQUESTS = 24, 2_000
+SHARES = 4
+"""In how many turns all cases are run, one share a turn."""
 REORG_DEPTH, HALT_DEPTH = 2, 5
 """Blocks that the chain loses: as many as the gateway takes back, and more."""
 COMMANDS: Mapping[str, str] = {
@@ -302,12 +304,12 @@ class Run:
 
 
 def is_of_share(seed: str, turn: int) -> bool:
-    """Say whether a case is of the half that is run in this turn; the other half is of the next one."""
-    return (hashlib.sha256(seed.encode()).digest()[0] + turn) % 2 == 0
+    """Say whether a case is of the share that is run in this turn; the others are of the next ones."""
+    return (hashlib.sha256(seed.encode()).digest()[0] + turn) % SHARES == 0
 
 
 def list_jobs(campaign: Campaign) -> list[Job]:
-    """Return a job for every case, or for the half whose turn it is."""
+    """Return a job for every case, or for the share whose turn it is."""
     return [
         Job(point.fault, point.seed, point.database, partial(_run_point, point))
         for point in list_points()

@@ -19,7 +19,7 @@ from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome
 from scripts.faults.world import POSTGRESQL, SQLITE, NotQuiet, World
 
-KILLS_A_JOB, SHORT_KILLS_A_JOB = 10, 5
+KILLS_A_JOB = 10
 ANSWERED_WITHIN = 60.0
 LIVES_FOR = (0.1, 1.2)
 """Seconds between ready and kill, at random between these."""
@@ -88,7 +88,7 @@ def list_jobs(campaign: Campaign) -> list[Job]:
     left, number = campaign.cycles, 0
     while left > 0:
         victim, database = VICTIMS[number % len(VICTIMS)]
-        kills = min(SHORT_KILLS_A_JOB if campaign.short else KILLS_A_JOB, left)
+        kills = min(KILLS_A_JOB, left)
         fault = f"kill -9 {victim} ({database})"
         seed = f"{campaign.seed}-kill-{number}-{victim}-{database}-{kills}"
         run = (

@@ -46,7 +46,7 @@ PARTS = {
 }
 """Every part by name: gives its jobs for a campaign."""
 EXIT_PASS, EXIT_FAILED, EXIT_PAUSED = 0, 1, 130
-CYCLES, SHORT_CYCLES = 2_000, 50
+CYCLES, SHORT_CYCLES = 2_000, 100
 
 
 class Record:
@@ -104,7 +104,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", type=Path, help="keep progress here, and go on from there")
     parser.add_argument("--write-table", action="store_true", help="put the results into RESULTS.md")
     parser.add_argument("--match", default="", help="run only cases whose seed has this in it")
-    parser.add_argument("--turn", type=int, help="run only the half of the failpoints whose turn it is")
+    parser.add_argument("--turn", type=int, help="run only the quarter of the failpoints whose turn it is")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(argv)
     if options.cycles is None:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.failpoint_names import STEPS
 from scripts.faults.failpoint_cases import LATER, VICTIMS, list_points
-from scripts.faults.failpoint_part import is_of_share
+from scripts.faults.failpoint_part import SHARES, is_of_share
 from scripts.faults.kill_part import list_jobs
 from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome, format_table, from_json, summarize, tabulate, to_json
@@ -65,17 +65,17 @@ def test_every_step_is_failed_in_every_way_on_every_database() -> None:
     assert later == set(LATER.items())
 
 
-def test_two_turns_run_every_case_once() -> None:
+def test_four_turns_run_every_case_once() -> None:
     seeds = [point.seed for point in list_points()]
-    turns = [[seed for seed in seeds if is_of_share(seed, turn)] for turn in (7, 8)]
-    assert sorted(turns[0] + turns[1]) == sorted(seeds)
-    assert all(len(turn) > len(seeds) * 0.4 for turn in turns)
+    turns = [[seed for seed in seeds if is_of_share(seed, turn)] for turn in range(7, 7 + SHARES)]
+    assert sorted(seed for turn in turns for seed in turn) == sorted(seeds)
+    assert SHARES == 4 and all(len(turn) > len(seeds) * 0.2 for turn in turns)
 
 
 def test_kills_are_as_many_as_asked_for() -> None:
     jobs = list_jobs(Campaign("s", short=False, cycles=105))
     assert len(jobs) == 11 and len({job.seed for job in jobs}) == 11
-    short = list_jobs(Campaign("s", short=True, cycles=50))
+    short = list_jobs(Campaign("s", short=True, cycles=100))
     assert (len(short), len({job.fault for job in short})) == (10, 9)
     killed = {job.fault for job in jobs}
     assert killed >= {"kill -9 serve (sqlite)", "kill -9 api (postgresql)", "kill -9 chain node (sqlite)"}
