@@ -56,8 +56,11 @@ def run_gateway_here(command: str, data: str, environment: Mapping[str, str], re
     from gateway.roles import run_role
     from gateway.runtime import run_gateway
     from gateway.settings import load_settings
+    from scripts.faults.planted.planting import SETTING, plant
 
     settings = load_settings(Path(data))
+    if (planted := environment.get(SETTING)) is not None:
+        plant(planted)
 
     def announce(line: Mapping[str, object]) -> None:
         _write_whole(Path(ready), json.dumps(line))

@@ -25,6 +25,7 @@ from scripts.faults.kill_part import list_jobs as list_kills
 from scripts.faults.lies import list_jobs as list_lies
 from scripts.faults.nonces import list_jobs as list_nonces
 from scripts.faults.parts import Campaign, Job, run_jobs
+from scripts.faults.planted.part import list_jobs as list_planted
 from scripts.faults.postgres import Databases
 from scripts.faults.reorgs import list_jobs as list_reorgs
 from scripts.faults.restore_part import list_jobs as list_restores
@@ -43,6 +44,7 @@ PARTS = {
     "tampers": list_tampers,
     "hostile": list_hostile,
     "restores": list_restores,
+    "planted": list_planted,
 }
 """Every part by name: gives its jobs for a campaign."""
 EXIT_PASS, EXIT_FAILED, EXIT_PAUSED = 0, 1, 130

@@ -138,6 +138,7 @@ class World:
         self._numbers = itertools.count()
         self._state: State | None = None
         self._moment = ""
+        self.more_settings: dict[str, str] = {}
         # Opening a sealed key takes a tenth of a second, of ten at each start; these are not sealed.
         self._signers = {f"TORTURE_{role.upper()}": "0x" + secrets.token_hex(32) for role in ROLES}
         self._chain = LocalChain(folder / "chain", block_time=BLOCK_SECONDS, kept_states=512)
@@ -164,6 +165,7 @@ class World:
             "TONGYI_SIGNERS": ",".join(f"{role}=env:TORTURE_{role.upper()}" for role in ROLES),
             **self._signers,
             **chosen,
+            **self.more_settings,
         }
 
     @contextmanager

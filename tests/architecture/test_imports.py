@@ -65,7 +65,8 @@ EDGE = "gateway.auth gateway.services gateway.schemas"
 STORE = "sqlalchemy structlog"
 WITNESSES_OF_FAULTS = (
     "scripts.faults.checker scripts.faults.client scripts.faults.journals scripts.faults.onchain"
-    " scripts.faults.stored scripts.faults.told scripts.faults.tree"
+    " scripts.faults.stored scripts.faults.told scripts.faults.tree scripts.faults.derived"
+    " scripts.faults.published scripts.faults.shown"
 )
 
 TABLE = (
@@ -210,6 +211,7 @@ TABLE = (
     # The campaign starts gateways; who judges them, and who posts to them, knows nothing of the product.
     row("scripts.faults", "chain gateway tests.databases", "psycopg"),
     row("scripts.faults.tamper_sql", "gateway", "sqlalchemy"),
+    row("scripts.faults.planted.ledger_bugs", "chain gateway scripts.faults", "sqlalchemy"),
     row("scripts.faults.restore_part", "chain gateway scripts.faults tests.integration.witnesses_kit"),
     row(WITNESSES_OF_FAULTS, "", "Crypto psycopg"),
 )

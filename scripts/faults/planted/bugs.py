@@ -56,7 +56,7 @@ BUGS: Mapping[str, Bug] = {
     "nonce proof always holds": Bug(chain_bugs.trust_counts, AHEAD, "O3 nonce"),
     "next nonce lowered": Bug(chain_bugs.lower_nonces, DROPPED, "O3 stuck"),
     "no chapter filter": Bug(told_bugs.forget_chapters, PROBES, "O11 existence"),
-    "older log goes on": Bug(ledger_bugs.forget_published, OLD_PARTS, "a write is answered"),
+    "older log goes on": Bug(ledger_bugs.forget_published, OLD_PARTS, "its reason"),
     "commit not flushed": Bug(told_bugs.leave_commits_in_memory, SYSTEM_CALLS, "O1 flushed"),
     "tiles not flushed": Bug(told_bugs.leave_files_in_memory, SYSTEM_CALLS, "O9 flushed"),
 }

@@ -206,7 +206,7 @@ def sign_before_set(fire: Fire) -> None:
 
 
 def show_older_checkpoints(fire: Fire) -> None:
-    """Every third answer shows the checkpoint before."""
+    """Every third answer shows the first checkpoint that was shown."""
     newest, seen, asked = Ledger.checkpoint, list[bytes](), list[int]()
 
     def checkpoint(self: Ledger) -> bytes | None:
@@ -217,7 +217,7 @@ def show_older_checkpoints(fire: Fire) -> None:
         if len(asked) % 3 or len(seen) < 2:
             return note
         fire()
-        return seen[-2]
+        return seen[0]
 
     put(Ledger, "checkpoint", checkpoint)
 

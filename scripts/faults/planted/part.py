@@ -13,16 +13,15 @@ from functools import partial
 from weakref import WeakKeyDictionary
 
 from scripts.faults.parts import Campaign, Job
-from scripts.faults.planted.bugs import BUGS, COMMIT_CRASH, LIFE
+from scripts.faults.planted.bugs import BUGS, LIFE
 from scripts.faults.planted.planting import SETTING
 from scripts.faults.planted.scene import Played
 from scripts.faults.planted.stories import STORIES
 from scripts.faults.results import Outcome
 from scripts.faults.world import SQLITE, World
 
-SHORT_OF = (LIFE, COMMIT_CRASH)
-"""Stories of which the short form draws its bugs: a few seconds each."""
 SHORT = 5
+"""Bugs that the short form draws, all of one story."""
 _SOUND: WeakKeyDictionary[World, dict[str, Played]] = WeakKeyDictionary()
 
 
@@ -30,7 +29,7 @@ def list_jobs(campaign: Campaign) -> list[Job]:
     """Return a job for every bug, or for some that the seed draws; those of one story follow each other."""
     names = sorted(BUGS, key=lambda name: list(STORIES).index(BUGS[name].story))
     if campaign.short:
-        quick = [name for name in names if BUGS[name].story in SHORT_OF]
+        quick = [name for name in names if BUGS[name].story == LIFE]
         drawn = random.Random(campaign.seed).sample(quick, SHORT)  # noqa: S311  repeatable, not secret
         names = [name for name in names if name in drawn]
     return [

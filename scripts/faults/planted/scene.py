@@ -6,6 +6,7 @@ Patience is short: a bug may leave the gateway stopped, and the checker must the
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import random
 import time
@@ -21,11 +22,13 @@ from scripts.faults.rescan import differs_from_rescan
 from scripts.faults.running import GatewayProcess
 from scripts.faults.shown import read_proof
 from scripts.faults.stored import Stored
+from scripts.faults.watching import comes_back
 from scripts.faults.world import Case, NotQuiet, World
 
-ANSWERED_WITHIN = 15.0
-STALLED_AFTER = 6.0
+REACHED_WITHIN = 20.0
+STALLED_AFTER = 10.0
 """Seconds without any progress after which a gateway is not waited for any more."""
+RED_FOR = 3.0
 QUIET_WITHIN = 60.0
 OVERDRAWN = 7
 """Every so many-th request asks for more than there is."""
@@ -53,6 +56,7 @@ class Scene:
         self.failures: list[str] = []
         self.accepted = self.issues = 0
         self._process: GatewayProcess | None = None
+        self._numbers = itertools.count()
         self._client: Client | None = None
 
     @property
@@ -92,27 +96,42 @@ class Scene:
         self._client = client
         client.start()
 
-    def join(self) -> None:
-        """Wait for the answers; some may stay away."""
+    def join(self) -> bool:
+        """Wait for the answers as long as some come. Returns whether all did."""
         client = self._client
         assert client is not None  # noqa: S101
-        if not client.join(ANSWERED_WITHIN):
-            self.failures.append(f"O10 unanswered: {client.tally}")
+        answered, since, all_are = -1, time.monotonic(), False
+        while not (all_are := client.join(0.5)):
+            count = client.tally.accepted + client.tally.refused
+            if count != answered:
+                answered, since = count, time.monotonic()
+            if time.monotonic() - since > STALLED_AFTER:
+                self.failures.append(f"O10 unanswered: {client.tally}")
+                break
         self.failures += [f"O10 answer: {what}" for what in client.tally.strange]
         self.accepted += client.tally.accepted
         self.issues += client.tally.issues
         client.close()
         self._client = None
+        return all_are
 
     def get_over(self) -> None:
         """Wait until the armed step was reached; start again what crashed there."""
-        fired, deadline = self.case.data / FIRED, time.monotonic() + ANSWERED_WITHIN
+        fired, deadline = self.case.data / FIRED, time.monotonic() + REACHED_WITHIN
         while not fired.exists():
             if time.monotonic() > deadline:
                 raise AssertionError("the step was not reached")
             time.sleep(0.01)
         if "crash" in fired.read_text():
             self.process.wait_end(5.0)
+            self.start()
+
+    def get_well(self) -> None:
+        """Start it again where it does not take writes again by itself, as whoever watches over it would."""
+        if not comes_back(self.process, self.target, RED_FOR, settle=0.5):
+            self.target.port = None
+            if self.process.exit_code is None and (code := self.process.stop()) != 0:
+                self.failures.append(f"O10 stop: ended with {code}")
             self.start()
 
     def post(self, request: Request, name: str, allowed: str, key: str | None = None) -> None:
@@ -137,7 +156,7 @@ class Scene:
     def made(self, path: str, body: dict[str, object]) -> dict[str, str]:
         """Post what must be accepted and is no entry of a client's; return the answer."""
         connection = Connection(self.target)
-        status, content = connection.ask("POST", path, body, f"{self.seed}-made-{path}")
+        status, content = connection.ask("POST", path, body, f"{self.seed}-made-{next(self._numbers)}")
         connection.close()
         if status != 201:
             raise AssertionError(f"{path}: {status} {content[:200]!r}")
@@ -212,7 +231,7 @@ def forge(proof: str) -> str:
 
 
 def _verdict(port: int, text: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWERED_WITHIN)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REACHED_WITHIN)
     try:
         connection.request("POST", "/v1/verify", text.encode(), {"content-type": "text/plain"})
         answer = connection.getresponse()

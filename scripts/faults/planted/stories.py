@@ -18,13 +18,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from scripts.faults.client import Journal, Request
 from scripts.faults.failpoint_part import replace_blocks
 from scripts.faults.hostile.probe_part import run_probes
-from scripts.faults.nonces import Lossy
-from scripts.faults.onchain import Chain
+from scripts.faults.onchain import Chain, keccak256
 from scripts.faults.planted import bugs
 from scripts.faults.planted.calls import judge_calls, traced
 from scripts.faults.planted.scene import Played, Scene, playing
 from scripts.faults.restore_part import MIXES, run_mix
-from scripts.faults.rpc_proxy import Lie, Proxy
+from scripts.faults.rpc_proxy import Ask, JsonCall, Lie, Proxy, Reply
 from scripts.faults.stored import Stored
 from scripts.faults.told_lies import list_told
 from scripts.faults.world import World
@@ -38,6 +37,7 @@ AGAIN = 12
 PACE = 0.05
 DEPTH = 20
 LIES_FOR = 1.5
+QUOTAS_APART = 0.5
 PROBED = 400
 DELIVERED_WITHIN = 20.0
 
@@ -51,7 +51,8 @@ def live(seed: str, world: World) -> Played:
     with playing(world, seed) as scene:
         scene.start()
         scene.begin(REQUESTS, pace=0.02)
-        scene.join()
+        if not scene.join():
+            raise AssertionError("the rest is not asked for")
         scene.begin(AGAIN)
         scene.join()
         accounts = scene.case.state.accounts
@@ -144,8 +145,8 @@ def _wait(holds: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.02)
 
 
-def be_lied_to(lie: Lie, seed: str, world: World) -> Played:
-    """Have the node lie about one thing under load, then be honest again."""
+def be_lied_to(lie: Lie, seed: str, world: World, quotas: int = 0) -> Played:
+    """Have the node lie about one thing under load, and set so many quotas; then be honest again."""
     with (
         Proxy(world.rpc, seed) as proxy,
         playing(world, seed, {"TONGYI_CHAIN_URL": proxy.url}, rescan=True) as scene,
@@ -154,8 +155,14 @@ def be_lied_to(lie: Lie, seed: str, world: World) -> Played:
         scene.begin(REQUESTS * 2, pace=PACE)
         proxy.lie(lie)
         _wait(lambda: proxy.fired > 0, 10.0)
+        for number in range(quotas):
+            # Each is a call by one key, some blocks behind the one before.
+            path = f"/v1/chapters/{scene.case.state.accounts.chapter}/quotas"
+            scene.made(path, {"period": 203001 + number, "amount": "1000"})
+            time.sleep(QUOTAS_APART)
         time.sleep(LIES_FOR)
         proxy.be_honest()
+        scene.get_well()
         scene.join()
         scene.rest()
     return _played(scene)
@@ -255,9 +262,22 @@ def probe(seed: str, world: World) -> Played:
 
 def restore(seed: str, world: World) -> Played:
     """Put back old SQL and log files under a newer chain."""
-    (mix,) = (one for one in MIXES if one.name == bugs.OLD_PARTS)
+    (mix,) = (one for one in MIXES if f"old {one.name}" == bugs.OLD_PARTS)
     done = run_mix(mix, "restore", seed, world)
     return Played(tuple(done.failures), done.accepted, done.issues)
+
+
+def _lose(ask: Ask) -> Reply:
+    """Say of each send that it is taken, and pass none on."""
+    answers = [
+        {"jsonrpc": "2.0", "id": call["id"], "result": "0x" + keccak256(_bytes_of(call)).hex()}
+        for call in ask.calls
+    ]
+    return Reply(json.dumps(answers if ask.content.lstrip()[:1] == b"[" else answers[0]).encode())
+
+
+def _bytes_of(call: JsonCall) -> bytes:
+    return bytes.fromhex(call["params"][0][2:])
 
 
 def _told(name: str, method: str) -> Lie:
@@ -275,7 +295,7 @@ STORIES: Mapping[str, Story] = {
     bugs.REORG: reorganise,
     bugs.FORGED: partial(be_lied_to, _told("forged amounts", "eth_getBlockReceipts")),
     bugs.AHEAD: partial(be_lied_to, _told("nonce ahead", "eth_getTransactionCount")),
-    bugs.DROPPED: partial(be_lied_to, Lie("lossy", "eth_sendRawTransaction", Lossy("planted"))),
+    bugs.DROPPED: partial(be_lied_to, Lie("lost", "eth_sendRawTransaction", _lose), quotas=4),
     bugs.PROBES: probe,
     bugs.OLD_PARTS: restore,
     bugs.SYSTEM_CALLS: watch_calls,
