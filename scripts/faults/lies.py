@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -74,7 +75,7 @@ class Run:
         """How the gateway got over it."""
         return f"{self._restarts} restarts" if self._restarts else "by itself"
 
-    def run(self, cells: list[Lie]) -> None:
+    def run(self, cells: Iterable[Lie]) -> None:
         """Tell every lie and judge in the end."""
         try:
             self._start()

@@ -56,9 +56,13 @@ Rule = Callable[[Ask], Reply]
 """What becomes of a request that holds a call of the method lied about."""
 
 
+ANY = "any"
+"""In the place of a method: every request is hit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """A rule for one method; hits a request with probability ``share``."""
+    """A rule for one method, or `ANY`; hits a request with probability ``share``."""
 
     name: str
     method: str
@@ -156,7 +160,7 @@ class Proxy:
     def _choose(self, methods: set[str]) -> Lie | None:
         with self._lock:
             for lie in self._lies:
-                if lie.method in methods and (lie.share >= 1 or self._chance.random() < lie.share):
+                if lie.method in (ANY, *methods) and (lie.share >= 1 or self._chance.random() < lie.share):
                     self.fired += 1
                     return lie
         return None

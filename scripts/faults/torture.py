@@ -37,9 +37,10 @@ from tests.databases import choose_temporary_folder, postgres_server
 
 PARTS = {
     "failpoints": list_failpoints,
+from scripts.faults.two_nodes import list_jobs as list_two_nodes
     "kills": list_kills,
     "reorgs": list_reorgs,
-    "lies": list_lies,
+    "lies": lambda campaign: [*list_lies(campaign), *list_two_nodes(campaign)],
     "nonces": list_nonces,
     "tampers": list_tampers,
     "hostile": list_hostile,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scripts.faults.lies import SHORT_STEP, list_cells
 from scripts.faults.nonces import SHORT_CALLS
+from scripts.faults.two_nodes import SHARES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +25,8 @@ def test_a_node_that_changes_its_chain_lies_or_loses_harms_nothing() -> None:
     lies = len(list_cells()) // SHORT_STEP
     faults = summary["faults"]
     assert faults["lies of every kind"][2] in (lies, lies + 1)
+    assert faults["two nodes: one behind or forked or forging (sqlite)"] == [3 * len(SHARES)] * 3
+    assert faults["two nodes: forked below finality (sqlite)"] == [1, 1, 1]
     for storm in ("one database", "two databases by mistake"):
         assert faults[f"two outboxes, {storm}"] == [SHORT_CALLS] * 3
     assert faults["reorg below finality"] == [1, 1, 1]

@@ -14,8 +14,9 @@ import pytest
 from scripts.faults.lies import ASKED, list_cells
 from scripts.faults.nonces import LOST, Lossy
 from scripts.faults.onchain import keccak256
-from scripts.faults.rpc_proxy import CONNECTION_RULES, Ask, Lie, Proxy
+from scripts.faults.rpc_proxy import ANY, CONNECTION_RULES, Ask, Lie, Proxy
 from scripts.faults.told_lies import TOLD
+from scripts.faults.two_nodes import answered_by
 
 HEAD = 100
 
@@ -97,6 +98,16 @@ def test_a_lie_hits_its_method_alone_and_is_counted(node: str) -> None:
         proxy.be_honest()
         assert json.loads(ask(proxy, "eth_blockNumber")[1])["result"] == hex(HEAD)
         assert proxy.fired == 1
+
+
+def test_another_node_answers_whatever_is_asked(node: str) -> None:
+    stale = next(cell for cell in list_cells() if cell.name == "stale head")
+    with Proxy(node) as other, Proxy(node) as proxy:
+        other.lie(stale)
+        proxy.lie(Lie("other", ANY, answered_by(other.url)))
+        assert json.loads(ask(proxy, "eth_blockNumber")[1])["result"] == hex(HEAD - 3)
+        assert json.loads(ask(proxy, "eth_call")[1])["result"] == "eth_call"
+        assert (proxy.fired, other.fired) == (2, 1)
 
 
 @pytest.mark.parametrize(("rule", "status"), [("429", 429), ("503", 503)])
