@@ -15,6 +15,8 @@ LONG_FILES = (
     "tests/integration/test_torture_kills.py",
     "tests/integration/test_torture_failpoints.py",
     "tests/integration/test_torture_tampers.py",
+    "tests/integration/test_torture_soak.py",
+    "tests/integration/test_torture_recovery.py",
     "tests/integration/test_consortium.py",
     "tests/integration/test_torture_hostile.py",
     "tests/integration/test_roles_postgres.py",

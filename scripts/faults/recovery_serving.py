@@ -103,14 +103,14 @@ class Serving:
         child, self._child = self._running(), None
         ran = child.poll() is None
         child.kill()
-        return ran and child.wait(END_WITHIN) == -signal.SIGKILL
+        return ran and _end(child) == -signal.SIGKILL
 
     def stop(self) -> int:
         """Ask it to end; return its exit code. Raises TimeoutExpired where it does not."""
         child, self._child = self._running(), None
         child.send_signal(signal.SIGTERM)
         try:
-            return child.wait(END_WITHIN)
+            return _end(child)
         except subprocess.TimeoutExpired:
             child.kill()
             raise
@@ -126,3 +126,11 @@ class Serving:
 
     def _last_words(self) -> str:
         return self._log.read_text(errors="replace")[-1_000:] if self._log.exists() else ""
+
+
+def _end(child: subprocess.Popen[str]) -> int:
+    """Wait for a process that is about to end; return its exit code. Raises TimeoutExpired."""
+    code = child.wait(END_WITHIN)
+    if child.stdout is not None:
+        child.stdout.close()
+    return code

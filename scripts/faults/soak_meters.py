@@ -24,8 +24,9 @@ GROWTH_KIB = 128.0
 """KiB of memory that 1,000 entries may add."""
 NOISE_KIB = 24 * 1024.0
 """KiB by which the line may rise over the second half whatever the entries."""
-MORE_FILES, MORE_THREADS = 16, 4
-"""By how many open files and threads the second half may exceed the first."""
+MORE_FILES, MORE_THREADS = 40, 8
+"""By how many open files and threads the second half may exceed the first: pools are filled as they are
+needed, thirteen connections to SQLite of three files each, and six threads that wait for it."""
 WAL_BYTES = 256 * 1024 * 1024
 """Most that SQLite's write-ahead log may hold: it is emptied every 16 MiB, readers allowing."""
 

@@ -27,11 +27,13 @@ from scripts.faults.nonces import list_jobs as list_nonces
 from scripts.faults.parts import Campaign, Job, run_jobs
 from scripts.faults.planted.part import list_jobs as list_planted
 from scripts.faults.postgres import Databases
+from scripts.faults.recovery import list_jobs as list_recovery
 from scripts.faults.reorgs import list_jobs as list_reorgs
 from scripts.faults.restore_part import list_jobs as list_restores
 from scripts.faults.results import Outcome, format_table, from_json, summarize, tabulate, to_json
 from scripts.faults.results_page import write_page
 from scripts.faults.running import preload
+from scripts.faults.soak import list_jobs as list_soak
 from scripts.faults.tampers import list_jobs as list_tampers
 from tests.databases import choose_temporary_folder, postgres_server
 
@@ -45,6 +47,8 @@ from scripts.faults.two_nodes import list_jobs as list_two_nodes
     "tampers": list_tampers,
     "hostile": list_hostile,
     "restores": list_restores,
+    "soak": list_soak,
+    "recovery": list_recovery,
     "planted": list_planted,
 }
 """Every part by name: gives its jobs for a campaign."""

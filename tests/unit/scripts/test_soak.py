@@ -67,7 +67,7 @@ def test_growth_is_that_of_the_second_half() -> None:
 
 def test_files_threads_processes_and_the_wal_have_bounds() -> None:
     before = readings(100, 20, 0.0)
-    for name, value in (("files", 80), ("threads", 50), ("processes", 3), ("wal", 1 << 29)):
+    for name, value in (("files", 90), ("threads", 50), ("processes", 3), ("wal", 1 << 29)):
         after = [replace(one, **{name: value}) for one in before]
         (found,) = find_growth(before + after)
         assert ("write-ahead log" if name == "wal" else name) in found
