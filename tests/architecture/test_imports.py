@@ -210,6 +210,7 @@ TABLE = (
     row("scripts", "chain gateway", "rich sqlalchemy alembic cryptography httpx2 pandas pymerkle web3"),
     # The campaign starts gateways; who judges them, and who posts to them, knows nothing of the product.
     row("scripts.faults", "chain gateway tests.databases", "psycopg"),
+    row("scripts.faults.hostile.schema_hooks", "", "schemathesis"),
     row("scripts.faults.tamper_sql", "gateway", "sqlalchemy"),
     row("scripts.faults.planted.ledger_bugs", "chain gateway scripts.faults", "sqlalchemy"),
     row("scripts.faults.restore_part", "chain gateway scripts.faults tests.integration.witnesses_kit"),

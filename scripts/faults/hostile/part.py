@@ -14,6 +14,7 @@ from scripts.faults.hostile.idle_part import run_idle
 from scripts.faults.hostile.json_part import run_json
 from scripts.faults.hostile.probe_part import run_probes
 from scripts.faults.hostile.raw_part import run_raw
+from scripts.faults.hostile.schema_part import run_schema
 from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome
 from scripts.faults.world import POSTGRESQL, SQLITE, World
@@ -34,6 +35,7 @@ SORTS = (
     Sort("hostile JSON", run_json, 39_000, 720_000, 40_000),
     Sort("hostile bytes", run_raw, 9_000, 180_000, 20_000),
     Sort("idle connections", run_idle, 2_000, 10_000, 10_000),
+    Sort("Schemathesis", run_schema, 2_500, 100_000, 25_000),
     Sort("probes of another chapter", run_probes, 3_000, 100_000, 10_000),
 )
 DATABASES = (SQLITE, POSTGRESQL)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chain.canonical import JsonError, parse_json
 from scripts.faults.hostile.exchange import Alone, Answer, parse_answer
-from scripts.faults.hostile.json_corpus import draw_text
+from scripts.faults.hostile.json_corpus import Text, draw_text
 from scripts.faults.hostile.json_part import TARGETS, Shot, judge_shot
 from scripts.faults.hostile.judging import judge
 from scripts.faults.hostile.part import SORTS, list_jobs
@@ -18,6 +19,7 @@ from scripts.faults.hostile.probe_part import Probe, judge_probe
 from scripts.faults.hostile.probing import FORMS, draw_absent
 from scripts.faults.hostile.raw_corpus import SMUGGLED, Bytes, Keys, draw_bytes
 from scripts.faults.hostile.raw_part import judge_bytes
+from scripts.faults.hostile.schema_part import judge_report
 from scripts.faults.hostile.timing import difference_of_medians
 from scripts.faults.parts import Campaign
 
@@ -82,6 +84,13 @@ def test_a_text_taken_that_is_none_is_told() -> None:
     assert "JSON refused" in judge_shot(Shot("/v1/entries", right, b""), problem(400, "json.number"))[0]
 
 
+def test_a_batch_of_nothing_is_refused_as_that() -> None:
+    path = "/v1/entries/batch"
+    nothing, part = Text("cut off", b"", wrong=True), Text("cut off", b'{"a"', wrong=True)
+    assert judge_shot(Shot(path, nothing, b""), problem(422, "batch.empty")) == []
+    assert judge_shot(Shot(path, part, b""), problem(422, "batch.empty")) != []
+
+
 def test_a_body_read_as_a_request_is_told() -> None:
     sent = Bytes("x", b"")
     assert judge_bytes(sent, Alone([problem(400, "x")], silent=False, asked_to_end=False)) == []
@@ -126,9 +135,31 @@ def test_answers_in_chunks_and_in_pieces_are_read() -> None:
     assert found is not None and (found[0].body, found[1]) == (b"abc", len(whole))
 
 
+def test_what_schemathesis_finds_is_told() -> None:
+    whole: dict[str, Any] = {
+        "failures": [], "errors": [], "complete": True, "stop_reason": "completed",
+        "operations": {"tested": 66, "total": 66},
+    }  # fmt: skip
+    assert list(judge_report(whole, "", 0)) == []
+    failure = {"title": "Server error", "count": 3, "operations": ["GET /v1/x"]}
+    (told, example) = judge_report({**whole, "failures": [failure]}, "  x\n    curl -X GET /v1/x\n", 1)
+    assert told == "O10 interface: Server error (3 times) at GET /v1/x"
+    assert example == "curl -X GET /v1/x"
+    for odd, what in (
+        ({"errors": [{"title": "Schema Error", "count": 1}]}, "error Schema Error (1 times)"),
+        ({"complete": False, "stop_reason": "interrupted"}, "stopped by interrupted"),
+        ({"operations": {"tested": 65, "total": 66}}, "65 of 66 operations were asked for"),
+        ({"operations": None}, "None of None operations were asked for"),
+    ):
+        assert list(judge_report(whole | odd, "", 0)) == [f"O10 interface: {what}"]
+    assert list(judge_report(whole, "usage", 2)) == ["Schemathesis ended with 2: usage"]
+
+
 def test_the_long_form_is_what_was_promised() -> None:
     counts = {sort.fault: (sort.short, sort.long) for sort in SORTS}
     assert counts["probes of another chapter"] == (3_000, 100_000)
+    # A probe is two requests; the tenth that is to be drawn from the interface is counted beside them.
+    assert sum(long for _, long in counts.values()) + 100_000 >= 1_000_000
     jobs = list_jobs(Campaign("s", short=False, cycles=1))
     assert len({job.seed for job in jobs}) == len(jobs)
     assert {job.database for job in jobs} == {"sqlite", "postgresql"}
