@@ -6,8 +6,8 @@ published checkpoint. One pass over all of it is a cycle.
 
 Before each signature: a log of at most `SMALL` entries is checked whole. A longer one is checked whole when
 the database says that anybody else wrote to it since the last whole check (`change_mark`), and once after
-each start. In between, a thread walks the cycle in rounds of `ROUND_WORK` seconds, which finds what was
-changed below SQL: in tiles, or in the bytes of the database's own files.
+each start. In between, a thread walks the cycle in rounds of `ROUND_WORK` seconds, shorter ones while many
+entries come, which finds what was changed below SQL: in tiles, or in the bytes of the database's own files.
 
 What is found stops signing and writing for good: `log.damaged(table=..., index=...)` names the first bad row
 or file. Nothing is repaired here.
@@ -54,6 +54,8 @@ ROUND_SECONDS = 0.5
 """Pause between two rounds of the thread."""
 ROUND_WORK = 0.05
 """Seconds a round may work: a tenth of the time, whatever the log's size."""
+BUSY_GROWTH, BUSY_WORK = 1_000, 0.01
+"""Signed entries since the round before, from which on it may work so many seconds: writers go first."""
 REST_SECONDS = 2.0
 """Pause between two cycles of the thread."""
 
@@ -117,6 +119,7 @@ class Scrub:
         self._checked: object = None
         self._seen: dict[str, dict[int, int]] = {table: {} for table in _NOTES}
         self._position = 0
+        self._grown_from = 0
         self._cycles = 0
         self._ended_at = time.monotonic()
         self._stop = threading.Event()
@@ -242,7 +245,10 @@ class Scrub:
 
     def _advance(self, cycle: Iterator[int]) -> bool:
         """Work for one round; False when the cycle has ended."""
-        deadline = time.monotonic() + ROUND_WORK
+        size = self._signed()
+        is_busy = size - self._grown_from >= BUSY_GROWTH
+        self._grown_from = size
+        deadline = time.monotonic() + (BUSY_WORK if is_busy else ROUND_WORK)
         for position in cycle:
             self._position = position
             if time.monotonic() >= deadline or self._stop.is_set():

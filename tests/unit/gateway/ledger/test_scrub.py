@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -273,6 +276,30 @@ def test_a_deleted_checkpoint_is_missed(world: World, database: Database) -> Non
     with pytest.raises(LedgerFault) as fault:
         found.check()
     assert fault.value.check == "log.damaged(table=checkpoints, index=1)"
+
+
+def test_while_many_entries_come_a_round_is_short(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = world.ledger.integrator.scrub
+    found.stop()
+    now, size = [0.0], [0]
+    monkeypatch.setattr(scrub, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(found, "_signed", lambda: size[0])
+    monkeypatch.setattr(found, "_stop", threading.Event())
+
+    def steps(grown: int) -> int:
+        """Work for one round in steps of four milliseconds, after so many entries; return how many."""
+        size[0] += grown
+        done = itertools.count()
+
+        def cycle() -> Iterator[int]:
+            for number in done:
+                now[0] += 0.004
+                yield number
+
+        assert found._advance(cycle())
+        return next(done)
+
+    assert [steps(0), steps(scrub.BUSY_GROWTH), steps(scrub.BUSY_GROWTH - 1)] == [13, 3, 13]
 
 
 def test_figures_say_how_far_it_is(world: World) -> None:
