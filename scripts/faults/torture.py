@@ -35,11 +35,11 @@ from scripts.faults.results_page import write_page
 from scripts.faults.running import preload
 from scripts.faults.soak import list_jobs as list_soak
 from scripts.faults.tampers import list_jobs as list_tampers
+from scripts.faults.two_nodes import list_jobs as list_two_nodes
 from tests.databases import choose_temporary_folder, postgres_server
 
 PARTS = {
     "failpoints": list_failpoints,
-from scripts.faults.two_nodes import list_jobs as list_two_nodes
     "kills": list_kills,
     "reorgs": list_reorgs,
     "lies": lambda campaign: [*list_lies(campaign), *list_two_nodes(campaign)],
