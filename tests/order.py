@@ -21,6 +21,7 @@ LONG_FILES = (
     "tests/integration/test_torture_hostile.py",
     "tests/integration/test_roles_postgres.py",
     "tests/integration/test_torture_node.py",
+    "tests/integration/test_torture_planted.py",
     "tests/integration/test_chapter_year.py",
     "tests/integration/test_cli.py",
     "tests/campaign/test_bundle_mutants.py",

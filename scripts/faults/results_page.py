@@ -63,8 +63,8 @@ def format_caught(outcomes: Sequence[Outcome]) -> list[str]:
     """
     caught = sum(outcome.survived for outcome in outcomes)
     lines = [
-        f"{caught} of {len(outcomes)} planted bugs were caught by the oracle that must name them. Without,",
-        "each story is played under the same seed, and nothing is found.", "",
+        f"{caught} of {len(outcomes)} planted bugs were caught by the oracle that must name them. The story",
+        "of each was played without it under the same seed, and nothing was found.", "",
         "| planted bug | fired | caught by | where | seed |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for one in outcomes:
