@@ -32,7 +32,7 @@ KEPT_BATCHES = 12
 QUIET_WITHIN = 1_200.0
 WHOLE_CHAIN = 100_000
 """Entries up to which the node keeps all events; beyond, those that have long been mirrored are forgotten."""
-KEPT_BLOCKS = 2_000
+KEPT_BLOCKS = 600
 BLOCK_SECONDS = 0.5
 WRITTEN_WITHIN = 600.0
 
