@@ -28,6 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("job", JOBS, ids=[job.seed for job in JOBS])
 def test_nobody_hostile_gets_anything(world: World, job: Job) -> None:
     outcome = job.work(world)

@@ -158,7 +158,7 @@ def test_what_schemathesis_finds_is_told() -> None:
 def test_the_long_form_is_what_was_promised() -> None:
     counts = {sort.fault: (sort.short, sort.long) for sort in SORTS}
     assert counts["probes of another chapter"] == (3_000, 100_000)
-    # A probe is two requests; the tenth that is to be drawn from the interface is counted beside them.
+    # A probe is two requests.
     assert sum(long for _, long in counts.values()) + 100_000 >= 1_000_000
     jobs = list_jobs(Campaign("s", short=False, cycles=1))
     assert len({job.seed for job in jobs}) == len(jobs)
