@@ -32,7 +32,7 @@ def write_page(parts: Mapping[str, tuple[int, Sequence[Outcome]]], seed: str, pa
     for name, (planned, outcomes) in parts.items():
         if outcomes:
             sections[name] = format_section(name, planned, outcomes, seed, describe_run())
-    path.write_text("\n".join([_HEAD, *(sections[name] for name in sorted(sections))]))
+    path.write_text("\n".join([_HEAD, *(sections[name].rstrip() + "\n" for name in sorted(sections))]))
 
 
 def format_section(name: str, planned: int, outcomes: Sequence[Outcome], seed: str, run: str) -> str:
