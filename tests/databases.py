@@ -35,7 +35,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _binaries() -> Path | None:
+def server_binaries() -> Path | None:
+    """Return the folder of the PostgreSQL binaries of this system, None where there is none."""
     for folder in _BINARY_FOLDERS:
         if int(folder.parent.name) >= 15 and (folder / "initdb").exists():
             return folder
@@ -43,7 +44,7 @@ def _binaries() -> Path | None:
     return Path(found).parent if found else None
 
 
-def _as_user() -> list[str]:
+def user_prefix() -> list[str]:
     """Return the prefix that drops root, which PostgreSQL refuses to run as."""
     if os.geteuid() != 0:
         return []
@@ -59,7 +60,7 @@ def _system_server(binaries: Path) -> Iterator[str]:
     folder.chmod(0o755)
     if os.geteuid() == 0:
         os.chown(data, 65534, 65534)
-    user = _as_user()
+    user = user_prefix()
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "HOME": str(data)}
     subprocess.run(
         [*user, str(binaries / "initdb"), "-D", str(data), "-U", "tongyi", "-A", "trust", "-E", "UTF8"],
@@ -138,7 +139,7 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield given
         return
-    binaries = _binaries()
+    binaries = server_binaries()
     with _system_server(binaries) if binaries else _packaged_server() as url:
         yield url
 

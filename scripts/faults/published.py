@@ -7,7 +7,7 @@ from pathlib import Path
 TILE = 256
 
 
-def _read_part(folder: Path, first: int, width: int) -> bytes:
+def read_part(folder: Path, first: int, width: int) -> bytes:
     """Return the bytes of the full file that begins at leaf ``first``, else of the partial one, else none."""
     number = first // TILE
     parts = [f"{number % 1000:03d}"]
@@ -25,7 +25,7 @@ def read_tiles(log: Path, size: int) -> list[bytes]:
     found: list[bytes] = []
     for first in range(0, size, TILE):
         width = min(TILE, size - first)
-        data = _read_part(log / "tile" / "0", first, width)
+        data = read_part(log / "tile" / "0", first, width)
         found += [data[at : at + 32] for at in range(0, min(len(data), width * 32), 32)]
     return found
 
@@ -35,7 +35,7 @@ def read_bundles(log: Path, size: int) -> list[bytes]:
     found: list[bytes] = []
     for first in range(0, size, TILE):
         width = min(TILE, size - first)
-        data = _read_part(log / "tile" / "entries", first, width)
+        data = read_part(log / "tile" / "entries", first, width)
         for _ in range(width):
             length = int.from_bytes(data[:2], "big")
             if not length or len(data) < 2 + length:

@@ -18,6 +18,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from scripts.faults.disk_calls import install as install_disk_calls
+
 ROTATE_LOG = "rotate-log"
 """The command that gives the log a new key, of a stopped gateway."""
 ROTATE_API, ROTATE_SIGNER = "rotate-api", "rotate-signer"
@@ -52,6 +54,7 @@ def run_gateway_here(command: str, data: str, environment: Mapping[str, str], re
     os.dup2(descriptor, 2)
     os.setsid()
     os.environ.update(environment)
+    install_disk_calls(Path(data), environment)
     from gateway.leadership import Role
     from gateway.roles import run_role
     from gateway.runtime import run_gateway

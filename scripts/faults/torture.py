@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from scripts.faults.disk_part import list_jobs as list_disk
 from scripts.faults.failpoint_part import list_jobs as list_failpoints
 from scripts.faults.hostile.part import list_jobs as list_hostile
 from scripts.faults.kill_part import list_jobs as list_kills
@@ -27,6 +28,7 @@ from scripts.faults.nonces import list_jobs as list_nonces
 from scripts.faults.parts import Campaign, Job, run_jobs
 from scripts.faults.planted.part import list_jobs as list_planted
 from scripts.faults.postgres import Databases
+from scripts.faults.power_part import list_jobs as list_power
 from scripts.faults.recovery import list_jobs as list_recovery
 from scripts.faults.reorgs import list_jobs as list_reorgs
 from scripts.faults.restore_part import list_jobs as list_restores
@@ -50,6 +52,8 @@ PARTS = {
     "soak": list_soak,
     "recovery": list_recovery,
     "planted": list_planted,
+    "power": list_power,
+    "disk": list_disk,
 }
 """Every part by name: gives its jobs for a campaign."""
 EXIT_PASS, EXIT_FAILED, EXIT_PAUSED = 0, 1, 130

@@ -66,7 +66,7 @@ STORE = "sqlalchemy structlog"
 WITNESSES_OF_FAULTS = (
     "scripts.faults.checker scripts.faults.client scripts.faults.journals scripts.faults.onchain"
     " scripts.faults.stored scripts.faults.told scripts.faults.tree scripts.faults.derived"
-    " scripts.faults.published scripts.faults.shown"
+    " scripts.faults.published scripts.faults.shown scripts.faults.durable"
 )
 
 TABLE = (
@@ -213,6 +213,7 @@ TABLE = (
     row("scripts.faults.hostile.schema_hooks", "", "schemathesis"),
     row("scripts.faults.tamper_sql", "gateway", "sqlalchemy"),
     row("scripts.faults.planted.ledger_bugs", "chain gateway scripts.faults", "sqlalchemy"),
+    row("scripts.faults.disk_calls", "", "pysqlite3"),
     row("scripts.faults.restore_part", "chain gateway scripts.faults tests.integration.witnesses_kit"),
     row(WITNESSES_OF_FAULTS, "", "Crypto psycopg"),
 )
