@@ -17,6 +17,7 @@ from chain.tiles import list_tiles
 from gateway.db import Database, fetch_all
 from gateway.ledger.damage import row_damage
 from gateway.ledger.faults import LedgerFault
+from gateway.ledger.proposed import stored_note
 from gateway.ledger.tile_files import TileFiles
 
 _HASH = 32
@@ -28,7 +29,10 @@ _SELECT_LEAVES = "SELECT log_index, leaf_data FROM entries WHERE log_index > ? O
 
 
 def name_place(fault: LedgerFault, database: Database, files: TileFiles) -> LedgerFault:
-    """Return ``fault`` with the first bad entry named, or as it is where the tiles do not tell."""
+    """Return ``fault`` with the first bad entry named, or the last checkpoint where that one is missing.
+
+    Where the tiles do not tell, it is returned as it is.
+    """
     with database.reader() as connection:
         rows = cast("list[tuple[int, bytes, int]]", fetch_all(connection, _SELECT_SIGNED))
         if len(rows) != 1:
@@ -38,6 +42,8 @@ def name_place(fault: LedgerFault, database: Database, files: TileFiles) -> Ledg
         if signed is None or signed.root() != root:
             return fault
         index = _first_bad(connection, signed, head)
+        if index is None and size and stored_note(connection, size) is None:
+            return row_damage("checkpoints", size)
     return fault if index is None else row_damage("entries", index)
 
 

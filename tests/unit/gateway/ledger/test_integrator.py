@@ -281,7 +281,7 @@ def read_only_reason(database: Database, folder: Path) -> str:
           " WHERE log_index = 1"], "log.damaged(table=entries, index=9)"),
         (["UPDATE log_trees SET root = (SELECT root FROM checkpoints WHERE size < 5 LIMIT 1)"],
          "the published checkpoint has another root"),
-        (["DELETE FROM checkpoints WHERE size = 5"], "the last checkpoint is missing"),
+        (["DELETE FROM checkpoints WHERE size = 5"], "log.damaged(table=checkpoints, index=5)"),
         (["UPDATE log_trees SET size = 4, root = (SELECT root FROM checkpoints WHERE size < 5 LIMIT 1)"],
          "the database is behind the published checkpoint"),
         (["UPDATE log_heads SET next_index = 6"], "the entries do not end at the head"),
