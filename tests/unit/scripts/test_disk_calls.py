@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ print(json.dumps({"said": said, "rows": rows, "tiles": tiles, "failed": database
 """
 
 
-def run(tmp_path: Path, order: str) -> tuple[int, dict[str, object], list[str]]:
+def run(tmp_path: Path, order: str) -> tuple[int, dict[str, Any], list[str]]:
     data, notes = tmp_path / "data", tmp_path / "notes"
     data.mkdir()
     done = subprocess.run(
@@ -54,7 +55,7 @@ def run(tmp_path: Path, order: str) -> tuple[int, dict[str, object], list[str]]:
 def test_an_error_of_the_disk_below_sqlite_ends_all_writing(tmp_path: Path, op: str) -> None:
     code, said, notes = run(tmp_path, f"EIO:{op}:database:14")
     assert (code, notes) == (0, [f"fired EIO:{op}:database:14 gateway.sqlite3-wal"])
-    first, *others = said["said"]  # type: ignore[misc]
+    first, *others = said["said"]
     assert first[1] == "disk I/O error" and said["failed"] is True and said["rows"] == first[0]
     assert [number for number, _ in others] == list(range(first[0] + 1, 20))
     assert {what for _, what in others} == {"the disk lost an earlier write"}
@@ -63,7 +64,7 @@ def test_an_error_of_the_disk_below_sqlite_ends_all_writing(tmp_path: Path, op: 
 def test_a_write_without_room_fails_once_and_the_next_is_taken(tmp_path: Path) -> None:
     code, said, notes = run(tmp_path, "ENOSPC:write:database:14")
     assert (code, notes) == (0, ["fired ENOSPC:write:database:14 gateway.sqlite3-wal"])
-    ((_, what),) = said["said"]  # type: ignore[misc]
+    ((_, what),) = said["said"]
     assert (what, said["failed"], said["rows"]) == ("database or disk is full", False, 19)
 
 
@@ -85,7 +86,7 @@ def test_a_torn_write_ends_the_process_with_half_of_it_on_disk(tmp_path: Path) -
 def test_a_call_of_pythons_fails_once(tmp_path: Path, order: str, told: str) -> None:
     code, said, notes = run(tmp_path, order)
     assert code == 0 and len(notes) == 1 and notes[0].startswith(f"fired {order} ")
-    ((_, what),) = said["said"]  # type: ignore[misc]
+    ((_, what),) = said["said"]
     assert told in what
 
 

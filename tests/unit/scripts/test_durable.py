@@ -15,7 +15,7 @@ from scripts.faults.tree import leaf_hash, roots_at
 SIZE = 300
 DATA = [bytes([number % 256]) * 3 + number.to_bytes(2, "big") for number in range(SIZE)]
 LEAVES = [leaf_hash(data) for data in DATA]
-KEY = ECC.construct(curve="Ed25519", seed=bytes(range(32)))
+KEY = ECC.construct(curve="Ed25519", seed=bytes(range(32)))  # type: ignore[arg-type]
 _RAW = KEY.public_key().export_key(format="raw")
 VKEY = "log.example+00000000+" + base64.b64encode(b"\x01" + _RAW).decode()
 

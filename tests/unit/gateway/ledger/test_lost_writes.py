@@ -29,8 +29,8 @@ NOT_LOST = {"full": 13, "a lock": 5, "no file": 14}
 
 def driver_error(code: int) -> Exception:
     """Return an error as the driver raises it, with SQLite's code."""
-    error = sqlite_driver.OperationalError("disk I/O error")
-    error.sqlite_errorcode = code
+    error: Exception = sqlite_driver.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code  # type: ignore[attr-defined]
     return error
 
 
