@@ -52,7 +52,9 @@ def format_section(name: str, planned: int, outcomes: Sequence[Outcome], seed: s
         f"| {row.fault} | {row.injected} | {row.fired} | {row.survived} | {len(row.failures)} |"
         for row in rows
     ]
-    failures = [f"- {row.fault}: `{failure[:160]}`" for row in rows for failure in row.failures]
+    failures = [
+        f"- {row.fault}: `{' '.join(failure.split())[:160]}`" for row in rows for failure in row.failures
+    ]
     return "\n".join([*lines, *(["", *failures] if failures else []), ""])
 
 
