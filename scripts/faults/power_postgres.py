@@ -17,7 +17,7 @@ from tests.databases import server_binaries, user_prefix
 _UP_WITHIN = 30.0
 _OPTIONS = (
     "-c", "unix_socket_directories=", "-c", "shared_buffers=32MB", "-c", "max_connections=100",
-    "-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB",
+    "-c", "dynamic_shared_memory_type=mmap", "-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB",
 )  # fmt: skip
 
 
