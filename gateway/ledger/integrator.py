@@ -29,11 +29,13 @@ from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.genesis import Clock
 from gateway.ledger.identity import LogIdentity
+from gateway.ledger.log_keys import own_keys
 from gateway.ledger.log_view import CheckpointRow, LogView
 from gateway.ledger.proposed import newest_published, propose, publish_proposed, stored_note
 from gateway.ledger.recompute import recompute_leaf_hashes, recompute_root
 from gateway.ledger.recovery import read_committed, recover_tree, stored_leaves
 from gateway.ledger.scrub import Scrub
+from gateway.ledger.scrub_rows import check_note
 from gateway.ledger.tile_files import TileFiles
 from gateway.rules.calendar import format_timestamp
 from gateway.telemetry import fault_place
@@ -109,7 +111,11 @@ class Integrator:
                 self._extend(read_committed(connection, self._size, end))
 
     def _show_last(self, signed: SignedNote) -> None:
-        """Publish again what is published; without a policy, also what one held back before."""
+        """Publish again what is published; without a policy, also what one held back before.
+
+        Raises LedgerFault where a row does not hold its own checkpoint: readers would get another one.
+        """
+        self._check_last(signed)
         if self._collector is None:
             with self._database.writer(step("start.republish")) as connection:
                 publish_proposed(connection, signed, signed.note, ())
@@ -121,6 +127,20 @@ class Integrator:
         # If we crash here, nothing is lost: what waits for witnesses is the last signed checkpoint.
         if self._collector is not None and (published is None or published.size < signed.size):
             self._collector.offer(signed)
+
+    def _check_last(self, signed: SignedNote) -> None:
+        """Check the last checkpoint, and the last published one, before readers are shown what is stored."""
+        with self._database.reader() as connection:
+            published = newest_published(connection, signed.size)
+            keys = own_keys(connection, self._identity)
+        try:
+            for one in (signed, published):
+                if one is not None:
+                    check_note("checkpoints", self.view.tree, keys, one.size, one.root, one.note)
+        except LedgerFault:
+            # It names the first bad one and its table.
+            self.scrub.check_notes()
+            raise
 
     def start(self) -> None:
         """Begin, first with what a crash left between commit and checkpoint. Requires `recover`.

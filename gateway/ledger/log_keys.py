@@ -16,6 +16,7 @@ from chain.entry import Entry, parse_entry
 from chain.types import Address
 from gateway.db import fetch_all
 from gateway.ledger.faults import LedgerFault
+from gateway.ledger.identity import LogIdentity
 from gateway.rules.calendar import parse_timestamp
 
 LOG_ROLE = "log"
@@ -84,6 +85,11 @@ def load_log_keys(connection: Connection) -> list[KeyRange]:
             found[-1] = KeyRange(last.vkey, last.start, start)
             found.append(KeyRange(cast("str", public["new_vkey"]), start, None))
     return found
+
+
+def own_keys(connection: Connection, identity: LogIdentity) -> list[KeyRange]:
+    """Return what `load_log_keys` does, and before the first entry the identity's key. Raises LedgerFault."""
+    return load_log_keys(connection) or [KeyRange(identity.vkey, 0, None)]
 
 
 def load_witness_changes(connection: Connection) -> list[WitnessChange]:

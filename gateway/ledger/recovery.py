@@ -22,7 +22,7 @@ from gateway.failpoints import step
 from gateway.ledger.append import Leaf
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.identity import LogIdentity
-from gateway.ledger.log_keys import load_log_keys
+from gateway.ledger.log_keys import own_keys
 from gateway.ledger.proposed import stored_note
 from gateway.ledger.tile_files import TileFiles
 
@@ -42,10 +42,10 @@ def recover_tree(
     """
     with database.writer(step("start.tree")) as connection:
         size, root = _tree_row(connection, identity.origin)
-        keys = load_log_keys(connection)
+        keys = own_keys(connection, identity)
     published = files.checkpoint()
     if published is not None:
-        _check_published(published, [key.vkey for key in keys] or [identity.vkey], size, root)
+        _check_published(published, [key.vkey for key in keys], size, root)
     with database.reader() as connection:
         for part in _leaf_parts(connection, size):
             tree.append(map(hash_leaf, part))

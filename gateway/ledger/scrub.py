@@ -30,7 +30,7 @@ from gateway.ledger.api_keys import find_key_difference
 from gateway.ledger.damage import row_damage
 from gateway.ledger.faults import LedgerFault
 from gateway.ledger.identity import LogIdentity
-from gateway.ledger.log_keys import KeyRange, load_log_keys
+from gateway.ledger.log_keys import own_keys
 from gateway.ledger.log_view import LogView
 from gateway.ledger.proposed import stored_note
 from gateway.ledger.scrub_files import check_published, check_tile
@@ -163,6 +163,11 @@ class Scrub:
         for _ in self._cycle():
             pass
 
+    def check_notes(self) -> None:
+        """Check every stored checkpoint now. Raises LedgerFault naming the first bad one."""
+        for _ in self._checkpoints(self._signed()):
+            pass
+
     # --- one cycle -------------------------------------------------------------------------------------
 
     def _cycle(self) -> Iterator[int]:
@@ -197,7 +202,7 @@ class Scrub:
 
     def _checkpoints(self, size: int) -> Iterator[None]:
         with self._database.reader() as connection:
-            keys = load_log_keys(connection) or [KeyRange(self._identity.vkey, 0, None)]
+            keys = own_keys(connection, self._identity)
             check_ends(connection)
             if (key := find_key_difference(connection)) is not None:
                 raise row_damage("api_keys", key)

@@ -165,15 +165,16 @@ def check_notes(
         if seen.get(size, mark) != mark:
             raise row_damage(table, size)
         if size not in seen:
-            _check_note(table, tree, keys, size, root, note)
+            check_note(table, tree, keys, size, root, note)
             seen[size] = mark
     met = [row[0] for row in rows]
     return (met[-1] if len(rows) == limit else None), met
 
 
-def _check_note(
+def check_note(
     table: str, tree: Tree, keys: Sequence[KeyRange], size: int, root: object, note: object
 ) -> None:
+    """Check that a checkpoint has the tree's root and a note that says so. Raises LedgerFault."""
     if not 0 < size <= tree.size or not isinstance(note, bytes) or root != tree.root(size):
         raise row_damage(table, size)
     try:

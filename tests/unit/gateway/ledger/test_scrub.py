@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import psycopg
+import pysqlite3.dbapi2 as sqlite_driver  # type: ignore[import-untyped]
 import pytest
 
 from chain.tiles import entries_path, parse_tile_path, tile_path
-from gateway.db import Database
+from gateway.db import Database, fetch_all
 from gateway.errors import Refusal
 from gateway.ledger import scrub
 from gateway.ledger.damage import first_bad
@@ -42,7 +43,8 @@ def world(database: Database, tmp_path: Path) -> Iterator[World]:
 def change(database: Database, *statements: str) -> None:
     """Write as somebody else does: over a connection of one's own."""
     if database.is_sqlite:
-        with closing(sqlite3.connect(str(database.url.database), timeout=10)) as connection:
+        # Another library would not see that this process has the file open, and take its log away.
+        with closing(sqlite_driver.connect(str(database.url.database), timeout=10)) as connection:
             for sql in statements:
                 assert connection.execute(sql).rowcount >= 1
             connection.commit()
@@ -276,6 +278,35 @@ def test_a_deleted_checkpoint_is_missed(world: World, database: Database) -> Non
     with pytest.raises(LedgerFault) as fault:
         found.check()
     assert fault.value.check == "log.damaged(table=checkpoints, index=1)"
+
+
+def put_note(database: Database, size: int, note: bytes) -> None:
+    literal = f"x'{note.hex()}'" if database.is_sqlite else f"'\\x{note.hex()}'::bytea"
+    change(database, f"UPDATE checkpoints SET note = {literal} WHERE size = {size}")
+
+
+def test_a_start_shows_nobody_the_note_of_another_size(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_thread(monkeypatch)
+    with running(database, tmp_path) as world:
+        fill(world)
+        world.publish()
+    with database.reader() as connection:
+        rows = fetch_all(connection, "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 2")
+    (last, note), (first, other) = cast("list[tuple[int, bytes]]", rows)
+    shown = tmp_path / "log" / "checkpoint"
+    for bad in ({last: other}, {last: other, first: note}, {last: note[:-1]}):
+        for size, told in bad.items():
+            put_note(database, size, told)
+        with running(database, tmp_path) as world:
+            assert world.ledger.fault == f"log.damaged(table=checkpoints, index={min(bad)})"
+            assert world.refuse(recorded("a")).code == "ledger.read_only"
+        assert shown.read_bytes() == note
+        put_note(database, last, note)
+        put_note(database, first, other)
+        with running(database, tmp_path) as world:
+            assert (world.ledger.fault, world.ledger.checkpoint()) == (None, note)
 
 
 def test_while_many_entries_come_a_round_is_short(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
