@@ -38,6 +38,8 @@ SURGE = 20
 
 HOURS = ((7, 30), (17, 0), (18, 0))
 """When people trade, in Shanghai, before and after the services; until eight it is still yesterday in UTC."""
+TURN_HOUR = 22
+"""When, on its last day, what ends with the year is renewed: nobody trades any more."""
 LATE_SHARES = (0.3, 0.7)
 """How what is not early is shared by the later hours; how much is early, families' gifts and first orders
 included, follows from what was traded before (`scripts.year.likeness`)."""
@@ -107,7 +109,7 @@ class Year:
     def _turn(self) -> None:
         """The year is over: seats are renewed or run out, and memberships that nobody renewed lapse."""
         first = self.plan.days[0]
-        self.stage.open_day(first + YEAR - timedelta(1), 7)
+        self.stage.open_day(first + YEAR - timedelta(1), TURN_HOUR)
         self.stage.due()
         self.exits.note_ended(self.stage, self.town)
         self.exits.renew(self.stage)

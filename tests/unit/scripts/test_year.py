@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from gateway.rules.calendar import SHANGHAI
-from scripts.chapter_year import require_balanced, require_likeness
+from scripts.chapter_year import DAYS, START, require_balanced, require_likeness
 from scripts.retail.client import Client
 from scripts.year.checks import Check, Closing, check_limits
 from scripts.year.fit import Fit, measure_fit
 from scripts.year.ledger import Ledger
 from scripts.year.likeness import LEAST, MOST, Likeness
 from scripts.year.limits import EARNED, Limits
-from scripts.year.play import month_before, plan_days, quarter_before
+from scripts.year.play import HOURS, TURN_HOUR, YEAR, month_before, plan_days, quarter_before
 from scripts.year.stage import Stage
 from scripts.year.tables import Tables
 from scripts.year.themes import ENTRIES, FIGURES, REFUSALS, count_themes
@@ -198,3 +198,9 @@ def test_what_breaks_a_limit_does_not_hold() -> None:
         stage.count("plain calls")
         found = [(check.left, check.right) for check in check_limits(closing)]
     assert found == [(1, 0), (5, 0), (75, 70), (1, 0)]
+
+
+def test_the_year_turns_after_all_trade_of_its_last_day() -> None:
+    """A year in which every day is played has one on which it turns; the clock never goes back."""
+    assert plan_days(START, DAYS, 1)[-1] == START + YEAR - timedelta(1)
+    assert (TURN_HOUR, 0) > max(HOURS)
