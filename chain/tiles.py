@@ -70,15 +70,22 @@ def parse_tile_path(path: str) -> TilePath:
     return TilePath(level, int(match[2].replace("x", "").replace("/", "")), width)
 
 
-def list_tiles(size: int) -> Iterator[TilePath]:
-    """Yield every bundle and tile of a log of ``size`` entries: bundles first, then each level in order."""
-    for first in range(0, size, TILE_WIDTH):
-        yield TilePath(None, first // TILE_WIDTH, min(TILE_WIDTH, size - first))
+def list_tiles(size: int, since: int = 0) -> Iterator[TilePath]:
+    """Yield every bundle and tile of a log of ``size`` entries that one of ``since`` entries has not.
+
+    Bundles first, then each level, in order. Requires since <= size.
+    """
+    yield from _list_level(None, size, since)
     level = 0
     while count := size >> (TILE_HEIGHT * level):
-        for first in range(0, count, TILE_WIDTH):
-            yield TilePath(level, first // TILE_WIDTH, min(TILE_WIDTH, count - first))
+        yield from _list_level(level, count, since >> (TILE_HEIGHT * level))
         level += 1
+
+
+def _list_level(level: int | None, count: int, since: int) -> Iterator[TilePath]:
+    if count > since:
+        for first in range(since - since % TILE_WIDTH, count, TILE_WIDTH):
+            yield TilePath(level, first // TILE_WIDTH, min(TILE_WIDTH, count - first))
 
 
 def partial_width(size: int, level: int) -> int:

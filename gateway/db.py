@@ -1,34 +1,31 @@
 """The database: engines, transaction scopes, bulk writes, migrations. The only module that commits.
 
 SQLite (the library bundled with ``pysqlite3``, never the system's) serves one process; PostgreSQL 15 or
-later serves several. On SQLite every write transaction of the process passes one lock, so no writer ever
-polls for another one.
+later serves several.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import pysqlite3.dbapi2 as sqlite_driver  # type: ignore[import-untyped]
 from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from chain.errors import NotaryError
+from gateway.database_checks import (
+    DatabaseError,
+    begin_sqlite,
+    check_postgres,
+    check_sqlite_version,
+    set_sqlite,
+)
 from gateway.failpoints import UNNAMED, Step, step
-from gateway.lost_writes import is_lost_write
-
-SQLITE_MINIMUM = (3, 51, 3)
-"""Oldest SQLite without the WAL-reset corruption (3.7.0 to 3.51.2)."""
-
-POSTGRES_MINIMUM = 15
-"""Oldest PostgreSQL major version supported."""
+from gateway.sqlite_writer import SqliteWriter
 
 _LIST_PART = 500
 
@@ -53,36 +50,6 @@ Row = Sequence[object]
 """Values of one row, in column order."""
 
 
-class DatabaseError(NotaryError):
-    """The database is not one this product may run on.
-
-    ``setting`` names what was looked at, ``got`` and ``want`` the two values.
-    """
-
-    def __init__(self, setting: str, *, got: object, want: object) -> None:
-        super().__init__(f"{setting}: got {got}, want {want}")
-        self.setting = setting
-        self.got = got
-        self.want = want
-
-
-class _DriverCursor(Protocol):
-    """The part of a DB-API cursor used here."""
-
-    def execute(self, sql: str, /) -> object: ...
-    def fetchone(self) -> tuple[object, ...] | None: ...
-    def close(self) -> None: ...
-
-
-class _DriverConnection(Protocol):
-    """The part of a DB-API connection used here."""
-
-    isolation_level: str | None
-
-    def cursor(self) -> _DriverCursor: ...
-    def rollback(self) -> None: ...
-
-
 class Database:
     """One database by its SQLAlchemy URL, with scopes for reading and writing.
 
@@ -103,19 +70,23 @@ class Database:
         self._name = name
         self._fence = fence
         self.dialect = self.url.get_backend_name()
-        self._sqlite_writer = threading.RLock()
-        # All writing of this process goes over this connection, so that it sees who else wrote.
-        self._writing: Connection | None = None
-        self._version: object = None
-        self.outside_commits = 0
-        self.has_failed = False
-        """Whether a write of SQLite's was lost by the disk: nothing is written here any more."""
         self.engine = self._sqlite_engine(pool_size) if self.is_sqlite else self._postgres_engine(pool_size)
+        self._sqlite_writer = SqliteWriter(self.engine) if self.is_sqlite else None
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is the one-process database."""
         return self.dialect == "sqlite"
+
+    @property
+    def outside_commits(self) -> int:
+        """How often another connection than our writer had committed to SQLite when we began to write."""
+        return 0 if self._sqlite_writer is None else self._sqlite_writer.outside_commits
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a write of SQLite's was lost by the disk: nothing is written here any more."""
+        return self._sqlite_writer is not None and self._sqlite_writer.has_failed
 
     @contextmanager
     def writer(self, commit: Step = UNNAMED) -> Iterator[Connection]:
@@ -123,7 +94,7 @@ class Database:
 
         ``commit`` is what a test fails the commit by.
         """
-        if not self.is_sqlite:
+        if self._sqlite_writer is None:
             with self.engine.connect() as connection, connection.begin() as transaction:
                 if self._fence is not None:
                     self._fence(connection)
@@ -131,48 +102,8 @@ class Database:
                 with commit:
                     transaction.commit()
             return
-        with self._sqlite_writer:
-            if self.has_failed:
-                lost = sqlite_driver.OperationalError("the disk lost an earlier write")
-                raise OperationalError("BEGIN IMMEDIATE", None, lost)
-            connection = self._own_writer()
-            try:
-                with connection.begin() as transaction:
-                    self._look_outside(connection)
-                    yield connection
-                    with commit:
-                        transaction.commit()
-            except DBAPIError as error:
-                # Whether later flushes tell the truth is unknown: a restart derives everything anew.
-                self.has_failed = self.has_failed or is_lost_write(error.orig)
-                raise
-            finally:
-                if connection.invalidated or connection.get_transaction() is not None:
-                    self._drop_writer()
-
-    def _own_writer(self) -> Connection:
-        if self._writing is None:
-            self._writing = self.engine.connect().execution_options(tongyi_write=True)
-        return self._writing
-
-    def _drop_writer(self) -> None:
-        writing, self._writing = self._writing, None
-        if writing is None:
-            return
-        if writing.get_transaction() is not None:
-            # A commit that failed: what state the driver's connection is in, only its end makes sure.
-            writing.invalidate()
-        writing.close()
-
-    def _look_outside(self, connection: Connection) -> None:
-        """Count it in ``outside_commits`` when another connection than our writer has committed since.
-
-        SQLite's own word: the value changes with commits of others and not with those of this connection.
-        """
-        version = (id(connection), connection.exec_driver_sql("PRAGMA data_version").scalar())
-        if version != self._version:
-            self.outside_commits += self._version is not None
-            self._version = version
+        with self._sqlite_writer.transaction(commit) as connection:
+            yield connection
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
@@ -223,13 +154,12 @@ class Database:
 
     def close(self) -> None:
         """Close every pooled connection."""
-        with self._sqlite_writer:
-            self._drop_writer()
+        if self._sqlite_writer is not None:
+            self._sqlite_writer.close()
         self.engine.dispose()
 
     def _sqlite_engine(self, pool_size: int) -> Engine:
-        if sqlite_driver.sqlite_version_info < SQLITE_MINIMUM:
-            raise DatabaseError("sqlite version", got=sqlite_driver.sqlite_version, want="3.51.3 or later")
+        check_sqlite_version()
         engine = create_engine(
             self.url,
             module=sqlite_driver,
@@ -237,8 +167,8 @@ class Database:
             max_overflow=-1,
             connect_args={"check_same_thread": False, "timeout": 30.0, "cached_statements": 512},
         )
-        event.listen(engine, "connect", _set_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "connect", set_sqlite)
+        event.listen(engine, "begin", begin_sqlite)
         return engine
 
     def _postgres_engine(self, pool_size: int) -> Engine:
@@ -249,7 +179,7 @@ class Database:
             pool_pre_ping=True,
             connect_args={"application_name": self._name},
         )
-        event.listen(engine, "connect", _check_postgres)
+        event.listen(engine, "connect", check_postgres)
         return engine
 
 
@@ -278,55 +208,6 @@ def supported_url(url: str | URL) -> URL:
 def sqlite_url(path: Path) -> str:
     """Return the URL of the SQLite file at ``path``."""
     return str(URL.create("sqlite", database=str(path)))
-
-
-def _pragma(cursor: _DriverCursor, name: str) -> object:
-    cursor.execute(f"PRAGMA {name}")
-    row = cursor.fetchone()
-    return None if row is None else row[0]
-
-
-def _set_sqlite(connection: _DriverConnection, _record: ConnectionPoolEntry) -> None:
-    """Set a new SQLite connection and read back what durability rests on (2 is FULL)."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for name, value in (("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")):
-        cursor.execute(f"PRAGMA {name} = {value}")
-        cursor.fetchone()
-    cursor.execute("PRAGMA cache_size = -65536")
-    cursor.execute("PRAGMA wal_autocheckpoint = 4000")
-    for name, want in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
-        got = _pragma(cursor, name)
-        if got != want:
-            raise DatabaseError(name, got=got, want=want)
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Start the transaction ourselves: IMMEDIATE for a writer, so that it never fails halfway for a lock."""
-    write = bool(connection.get_execution_options().get("tongyi_write"))
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _check_postgres(connection: _DriverConnection, _record: ConnectionPoolEntry) -> None:
-    """Refuse a server that is too old or acknowledges commits before they are durable."""
-    cursor = connection.cursor()
-    cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
-    version = (cursor.fetchone() or (0,))[0]
-    if not isinstance(version, int) or version < POSTGRES_MINIMUM:
-        raise DatabaseError("postgresql version", got=version, want=f"{POSTGRES_MINIMUM} or later")
-    for name in ("fsync", "full_page_writes"):
-        cursor.execute(f"SHOW {name}")
-        got = (cursor.fetchone() or ("",))[0]
-        if got != "on":
-            raise DatabaseError(name, got=got, want="on")
-    cursor.execute("SHOW synchronous_commit")
-    got = (cursor.fetchone() or ("",))[0]
-    if got in ("off", "local"):
-        raise DatabaseError("synchronous_commit", got=got, want="on")
-    cursor.close()
-    # The queries began a transaction; isolation can only be set outside one.
-    connection.rollback()
 
 
 @lru_cache(maxsize=512)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import structlog
@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chain.hashing import EMPTY_ROOT
 from chain.merkle.prove import consistency_proof, window_proof
-from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, entries_path, tile_path
+from chain.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entry_bundle, list_tiles
 from chain.types import NodeHash, TreeSize
 from gateway.db import Database, execute, fetch_all, insert_rows
 from gateway.failpoints import step
@@ -72,13 +72,11 @@ class Integrator:
         self._database = database
         self._identity = identity
         self._files = files
-        self._clock = clock
-        self._interval = interval
+        self._clock, self._interval = clock, interval
         self._on_fault = on_fault
         self._collector = collector
         # What was signed last; under a policy readers may be shown an older one.
-        self._size = 0
-        self._root = EMPTY_ROOT
+        self._size, self._root = 0, EMPTY_ROOT
         # What was signed in a commit that may or may not have happened, None where all is known.
         self._unsure: SignedNote | None = None
         # Leaf data of the bundle that is not full yet.
@@ -340,26 +338,13 @@ class Integrator:
             return unsure
         raise LedgerFault("another process signed for this log", got="another tree", want=self._size)
 
-    def _changed_files(self, start: int, end: int) -> list[tuple[str, bytes]]:
-        """Return the files that leaves ``[start, end)`` complete or extend."""
-        files: list[tuple[str, bytes]] = []
+    def _changed_files(self, start: int, end: int) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that leaves ``[start, end)`` complete or extend."""
         base = start - start % TILE_WIDTH
-        for first in range(base, end, TILE_WIDTH):
-            part = self._tail[first - base : first - base + TILE_WIDTH]
-            files.append((entries_path(first // TILE_WIDTH, len(part)), encode_entry_bundle(part)))
-        return files + hash_tiles(self.view, start, end)
-
-
-def hash_tiles(view: LogView, start: int, end: int) -> list[tuple[str, bytes]]:
-    """Return the hash tiles, full and partial, that the leaves ``[start, end)`` change."""
-    files: list[tuple[str, bytes]] = []
-    level = 0
-    while end >> (TILE_HEIGHT * level):
-        before, after = start >> (TILE_HEIGHT * level), end >> (TILE_HEIGHT * level)
-        if after > before:
-            for tile in range(before // TILE_WIDTH, (after - 1) // TILE_WIDTH + 1):
-                stop = min((tile + 1) * TILE_WIDTH, after)
-                nodes = view.tree.nodes(TILE_HEIGHT * level, tile * TILE_WIDTH, stop)
-                files.append((tile_path(level, tile, stop - tile * TILE_WIDTH), nodes))
-        level += 1
-    return files
+        for path in list_tiles(end, start):
+            first = path.index * TILE_WIDTH
+            if path.level is None:
+                data = encode_entry_bundle(self._tail[first - base : first - base + path.width])
+            else:
+                data = self.view.tree.nodes(TILE_HEIGHT * path.level, first, first + path.width)
+            yield path.name, data

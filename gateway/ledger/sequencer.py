@@ -13,8 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Protocol
 
 import structlog
@@ -22,20 +20,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from chain.typed_data import Place
-from chain.types import EntryId, LeafHash, LeafIndex
 from gateway.db import Database, execute
 from gateway.errors import Refusal
 from gateway.failpoints import step
 from gateway.ledger.acceptance import moment_of
+from gateway.ledger.answering import Answerer, Waiting
 from gateway.ledger.append import Batch, Leaf, RandomPool
 from gateway.ledger.damage import names_place
-from gateway.ledger.drafts import Accepted, Answer, Submission
+from gateway.ledger.drafts import Answer, Submission
 from gateway.ledger.faults import LedgerFault, refusal_of
 from gateway.ledger.genesis import Clock, Head, read_head, take_epoch
 from gateway.ledger.group import ChainPlanner, Group, Recorded
 from gateway.ledger.identity import LogIdentity
 from gateway.ledger.proposals import ApprovalSource
-from gateway.ledger.receipts import ReceiptSigner
 from gateway.ledger.recovery import read_committed
 from gateway.ledger.registers import Registers
 from gateway.ledger.steps import CaseRules
@@ -57,22 +54,6 @@ class OutcomeUndo(Protocol):
     def undo(self, connection: Connection, registers: Registers, rules: CaseRules | None = None) -> int:
         """Process the outcomes that became final; return how many operations were undone."""
         ...
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Submissions that arrived together and the future of their answers."""
-
-    submissions: Sequence[Submission]
-    future: Future[list[Answer]] = field(default_factory=Future)
-
-
-@dataclass(frozen=True, slots=True)
-class _Committed:
-    """What came of a group, to be signed and answered."""
-
-    waiting: list[_Waiting]
-    outcomes: list[Recorded | Refusal]
 
 
 class Sequencer:
@@ -106,20 +87,18 @@ class Sequencer:
         self._rules = rules
         self._approvals = approvals
         self._queue_limit = queue_limit
-        self._signer = ReceiptSigner(identity)
-        self._unsigned: SimpleQueue[_Committed | None] = SimpleQueue()
+        self._answerer = Answerer(identity)
         self._registers = Registers()
         self._head = Head(0, 0, 0)
         # Whether a transaction failed and the log's end was not read again since.
         self._unknown = False
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._queued = 0
         self._wake = threading.Condition()
         self._stopping = False
         self._fault: str | None = None
         self._held: str | None = None
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
-        self._answerer = threading.Thread(target=self._answer_all, name="receipts", daemon=True)
 
     # --- for callers -----------------------------------------------------------------------------------
 
@@ -127,7 +106,6 @@ class Sequencer:
         """Take a new epoch and begin. Raises LedgerFault when the stored log contradicts itself."""
         with self._database.writer(step("start.epoch")) as connection:
             self._head = take_epoch(connection, self._identity.origin)
-        self._signer.start()
         self._answerer.start()
         self._thread.start()
 
@@ -138,9 +116,7 @@ class Sequencer:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
-            self._unsigned.put(None)
-            self._answerer.join()
-            self._signer.stop()
+            self._answerer.stop()
 
     def stop_writes(self, reason: str) -> None:
         """Refuse everything from now on with ``ledger.read_only``; ``reason`` is a code, it is shown.
@@ -191,7 +167,7 @@ class Sequencer:
         return [answer for part in parts for answer in part.result()]
 
     def _enqueue(self, submissions: Sequence[Submission]) -> Future[list[Answer]]:
-        waiting = _Waiting(submissions)
+        waiting = Waiting(submissions)
         with self._wake:
             refusal = self._refusal_now(len(submissions))
             if refusal is None:
@@ -219,27 +195,9 @@ class Sequencer:
             if taken is None:
                 return
             submissions = [submission for waiting in taken for submission in waiting.submissions]
-            self._unsigned.put(_Committed(taken, self._record(submissions)))
+            self._answerer.give(taken, self._record(submissions))
 
-    def _answer_all(self) -> None:
-        """Sign for what is committed and answer, while the sequencer records the next group."""
-        while (committed := self._unsigned.get()) is not None:
-            try:
-                answers = self._signed(committed.outcomes)
-            except Exception as error:
-                # The entries stand, and nobody has a receipt: the same keys will find both.
-                _log.error("receipts not signed", error=type(error).__name__, place=fault_place(error))
-                answers = [
-                    one if isinstance(one, Refusal) else Refusal("ledger.unconfirmed")
-                    for one in committed.outcomes
-                ]
-            start = 0
-            for waiting in committed.waiting:
-                end = start + len(waiting.submissions)
-                waiting.future.set_result(answers[start:end])
-                start = end
-
-    def _take(self) -> list[_Waiting] | None:
+    def _take(self) -> list[Waiting] | None:
         """Return what waits, at most a group, empty when idle; None when stopping and all is answered."""
         with self._wake:
             if not self._queue and not self._stopping:
@@ -276,25 +234,6 @@ class Sequencer:
             # A defect: the state is unknown, so nothing more is written until a restart has read it again.
             self.stop_writes("internal")
             return [Refusal("internal")] * len(submissions)
-
-    def _signed(self, outcomes: Sequence[Recorded | Refusal]) -> list[Answer]:
-        """Sign for committed entries. A signature follows from its entry: a replay gets the same bytes."""
-        recorded = [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
-        with step("ledger.receipts"):
-            receipts = iter(self._signer.receipts([(one.index, one.leaf_hash, one.at) for one in recorded]))
-        return [
-            outcome
-            if isinstance(outcome, Refusal)
-            else Accepted(
-                EntryId(outcome.entry_id),
-                LeafIndex(outcome.index),
-                LeafHash(outcome.leaf_hash),
-                outcome.at,
-                next(receipts),
-                outcome.replayed,
-            )
-            for outcome in outcomes
-        ]
 
     def _commit_twice(self, submissions: Sequence[Submission]) -> list[Recorded | Refusal]:
         try:

@@ -150,7 +150,7 @@ def acknowledge_before_commit(fire: Fire) -> None:
             waiting[:] = [(self, taken)] if taken else []
             outcomes = self._record(submissions)
             if not taken or waiting:
-                self._unsigned.put(sequencer._Committed(taken, outcomes))
+                self._answerer.give(taken, outcomes)
 
     put(Group, "run", run_group)
     put(sequencer, "step", lambda name: _Entered(commit, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from gateway import db
+from gateway import database_checks, db
 from gateway.auth import Principal
 from gateway.delivery.event_log import Cursor, EventLog
 from gateway.delivery.queue import DeliveryQueue, Item
@@ -65,7 +65,7 @@ def forget_chapters(fire: Fire) -> None:
 
 def leave_commits_in_memory(fire: Fire) -> None:
     """SQLite does not flush what it commits."""
-    set_up = db._set_sqlite
+    set_up = database_checks.set_sqlite
 
     def set_up_fast(connection: Any, record: Any) -> None:
         set_up(connection, record)
@@ -74,7 +74,7 @@ def leave_commits_in_memory(fire: Fire) -> None:
         cursor.close()
         fire()
 
-    put(db, "_set_sqlite", set_up_fast)
+    put(db, "set_sqlite", set_up_fast)
 
 
 def leave_files_in_memory(fire: Fire) -> None:

@@ -86,6 +86,10 @@ def test_a_log_has_every_tile_once(size: int) -> None:
         mine = [one.index for one in listed if one.level == level]
         assert mine == list(range(len(mine)))
     assert {one.width for one in listed if one.width < 256} <= {partial_width(size, n) for n in (0, 1, 2)}
+    for since in {0, 1, 255, 256, 300, size // 2, max(size - 1, 0), size}:
+        if since <= size:
+            former = set(list_tiles(since))
+            assert list(list_tiles(size, since)) == [one for one in listed if one not in former]
 
 
 @pytest.mark.parametrize(

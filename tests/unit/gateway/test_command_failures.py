@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from chain.errors import FatalChainError, FormatError, TransientChainError
 from gateway.command_failures import EXIT_CANNOT, EXIT_USAGE, CommandFailure, describe_failure
 from gateway.command_line import run_app
-from gateway.db import DatabaseError
+from gateway.database_checks import DatabaseError
 from gateway.ledger.faults import LedgerFault
 from gateway.remote_commands import GatewayRefused
 from gateway.settings import SettingRefused

@@ -17,8 +17,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from gateway import db
-from gateway.db import Database, DatabaseError, execute, execute_many, fetch_all, insert_rows, migrate
+from gateway import database_checks, db
+from gateway.database_checks import DatabaseError
+from gateway.db import Database, execute, execute_many, fetch_all, insert_rows, migrate
 from gateway.ledger.tables import checkpoints
 from gateway.schema import full_metadata
 
@@ -116,7 +117,7 @@ def test_every_sqlite_connection_is_durable(tmp_path: Path) -> None:
 
 
 def test_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "SQLITE_MINIMUM", (99, 0, 0))
+    monkeypatch.setattr(database_checks, "SQLITE_MINIMUM", (99, 0, 0))
     with pytest.raises(DatabaseError) as caught:
         Database(db.sqlite_url(tmp_path / "a.sqlite3"))
     assert caught.value.setting == "sqlite version"
@@ -142,7 +143,7 @@ def test_old_postgres_is_refused(major: int) -> None:
 
     connection = cast(Any, SimpleNamespace(cursor=Cursor))
     with pytest.raises(DatabaseError) as caught:
-        db._check_postgres(connection, cast(Any, None))
+        database_checks.check_postgres(connection, cast(Any, None))
     assert (caught.value.setting, caught.value.got, caught.value.want) == (
         "postgresql version",
         major,
@@ -153,7 +154,7 @@ def test_old_postgres_is_refused(major: int) -> None:
 
 
 def test_postgres_is_asked_on_each_new_connection(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "POSTGRES_MINIMUM", 10_000)
+    monkeypatch.setattr(database_checks, "POSTGRES_MINIMUM", 10_000)
     database = Database(postgres_url)
     with pytest.raises(DatabaseError) as caught, database.reader():
         pass
