@@ -41,6 +41,7 @@ from gateway.ledger.proposed import newest_signed
 from gateway.ledger.tables import checkpoints, entries
 from gateway.ledger.tile_files import TileFiles, tile_bytes
 from gateway.mirror.compare import compare_mirrors
+from gateway.mirror.tables import MIRRORED
 from gateway.repair.mirror_rows import mirror_again
 from gateway.repair.promises import ChainView, anchored_ahead, open_chain
 from gateway.repair.register_rows import find_register_changes
@@ -181,6 +182,11 @@ def _check_chain(
     if ahead is not None:
         found.fault(f"anchors: {ahead.text}", ANCHORS)
     chain_id = chain.deployment.chain_id
+    for table in MIRRORED:
+        with database.reader() as connection:
+            other = connection.execute(select(table.c.chain_id).where(table.c.chain_id != chain_id)).first()
+        if other is not None:
+            found.fault(f"mirror: {table.name} {other[0]}: is of another chain than {chain_id}", MIRROR)
     with TemporaryDirectory() as folder:
         with closing(Database(sqlite_url(Path(folder) / "mirror.sqlite3"), pool_size=2)) as place:
             migrate(place)

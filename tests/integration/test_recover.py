@@ -169,6 +169,23 @@ def test_log_files_are_written_again_and_what_was_there_is_kept(town: tuple[Serv
     assert (aside / f"tile/0/000.p/{entries + 3}").exists()
 
 
+def test_a_row_of_another_chain_is_named(town: tuple[Serving, Path, int]) -> None:
+    """The mirror is compared with its own chain; what stands beside it was put there by somebody."""
+    with closing(sqlite3.connect(town[0].data / "gateway.sqlite3")) as connection:
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(mirror_cursor)")]
+        others = ",".join("1" if name == "chain_id" else name for name in columns)
+        connection.execute(f"INSERT INTO mirror_cursor SELECT {others} FROM mirror_cursor")
+        connection.commit()
+        (own,) = connection.execute("SELECT chain_id FROM mirror_cursor WHERE chain_id <> 1").fetchone()
+    try:
+        found = run_fsck(town[0].data, None, embedded_chain=True)
+    finally:
+        with closing(sqlite3.connect(town[0].data / "gateway.sqlite3")) as connection:
+            connection.execute("DELETE FROM mirror_cursor WHERE chain_id = 1")
+            connection.commit()
+    assert found.faults == [f"mirror: mirror_cursor 1: is of another chain than {own}"]
+
+
 def test_a_database_that_is_behind_is_left_as_it_is(town: tuple[Serving, Path, int], tmp_path: Path) -> None:
     serving, old, entries = town
     held = json.loads((old / "manifest.json").read_bytes())["entries"]
