@@ -3,7 +3,8 @@
 For every mined anchor: the block's receipts are encoded and must give the header's receipts root; the
 receipt's path and the contract's account path are stored with the header, then the headers that follow up
 to the finality depth. A row is complete when the last of them is there and each names the one before as its
-parent. When a reorganisation moves an anchor to another block, its row and the headers above are replaced.
+parent. When a reorganisation moves an anchor to another block, its row and the headers above are replaced;
+where the node does not prove the new block's state any more, the anchor stays without evidence.
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ _UPSERT_EVIDENCE = (
     f"VALUES ({', '.join('?' * len(_EVIDENCE_NAMES))}) ON CONFLICT (chain_id, log_id, size) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _EVIDENCE_NAMES if name not in _EVIDENCE_KEY)
     + " WHERE anchor_evidence.block_hash <> excluded.block_hash"
+)
+_DROP_EVIDENCE = (
+    "DELETE FROM anchor_evidence WHERE chain_id = ? AND log_id = ? AND size = ? AND block_hash = ? "
+    "AND NOT complete AND NOT EXISTS (SELECT 1 FROM chain_transactions t "
+    "WHERE t.chain_id = anchor_evidence.chain_id AND t.tx_hash = anchor_evidence.tx_hash "
+    "AND t.block_hash = anchor_evidence.block_hash)"
 )
 _UPSERT_HEADER = (
     "INSERT INTO anchor_headers (chain_id, number, hash, parent_hash, header) VALUES (?, ?, ?, ?, ?) "
@@ -246,7 +253,7 @@ class EvidenceKeeper:
                 after.parent_hash == before.hash for before, after in pairwise(headers)
             )
             if not linked:
-                # The anchor's block is gone; its transaction's new block replaces this row when it is mined.
+                self._drop(size, block_hash)
                 continue
             with self._database.writer(step("anchor.complete")) as connection:
                 self._store_headers(connection, headers)
@@ -259,3 +266,11 @@ class EvidenceKeeper:
                 connection.execute(update(anchor_evidence).where(mine).values(complete=True))
             done += 1
         return done
+
+    def _drop(self, size: int, block_hash: bytes) -> None:
+        """Remove what was read of a block that is gone, once nothing says that the anchor is in it.
+
+        It proves nothing, and the transaction's new block may have no evidence that could replace it.
+        """
+        with self._database.writer() as connection:
+            execute(connection, _DROP_EVIDENCE, self._chain_id, self._log_id, size, block_hash)

@@ -19,6 +19,7 @@ TREES = {
     for path in (ROOT / "gateway").rglob("*.py")
 }
 UNNAMED_WRITERS = {
+    "anchor/evidence.py _drop": "what a block that is gone would have proved, found again at the next look",
     "backup/database_copy.py _copy_rows": "into an empty database: asked for again",
     "cases/replay.py rebuild_cases": "a database in memory, thrown away",
     "ledger/intake_clerk.py _purge": "answered rows that are kept longer harm nobody",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import Row, select
@@ -13,8 +14,10 @@ from chain.errors import FatalChainError
 from chain.evidence.headers import parse_header
 from chain.evidence.rlp import parse_rlp_list
 from chain.evidence.tries import verify_account_proof, verify_receipt_proof
+from chain.evm.errors import NodeRefused
 from chain.hashing import keccak256
 from chain.types import Address
+from gateway.anchor import evidence as evidence_module
 from gateway.anchor.anchorer import Anchorer, AnchorSettings
 from gateway.anchor.evidence import EvidenceKeeper
 from gateway.anchor.tables import anchor_evidence, anchor_headers
@@ -193,6 +196,42 @@ def test_a_reorganisation_replaces_the_evidence(pipeline: Pipeline, network: Net
     assert after.block_hash != before.block_hash
     assert after.complete
     check(pipeline, after)
+
+
+def test_evidence_of_a_block_that_is_gone_goes_too(
+    pipeline: Pipeline, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a node that lost blocks and, mined anew, does not prove their state any more."""
+
+    def forgotten(*_: object) -> NoReturn:
+        raise NodeRefused("eth_getProof", -32000, "state histories haven't been fully indexed yet")
+
+    grow(network)
+    pipeline.turn()
+    pipeline.evidence.step()
+    assert len(evidence(pipeline)) == 1
+    network.client.call("anvil_reorg", 3, [])
+    network.mine(pipeline.depth + 3)
+    monkeypatch.setattr(evidence_module, "fetch_proven_state", forgotten)
+    # As long as the outbox has not seen it, the transaction is said to be in that block.
+    pipeline.evidence.step()
+    assert len(evidence(pipeline)) == 1
+    for _ in range(6):
+        pipeline.submitter.step()
+        network.mine()
+    pipeline.submitter.step()
+    pipeline.evidence.step()
+    assert evidence(pipeline) == []
+    # The next anchor proves these leaves as well.
+    monkeypatch.undo()
+    grow(network)
+    pipeline.turn()
+    network.mine(pipeline.depth)
+    pipeline.submitter.step()
+    pipeline.evidence.step()
+    (row,) = evidence(pipeline)
+    assert row.complete and row.size == network.log.published
+    check(pipeline, row)
 
 
 def test_an_anchor_that_fails_is_posted_again(pipeline: Pipeline, network: Network) -> None:
