@@ -48,7 +48,7 @@ STUCK_AFTER = 1.5
 APART_STUCK_AFTER = 8.0
 """The same for process roles: so long may an election take."""
 REQUESTS, MOST_REQUESTS = 24, 2_000
-SHARES = 4
+SHARES = 8
 """In how many turns all cases are run, one share a turn."""
 REORG_DEPTH, HALT_DEPTH = 2, 5
 """Blocks that the chain loses: as many as the gateway takes back, and more."""

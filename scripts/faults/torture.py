@@ -115,7 +115,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", type=Path, help="keep progress here, and go on from there")
     parser.add_argument("--write-table", action="store_true", help="put the results into RESULTS.md")
     parser.add_argument("--match", default="", help="run only cases whose seed has this in it")
-    parser.add_argument("--turn", type=int, help="run only the quarter of the failpoints whose turn it is")
+    parser.add_argument("--turn", type=int, help="run only the eighth of the failpoints whose turn it is")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(argv)
     if options.cycles is None:

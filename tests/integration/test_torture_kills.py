@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from scripts.faults.torture import SHORT_CYCLES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_or_done_twice_by_kills() -> None:
     command = [sys.executable, "-m", "scripts.faults", "--only", "kills", "--workers", "1", "--short"]
     done = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, text=True, check=False)
