@@ -52,6 +52,7 @@ BY_RULE: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "account": ACCOUNTS,
     "code": CODES,
+    "hex20": st.binary(min_size=20, max_size=20).map(bytes.hex),
     "hex32": HEX32,
     "currency": st.from_regex(r"[A-Z]{3}", fullmatch=True),
     "entry_id": IDS,
@@ -114,6 +115,11 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
         rule=draw(st.none() | CODES),
         sd=draw(st.sets(digests, max_size=3)),
     )
+
+
+def test_every_form_of_a_field_is_drawn() -> None:
+    named = {rule.name for entry_type in ENTRY_TYPES.values() for rule in entry_type.public.values()}
+    assert named == BY_RULE.keys()
 
 
 @given(entries())
