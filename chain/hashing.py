@@ -1,4 +1,7 @@
-"""Hashing. The only module that knows the 0x00 and 0x01 prefixes of RFC 9162 section 2.1.1. Pure."""
+"""Hashing. The only module that knows the prefixes that keep leaves from nodes, and trees apart. Pure.
+
+0x00 and 0x01 are of the log (RFC 9162 section 2.1.1), 0x02 to 0x04 of sum trees (FORMATS section 10).
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,21 @@ def hash_pairs(nodes: bytes) -> bytes:
     The same as :func:`hash_node` on each pair, without a call per node. Requires a multiple of 64 bytes.
     """
     return b"".join([_sha256(b"\x01" + nodes[at : at + 64]).digest() for at in range(0, len(nodes), 64)])
+
+
+def hash_sum_leaf(data: bytes) -> Digest:
+    """Return the hash of an account's leaf in a sum tree: SHA-256(0x02 || data)."""
+    return Digest(_sha256(b"\x02" + data).digest())
+
+
+def hash_sum_node(data: bytes) -> Digest:
+    """Return the hash of an inner node of a sum tree: SHA-256(0x03 || data)."""
+    return Digest(_sha256(b"\x03" + data).digest())
+
+
+def hash_subtotal(data: bytes) -> Digest:
+    """Return the hash of a leaf that is another tree's total: SHA-256(0x04 || data)."""
+    return Digest(_sha256(b"\x04" + data).digest())
 
 
 EMPTY_ROOT = NodeHash(_sha256(b"").digest())

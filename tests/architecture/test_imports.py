@@ -86,6 +86,8 @@ TABLE = (
     row("chain.merkle", f"{BASE} chain.hashing", pure=True),
     # The verifier shares nothing with the prover, so that neither can excuse the other.
     Row(("chain.merkle.verify",), (*BASE.split(), "chain.hashing"), pure=True),
+    Row(("chain.sumtree",), (*BASE.split(), "chain.hashing", "chain.sumtree"), pure=True),
+    Row(("chain.sumtree.verify",), (*BASE.split(), "chain.hashing"), pure=True),
     row("chain.event_chain", f"{BASE} chain.hashing chain.canonical", pure=True),
     row("chain.proof_file", f"{FORMAT} {NOTES} chain.merkle.verify", pure=True),
     row("chain.cose_receipt", f"{FORMAT} {NOTES} {RECEIPTS}", "cryptography", pure=True),
