@@ -7,7 +7,6 @@ its answer, everything accepted must reach the chain and come back, and the chec
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import signal
 import time
@@ -33,7 +32,7 @@ from scripts.faults.drives import (
     Unproven,
     Withdrawn,
 )
-from scripts.faults.failpoint_cases import CASES, Drive, Point, list_points
+from scripts.faults.failpoint_cases import CASES, Drive, Point, list_points, list_short_points
 from scripts.faults.fleets import SERVE, Fleet, NotReady
 from scripts.faults.onchain import Chain
 from scripts.faults.parts import Campaign, Job
@@ -48,8 +47,6 @@ STUCK_AFTER = 1.5
 APART_STUCK_AFTER = 8.0
 """The same for process roles: so long may an election take."""
 REQUESTS, MOST_REQUESTS = 24, 2_000
-SHARES = 8
-"""In how many turns all cases are run, one share a turn."""
 REORG_DEPTH, HALT_DEPTH = 2, 5
 """Blocks that the chain loses: as many as the gateway takes back, and more."""
 COMMANDS: Mapping[str, str] = {
@@ -303,17 +300,11 @@ class Run:
         self._case.state = replace(self._case.state, vkey=vkey, former=(former,))
 
 
-def is_of_share(seed: str, turn: int) -> bool:
-    """Say whether a case is of the share that is run in this turn; the others are of the next ones."""
-    return (hashlib.sha256(seed.encode()).digest()[0] + turn) % SHARES == 0
-
-
 def list_jobs(campaign: Campaign) -> list[Job]:
-    """Return a job for every case, or for the share whose turn it is."""
+    """Return a job for every case; of each step for one, in the short form."""
     return [
         Job(point.fault, point.seed, point.database, partial(_run_point, point))
-        for point in list_points()
-        if campaign.turn is None or is_of_share(point.seed, campaign.turn)
+        for point in (list_short_points() if campaign.short else list_points())
     ]
 
 

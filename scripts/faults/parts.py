@@ -18,12 +18,11 @@ from scripts.faults.world import Clone, World
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What is asked for: a seed, whether it is the short form, how many kills, and whose turn it is."""
+    """What is asked for: a seed, whether it is the short form, how many kills."""
 
     seed: str
     short: bool
     cycles: int
-    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

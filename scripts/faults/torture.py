@@ -115,7 +115,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", type=Path, help="keep progress here, and go on from there")
     parser.add_argument("--write-table", action="store_true", help="put the results into RESULTS.md")
     parser.add_argument("--match", default="", help="run only cases whose seed has this in it")
-    parser.add_argument("--turn", type=int, help="run only the eighth of the failpoints whose turn it is")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     options = parser.parse_args(argv)
     if options.cycles is None:
@@ -129,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the parts asked for and print what came of them."""
     began = time.monotonic()
     record = Record(options.resume, options.seed)
-    campaign = Campaign(options.seed, options.short, options.cycles, options.turn)
+    campaign = Campaign(options.seed, options.short, options.cycles)
     parts = {name: PARTS[name](campaign) for name in options.only or PARTS}
     jobs = [job for part in parts.values() for job in part]
     left = [job for job in jobs if options.match in job.seed and not record.has(job)]

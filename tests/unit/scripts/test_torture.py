@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from gateway.failpoint_names import STEPS
-from scripts.faults.failpoint_cases import LATER, VICTIMS, list_points
-from scripts.faults.failpoint_part import SHARES, is_of_share
+from gateway.failpoints import Mode
+from scripts.faults.failpoint_cases import DATABASES, LATER, VICTIMS, list_points, list_short_points
 from scripts.faults.kill_part import list_jobs
 from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome, format_table, from_json, summarize, tabulate, to_json
@@ -65,11 +66,13 @@ def test_every_step_is_failed_in_every_way_on_every_database() -> None:
     assert later == set(LATER.items())
 
 
-def test_four_turns_run_every_case_once() -> None:
-    seeds = [point.seed for point in list_points()]
-    turns = [[seed for seed in seeds if is_of_share(seed, turn)] for turn in range(7, 7 + SHARES)]
-    assert sorted(seed for turn in turns for seed in turn) == sorted(seeds)
-    assert SHARES == 4 and all(len(turn) > len(seeds) * 0.2 for turn in turns)
+def test_the_short_form_has_every_step_once_in_ways_of_all_kinds() -> None:
+    short = list_short_points()
+    assert [point.name for point in sorted(short, key=lambda point: point.name)] == sorted(STEPS)
+    assert set(short) <= set(list_points())
+    assert {point.mode for point in short} == set(Mode)
+    by_database = Counter(point.database for point in short)
+    assert set(by_database) == set(DATABASES) and min(by_database.values()) > 10
 
 
 def test_kills_are_as_many_as_asked_for() -> None:
