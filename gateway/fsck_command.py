@@ -182,11 +182,11 @@ def _check_chain(
     if ahead is not None:
         found.fault(f"anchors: {ahead.text}", ANCHORS)
     chain_id = chain.deployment.chain_id
-    for table in MIRRORED:
-        with database.reader() as connection:
+    with database.reader() as connection:
+        for table in MIRRORED:
             other = connection.execute(select(table.c.chain_id).where(table.c.chain_id != chain_id)).first()
-        if other is not None:
-            found.fault(f"mirror: {table.name} {other[0]}: is of another chain than {chain_id}", MIRROR)
+            if other is not None:
+                found.fault(f"mirror: {table.name} {other[0]}: is of another chain than {chain_id}", MIRROR)
     with TemporaryDirectory() as folder:
         with closing(Database(sqlite_url(Path(folder) / "mirror.sqlite3"), pool_size=2)) as place:
             migrate(place)

@@ -38,6 +38,7 @@ from scripts.faults.onchain import Chain
 from scripts.faults.parts import Campaign, Job
 from scripts.faults.results import Outcome
 from scripts.faults.running import ROTATE_API, ROTATE_LOG, ROTATE_SIGNER, GatewayProcess
+from scripts.faults.watching import comes_back
 from scripts.faults.world import Case, NotQuiet, World
 
 FIRES_WITHIN = 20.0
@@ -238,25 +239,7 @@ class Run:
     def _is_ready_again(self, process: GatewayProcess) -> bool:
         """Whether it takes writes; given up after so long of red, or when all is answered and green."""
         patience = STUCK_AFTER if self._point.victim == SERVE else APART_STUCK_AFTER
-        connection = Connection(self._target)
-        red_since: float | None = None
-        green_until = time.monotonic() + 0.5
-        try:
-            while process.exit_code is None:
-                try:
-                    ready = connection.ask("GET", "/readyz")[0] == 200
-                except OSError:
-                    ready = False
-                now = time.monotonic()
-                red_since = None if ready else (red_since or now)
-                if red_since is not None and now - red_since > patience:
-                    return False
-                if ready and now > green_until:
-                    return True
-                time.sleep(0.05)
-            return False
-        finally:
-            connection.close()
+        return comes_back(process, self._target, patience, settle=0.5)
 
     def _finish(self) -> None:
         if not self._client.join(ANSWERED_WITHIN):
